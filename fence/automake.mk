@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# liblease.a is pure, like the core: the simulator links it too.
+
+noinst_LIBRARIES += fence/liblease.a
+fence_liblease_a_SOURCES =
+
+# The worker, once fence/main.c exists:
+#   pkglibexec_PROGRAMS += ovn-ha-fence
+#   ovn_ha_fence_SOURCES = fence/main.c ...
+#   ovn_ha_fence_LDADD = fence/liblease.a lib/libha.a $(LIBHA_LIBS)
