@@ -10,7 +10,13 @@ TEST_LIBS = lib/libha.a $(LIBHA_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
-UNIT_TESTS =
+UNIT_TESTS = \
+	tests/unit/test-log \
+	tests/unit/test-mono
+tests_unit_test_log_SOURCES = tests/unit/test-log.c
+tests_unit_test_log_LDADD = $(TEST_LIBS)
+tests_unit_test_mono_SOURCES = tests/unit/test-mono.c
+tests_unit_test_mono_LDADD = $(TEST_LIBS)
 
 # A test of lib/NAME.c:
 #   UNIT_TESTS += tests/unit/test-NAME
