@@ -7,4 +7,20 @@ lib_libha_a_SOURCES = \
 	lib/log.c \
 	lib/log.h \
 	lib/mono.c \
-	lib/mono.h
+	lib/mono.h \
+	lib/seq.c \
+	lib/seq.h \
+	lib/unixpath.c \
+	lib/unixpath.h
+
+UNIT_TESTS += tests/unit/test-log
+tests_unit_test_log_SOURCES = tests/unit/test-log.c
+tests_unit_test_log_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-mono
+tests_unit_test_mono_SOURCES = tests/unit/test-mono.c
+tests_unit_test_mono_LDADD = $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-seq
+tests_unit_test_seq_SOURCES = tests/unit/test-seq.c
+tests_unit_test_seq_LDADD = $(TEST_LIBS)

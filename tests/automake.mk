@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Unit tests: one cmocka program, with one group, a module.  'make check' runs
-# them through automake's TAP driver, which counts the single tests.
+# Unit tests: tests/unit/test-NAME.c, one cmocka program with one group a
+# module.  'make check' runs them through automake's TAP driver, which counts
+# the single tests.  Each folder's automake.mk lists the tests of its modules:
+#
+#   UNIT_TESTS += tests/unit/test-NAME
+#   tests_unit_test_NAME_SOURCES = tests/unit/test-NAME.c
+#   tests_unit_test_NAME_LDADD = $(TEST_LIBS)
+#
+# Tests of the core put ha/core/libcore.a before $(TEST_LIBS).  Tests of
+# replica/ add $(OVS_CPPFLAGS) and $(OVS_LIBS) as replica/automake.mk does.
 
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
@@ -10,17 +18,3 @@ TEST_LIBS = lib/libha.a $(LIBHA_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
-UNIT_TESTS = \
-	tests/unit/test-log \
-	tests/unit/test-mono
-tests_unit_test_log_SOURCES = tests/unit/test-log.c
-tests_unit_test_log_LDADD = $(TEST_LIBS)
-tests_unit_test_mono_SOURCES = tests/unit/test-mono.c
-tests_unit_test_mono_LDADD = $(TEST_LIBS)
-
-# A test of lib/NAME.c:
-#   UNIT_TESTS += tests/unit/test-NAME
-#   tests_unit_test_NAME_SOURCES = tests/unit/test-NAME.c
-#   tests_unit_test_NAME_LDADD = $(TEST_LIBS)
-# Tests of the core put ha/core/libcore.a before $(TEST_LIBS).  Tests of
-# replica/ add $(OVS_CPPFLAGS) and $(OVS_LIBS) as replica/automake.mk does.
