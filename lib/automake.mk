@@ -10,8 +10,10 @@ lib_libha_a_SOURCES = \
 	lib/mono.h \
 	lib/seq.c \
 	lib/seq.h \
+	lib/types.h \
 	lib/unixpath.c \
-	lib/unixpath.h
+	lib/unixpath.h \
+	lib/wire.h
 
 UNIT_TESTS += tests/unit/test-log
 tests_unit_test_log_SOURCES = tests/unit/test-log.c

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HA_CORE_H
+#define HA_CORE_H 1
+
+/* The pure core: who serves, who waits, and why.
+ *
+ * Exists so that every decision that could split the cluster or lose data is
+ * made in one place which a simulator can run millions of times.  The
+ * supervisor (ha/loop.c) and tests/sim feed it events through one door,
+ * ha_step(), and execute the actions that come back.  It never blocks,
+ * allocates, reads a clock, logs or fails; time arrives inside the event and
+ * a failed action comes back as an event.
+ *
+ * How the cluster agrees (ha/core/member.c and coord.c): the record is one
+ * register, agreed on by majority as in single-value Paxos, over cpg.  After
+ * each change of the group one member, normally the lowest id, sends PREPARE
+ * with a ballot; members promise it durably and answer with STATE; the
+ * coordinator adopts the record of the highest accepted ballot, settles who
+ * is active, and sends ACCEPT; members make it durable, stop the older epoch
+ * and send SUPPORT.  A record is in force once a majority of the nodelist
+ * supports it.  What a node knows of the others it knows only from messages
+ * that came back through cpg's agreed order. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/mono.h"
+#include "lib/types.h"
+
+#define HA_MAX_ACTIONS 24       /* Of one step; asserted. */
+#define HA_TELL_LEN 480         /* One line of narration. */
+
+/* A set of node ids, sorted. */
+struct ha_set {
+    uint32_t n;
+    uint32_t id[HA_MAX_NODES];
+};
+
+/* Orders proposals.  {0, 0}: none. */
+struct ha_ballot {
+    uint32_t n;                 /* Number. */
+    uint32_t node;              /* Its coordinator. */
+};
+
+/* The cluster's small durable state. */
+struct ha_record {
+    uint64_t lineage;           /* Of the database pair; 0: none began. */
+    struct ha_epoch epoch;
+    uint32_t active;            /* Node id; epoch.node in fact. */
+    uint32_t paused;            /* Maintenance: roles stay (not used yet). */
+    int64_t lease_us;           /* Lease that serves this epoch. */
+    struct ha_set in_sync;      /* Replicas complete and connected. */
+    struct ha_set suspects;     /* May still serve an older epoch. */
+};
+
+/* What a member must not forget.  Written by ACT_PERSIST. */
+struct ha_durable {
+    struct ha_ballot promised;  /* Nothing below is accepted. */
+    struct ha_ballot accepted;  /* Ballot of 'record'; n == 0: no holder. */
+    uint32_t rev;               /* Proposal within 'accepted'. */
+    uint32_t reserved;
+    struct ha_record record;
+};
+
+/* States.  ha_states[] (states.c) holds edges and sentences. */
+enum ha_state {
+    HA_STARTING,                /* No agreed record in this life yet. */
+    HA_ISOLATED,                /* No quorum here. */
+    HA_STANDBY,                 /* Another node is active. */
+    HA_PROMOTING,               /* Named active, not yet serving. */
+    HA_ACTIVE,
+    HA_DEMOTING,                /* Closing the door. */
+    HA_BLOCKED,                 /* Quorum, but nobody can be promoted. */
+    HA_N_STATES
+};
+
+/* Why something is not well.  ha_why_text() (states.c) has the sentences. */
+enum ha_why {
+    HA_WHY_NONE,
+    HA_WHY_NO_GROUP,            /* Not in the cpg group yet. */
+    HA_WHY_NO_QUORUM,
+    HA_WHY_AGREEING,            /* Exchange of records under way. */
+    HA_WHY_HOLDERS,             /* Too few holders of the record here. */
+    HA_WHY_BOOTSTRAP_MEMBERS,   /* First start: not all members here. */
+    HA_WHY_BOOTSTRAP_DATA,      /* First start: more than one has data. */
+    HA_WHY_NOT_ELIGIBLE,        /* Nobody here may be promoted. */
+    HA_WHY_GRACE,               /* Cold start: waiting for the old active. */
+    HA_WHY_VERDICT,             /* Old active may still serve. */
+    HA_WHY_LEASE,               /* Old lease runs out. */
+    HA_WHY_TAIL,                /* Pulling the missing tail. */
+    HA_WHY_LOG,                 /* Replica worker takes over the log. */
+    HA_WHY_DOOR,                /* Listeners not open yet. */
+    HA_WHY_NORTHD,              /* NB change has not reached SB yet. */
+    HA_WHY_DISK,                /* The record cannot be written. */
+    HA_WHY_LINEAGE,             /* Replica is of another lineage. */
+    HA_WHY_INCOMPLETE,          /* Replica not complete. */
+    HA_WHY_NOT_IN_SYNC,         /* Not in the record's in-sync set. */
+    HA_WHY_DATABASE,            /* An ovsdb-server does not answer. */
+    HA_WHY_NOFAILOVER,          /* Configured never to be active. */
+    HA_WHY_LEAVING,             /* Being shut down. */
+    HA_WHY_RETRY,               /* Its last promotion failed. */
+    HA_WHY_ABSENT,              /* Not in the group. */
+    HA_N_WHYS
+};
+
+/* Facts of this node, as the supervisor observes them.  Level-triggered:
+ * EV_LOCAL brings the whole of it whenever something changed. */
+struct ha_local_db {
+    struct ha_pos pos;          /* Durable here. */
+    uint32_t role;              /* enum wire_r_role_kind in force. */
+    uint32_t role_token;        /* Of the last role command carried out;
+                                 * 0 after a restart of the worker. */
+    struct ha_epoch role_epoch;
+    bool complete;              /* A whole state of the lineage. */
+    bool has_data;              /* More than a package's empty database. */
+    bool server_ok;             /* Answers, or makes progress. */
+    bool connected;             /* To the node that it follows. */
+};
+
+struct ha_local {
+    struct ha_local_db db[HA_N_DBS];
+    int32_t priority;           /* Higher is preferred. */
+    bool nofailover;
+    bool unfit;                 /* Handing over serves clients sooner than
+                                 * what is being mended here. */
+    bool northd_ok;
+};
+
+/* What the fence worker said last. */
+struct ha_fence {
+    bool connected;
+    struct ha_epoch serve;
+    struct ha_epoch support;
+    bool open;                  /* Clients can reach the databases. */
+    bool closed;                /* Proven that they cannot. */
+};
+
+/* What a receiver (node) has acknowledged to this node's worker. */
+struct ha_peer_db {
+    bool connected;
+    bool complete;
+    struct ha_pos acked;
+    struct ha_pos head;         /* Own end of log at that time. */
+    int64_t lag_us;
+};
+
+/* A node as it describes itself; part of STATE and STATUS messages. */
+struct ha_status {
+    uint32_t state;             /* enum ha_state. */
+    uint32_t why;               /* enum ha_why. */
+    struct ha_epoch hold;       /* Epoch that it serves or will serve. */
+    struct ha_epoch ended;      /* Highest own epoch that it gave up. */
+    bool log_ready;             /* Its replica workers are the source. */
+    bool leaving;
+    bool ever_active;           /* An active was seen in this life. */
+    bool open;                  /* Its door is open. */
+    struct ha_local local;
+};
+
+enum ha_msg_type {
+    HA_MSG_PREPARE = 1,
+    HA_MSG_STATE,
+    HA_MSG_ACCEPT,
+    HA_MSG_SUPPORT,
+    HA_MSG_STATUS,
+    HA_MSG_REQUEST,
+};
+
+enum ha_request {
+    HA_REQ_IN_SYNC = 1,         /* From the active: new in-sync set. */
+    HA_REQ_SWITCH,              /* Move the active role to 'node' (0: best). */
+    HA_REQ_SETTLED,             /* From the active: no suspect is left. */
+};
+
+/* One message of the group.  Sent as it is: all members are of one
+ * architecture (checked by ha/group.c with version and size). */
+struct ha_msg {
+    uint32_t type;              /* enum ha_msg_type. */
+    uint32_t reserved;
+    struct ha_ballot ballot;    /* PREPARE, STATE, ACCEPT, SUPPORT. */
+    uint32_t rev;               /* ACCEPT, SUPPORT. */
+    uint32_t request;           /* REQUEST: enum ha_request. */
+    uint32_t node;              /* REQUEST SWITCH. */
+    bool refused;               /* STATE: promised higher; SUPPORT: no. */
+    bool stopped;               /* SUPPORT: serves no older epoch. */
+    int64_t promise_left_us;    /* SUPPORT: for older epochs. */
+    struct ha_pos pos[HA_N_DBS]; /* SUPPORT: where it stopped. */
+    struct ha_set set;          /* REQUEST IN_SYNC. */
+    struct ha_durable durable;  /* STATE: what it holds; ACCEPT: record. */
+    struct ha_status status;    /* STATE, STATUS. */
+};
+
+enum ha_event_type {
+    HA_EV_START,                /* First event of a life. */
+    HA_EV_VIEW,                 /* Members of the cpg group. */
+    HA_EV_QUORUM,               /* Corosync's quorum and membership. */
+    HA_EV_MSG,
+    HA_EV_LOCAL,
+    HA_EV_FENCE,
+    HA_EV_SUPPORTED,            /* Fence worker carried out SUPPORT. */
+    HA_EV_PEER,
+    HA_EV_PROBED,
+    HA_EV_PERSIST_FAILED,       /* SENDs and DOs of that step were dropped. */
+    HA_EV_TICK,                 /* Time passed; at least each 50 ms. */
+    HA_EV_SWITCH,               /* Operator. */
+    HA_EV_SHUTDOWN,             /* Hand over, then exit. */
+};
+
+struct ha_event {
+    enum ha_event_type type;
+    mono_t now;
+    uint64_t random;            /* Fresh random bits (new lineages). */
+    union {
+        struct {
+            bool has_durable;
+            struct ha_durable durable;
+        } start;
+        struct {
+            struct ha_set members;
+        } view;
+        struct {
+            bool quorate;
+            struct ha_set members;
+        } quorum;
+        struct {
+            uint32_t from;
+            struct ha_msg msg;
+        } msg;
+        struct ha_local local;
+        struct ha_fence fence;
+        struct {
+            struct ha_epoch epoch;
+            int64_t old_promise_left_us;
+        } supported;
+        struct {
+            uint32_t node;
+            enum ha_db db;
+            struct ha_peer_db facts;
+        } peer;
+        struct {
+            uint32_t token;
+            int error;
+        } probed;
+        struct {
+            uint32_t to;        /* 0: the best. */
+        } ctl;
+    };
+};
+
+/* In the order of their classes: all PERSIST, then all SEND, then all DO. */
+enum ha_action_type {
+    HA_ACT_PERSIST = 1,         /* 'durable'. */
+    HA_ACT_SEND,                /* 'msg'. */
+    HA_ACT_FENCE_MEMBERS,       /* 'set': whose beats are good. */
+    HA_ACT_FENCE_SUPPORT,       /* 'epoch'. */
+    HA_ACT_FENCE_SERVE,         /* 'epoch'. */
+    HA_ACT_FENCE_CLOSE,
+    HA_ACT_REPLICA,             /* 'replica': a role for one database. */
+    HA_ACT_NORTHD,              /* 'run': resumed or paused. */
+    HA_ACT_PROBE,               /* 'token': NB change to SB. */
+    HA_ACT_REFUSED,             /* An operator's request: see the telling. */
+    HA_ACT_EXIT,
+};
+
+struct ha_action {
+    enum ha_action_type type;
+    union {
+        struct ha_durable durable;
+        struct ha_msg msg;
+        struct ha_set set;
+        struct ha_epoch epoch;
+        struct {
+            enum ha_db db;
+            uint32_t role;      /* enum wire_r_role_kind. */
+            uint32_t token;
+            uint32_t source;    /* Node id, for FOLLOW. */
+            uint64_t lineage;
+            struct ha_epoch epoch;
+        } replica;
+        bool run;
+        uint32_t token;
+        enum ha_why why;
+    };
+};
+
+struct ha_actions {
+    size_t n;
+    struct ha_action a[HA_MAX_ACTIONS];
+    char tell[HA_TELL_LEN];     /* "" if the step decided nothing. */
+};
+
+/* Fixed for one life. */
+struct ha_config {
+    uint32_t self;
+    struct ha_set nodes;        /* Members of the nodelist. */
+    int64_t lease_us;
+    int64_t drift_ppm;
+    int64_t mute_us;            /* Patience with a mute member. */
+    int64_t grace_us;           /* Cold start: wait for the old active. */
+    int64_t tail_us;            /* Tail pull without progress. */
+    int64_t open_us;            /* Opening the door. */
+    int64_t retry_us;           /* Before a failed node is named again. */
+    uint64_t lag_records;       /* In sync: at most this far behind, */
+    int64_t lag_us;             /* and nothing unacknowledged for longer. */
+};
+
+/* A fellow member, as seen through cpg. */
+struct ha_peer {
+    uint32_t id;
+    bool heard;                 /* 'status' is of this view. */
+    struct ha_status status;
+    mono_t status_at;
+    mono_t left_at;             /* When it left the group. */
+    mono_t failed_at;           /* Last promotion of it that failed. */
+    bool failed;
+    struct ha_peer_db recv[HA_N_DBS]; /* As a receiver of ours. */
+
+    /* Answer to the PREPARE of this view. */
+    bool answered;
+    struct ha_durable held;
+
+    /* Its SUPPORT for the proposal in hand. */
+    bool supports;
+    bool stopped;
+    struct ha_pos final_pos[HA_N_DBS];
+    mono_t promise_end;         /* Old promises of it are over. */
+};
+
+/* Stage of a promotion, for 'why' and for deadlines. */
+enum ha_stage {
+    HA_STAGE_NONE,
+    HA_STAGE_AGREE,             /* Record not in force yet. */
+    HA_STAGE_VERDICT,
+    HA_STAGE_TAIL,
+    HA_STAGE_LOG,
+    HA_STAGE_DOOR,
+    HA_STAGE_NORTHD,
+};
+
+/* Public so that status pages and the simulator can read it; only ha/core/
+ * writes it. */
+struct ha_core {
+    struct ha_config cfg;
+    mono_t now;                 /* Of the current event. */
+    uint64_t random;
+    mono_t started_at;
+
+    /* Surroundings. */
+    bool in_group;
+    struct ha_set view;         /* cpg group. */
+    bool quorate;
+    struct ha_set members;      /* Corosync's membership. */
+    mono_t view_at;
+    struct ha_local local;
+    struct ha_fence fence;
+    struct ha_peer peers[HA_MAX_NODES]; /* By index in cfg.nodes. */
+
+    /* Member. */
+    struct ha_durable durable;
+    bool disk_bad;
+    struct ha_record proposal;  /* Of the last ACCEPT in this view. */
+    struct ha_ballot prop_ballot;
+    uint32_t prop_rev;
+    bool proposed;              /* 'proposal' is set in this view. */
+    bool supported;             /* Own SUPPORT for it was sent. */
+    bool fence_stopped;         /* Fence worker supports proposal.epoch. */
+    mono_t own_promise_end;
+    struct ha_record record;    /* In force (last known). */
+    bool in_force;              /* ... and confirmed in this view. */
+
+    /* Coordinator of this view, if durable.promised.node is self. */
+    bool collecting;
+    mono_t collect_at;
+    bool settled;               /* First proposal of the ballot was made. */
+    enum ha_why coord_why;      /* Why nothing can be proposed. */
+    uint32_t switch_to;         /* Operator's wish under way. */
+    bool switching;
+    mono_t due_since;           /* An election is due, nobody proposes. */
+
+    /* Role. */
+    enum ha_state state;
+    enum ha_why why;
+    mono_t state_since;
+    mono_t why_since;
+    enum ha_stage stage;
+    mono_t stage_since;
+    struct ha_epoch hold;
+    struct ha_epoch ended;
+    bool ever_active;
+    bool leaving;
+    mono_t leaving_since;
+    bool exited;
+
+    /* Last commands, so that level-triggered rules issue each once. */
+    struct {
+        bool sent;
+        uint32_t role;
+        uint32_t token;
+        uint32_t source;
+        struct ha_epoch epoch;
+    } rep[HA_N_DBS];
+    uint32_t next_token;
+    struct ha_epoch serve_sent;
+    struct ha_epoch support_sent;
+    bool northd_run;
+    bool northd_sent;
+    uint32_t probe_token;       /* 0: none under way. */
+    bool probe_ok;
+    uint64_t tail_seen[HA_N_DBS]; /* Progress of a tail pull. */
+    mono_t tail_at;
+    struct ha_set asked_in_sync;
+    mono_t asked_at;
+
+    /* Status told. */
+    struct ha_status told;
+    mono_t told_at;
+};
+
+/* Sets up 'c' for a node's life; no event seen yet. */
+void ha_core_init(struct ha_core *c, const struct ha_config *cfg);
+
+/* The one door: takes one event, fills 'out' (all of it). */
+void ha_step(struct ha_core *c, const struct ha_event *ev,
+             struct ha_actions *out);
+
+/* This node's status as it would tell it now. */
+void ha_core_status(const struct ha_core *c, struct ha_status *ret_status);
+
+/* Why 'id' may not be promoted by itself; HA_WHY_NONE if it may. */
+enum ha_why ha_core_why_not(const struct ha_core *c, uint32_t id);
+
+/* Votes that put a record in force. */
+uint32_t ha_majority(const struct ha_config *cfg);
+
+/* states.c. */
+struct ha_state_row {
+    const char *name;           /* "standby" */
+    uint32_t next;              /* Bit per state that may follow. */
+    const char *sentence;       /* For logs and doc/STATES.md. */
+};
+extern const struct ha_state_row ha_states[HA_N_STATES];
+const char *ha_state_name(uint32_t state);
+const char *ha_why_code(uint32_t why);
+const char *ha_why_text(uint32_t why);
+
+/* set.c. */
+bool ha_set_has(const struct ha_set *s, uint32_t id);
+void ha_set_add(struct ha_set *s, uint32_t id);
+void ha_set_del(struct ha_set *s, uint32_t id);
+bool ha_set_equal(const struct ha_set *a, const struct ha_set *b);
+/* "1 2 3" into 'buf'; returns 'buf'. */
+const char *ha_set_print(const struct ha_set *s, char *buf, size_t size);
+
+#endif /* ha/core/core.h */

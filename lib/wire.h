@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HA_WIRE_H
+#define HA_WIRE_H 1
+
+/* Messages between ovn-had and its workers on the same host.
+ *
+ * One message is one SOCK_SEQPACKET packet: struct wire_hdr, then the body
+ * of its type.  Bodies are plain fixed-size structs in host order: both ends
+ * run on one machine.  After an upgrade in place a new ovn-had meets an old
+ * fence worker, so bodies only ever grow at their end: a receiver zero-fills
+ * what is missing and ignores what is beyond the size that it knows.
+ *
+ * Used by ha/fence.c, ha/replica.c, fence/ and replica/.  Never crosses the
+ * network. */
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+#include "lib/types.h"
+
+#define WIRE_VERSION 1
+#define WIRE_WHY_LEN 160        /* Longest reason text, with its NUL. */
+#define WIRE_PATH_LEN 108       /* As sun_path. */
+#define WIRE_MAX_REMOTES 8      /* Public remotes of one database. */
+#define WIRE_REMOTE_LEN 128
+
+struct wire_hdr {
+    uint16_t version;           /* WIRE_VERSION. */
+    uint16_t type;              /* enum wire_type. */
+    uint32_t len;               /* Bytes of the body that follow. */
+};
+
+enum wire_type {
+    /* ovn-had to ovn-ha-fence. */
+    WIRE_F_CONFIG = 1,          /* struct wire_f_config. */
+    WIRE_F_MEMBERS,             /* struct wire_f_members. */
+    WIRE_F_DB,                  /* struct wire_f_db. */
+    WIRE_F_NORTHD,              /* struct wire_f_pid. */
+    WIRE_F_SUPPORT,             /* struct wire_f_epoch. */
+    WIRE_F_SERVE,               /* struct wire_f_epoch. */
+    WIRE_F_CLOSE,               /* struct wire_f_epoch. */
+    WIRE_F_PING,                /* No body. */
+    WIRE_F_EXIT,                /* No body: close, stop supporting, exit. */
+
+    /* ovn-ha-fence to ovn-had. */
+    WIRE_F_STATE = 64,          /* struct wire_f_state. */
+    WIRE_F_SUPPORTED,           /* struct wire_f_supported. */
+
+    /* ovn-had to ovn-ha-replica. */
+    WIRE_R_ROLE = 128,          /* struct wire_r_role. */
+    WIRE_R_PEERS,               /* struct wire_r_peers. */
+    WIRE_R_SERVER,              /* struct wire_r_server. */
+    WIRE_R_PROBE,               /* struct wire_r_probe. */
+
+    /* ovn-ha-replica to ovn-had. */
+    WIRE_R_STATUS = 192,        /* struct wire_r_status. */
+    WIRE_R_PEER,                /* struct wire_r_peer. */
+    WIRE_R_ROLE_DONE,           /* struct wire_r_role_done. */
+    WIRE_R_PROBED,              /* struct wire_r_probed. */
+};
+
+struct wire_node {
+    uint32_t id;                /* Corosync node id. */
+    uint32_t reserved;
+    struct sockaddr_storage addr; /* Ring address; port 0. */
+};
+
+/* ---- fence ---------------------------------------------------------- */
+
+/* Sent once after connecting and whenever it changes. */
+struct wire_f_config {
+    uint32_t self;              /* This node's id. */
+    uint32_t n_nodes;           /* All members of the nodelist, self too. */
+    struct wire_node nodes[HA_MAX_NODES];
+    uint16_t port;              /* UDP port of beats. */
+    uint16_t reserved;
+    uint32_t drift_ppm;         /* Promise = lease * (1 + drift). */
+    uint64_t lease_us;
+    uint64_t beat_us;           /* Interval of beats. */
+    uint32_t supporters;        /* Acknowledging peers that a lease needs:
+                                 * majority of the nodelist less self. */
+    uint32_t reserved2;
+    char key_file[WIRE_PATH_LEN]; /* Corosync's authkey, "" if none. */
+};
+
+/* Current corosync membership: beats from others are refused. */
+struct wire_f_members {
+    uint32_t n;
+    uint32_t ids[HA_MAX_NODES];
+};
+
+/* A database server that the door guards.  Sent when it (re)started: the
+ * worker first removes every remote but 'private_remote', and opens it again
+ * by itself if it is serving under a live lease. */
+struct wire_f_db {
+    uint32_t db;                /* enum ha_db. */
+    uint32_t pid;               /* 0: it is down. */
+    char ctl[WIRE_PATH_LEN];    /* Its unixctl socket. */
+    char private_remote[WIRE_REMOTE_LEN]; /* Never touched. */
+    uint32_t n_remotes;         /* Public remotes, opened while serving. */
+    char remotes[WIRE_MAX_REMOTES][WIRE_REMOTE_LEN];
+};
+
+struct wire_f_pid {
+    uint32_t pid;               /* northd, killed on close; 0: none. */
+};
+
+/* WIRE_F_SUPPORT: refuse every lower epoch from now on (and if the door is
+ * open under a lower one, close it, kill northd), then support beats of
+ * exactly this epoch.  Answered by WIRE_F_SUPPORTED once all of this is so.
+ * WIRE_F_SERVE: send beats for this epoch (epoch.node is self) and open the
+ * door as soon as, and only while, the lease lives.
+ * WIRE_F_CLOSE: stop beats, close the door, kill northd; the epoch is only
+ * told. WIRE_F_STATE reports each change of the door. */
+struct wire_f_epoch {
+    struct ha_epoch epoch;
+};
+
+enum wire_door {
+    WIRE_DOOR_CLOSED,           /* No public remote, no session. */
+    WIRE_DOOR_WAITING,          /* Told to serve, no lease yet. */
+    WIRE_DOOR_OPENING,
+    WIRE_DOOR_OPEN,
+    WIRE_DOOR_CLOSING,
+};
+
+/* Sent in answer to WIRE_F_PING and WIRE_F_CONFIG and on every change of
+ * door or lease. */
+struct wire_f_state {
+    struct ha_epoch serve;      /* {0,0} unless told to serve. */
+    struct ha_epoch support;    /* Beats accepted. */
+    uint32_t door;              /* enum wire_door. */
+    uint32_t n_acks;            /* Peers that acknowledged the last beat. */
+    int64_t lease_left_us;      /* 0: no lease. */
+    int64_t old_promise_left_us; /* Promises to epochs below 'support', and
+                                  * the lease that a fresh start sits out. */
+    int64_t opened_us;          /* CLOCK_BOOTTIME when the door last opened. */
+    int64_t closed_us;          /* ... last closed. */
+    uint32_t lease_losses;      /* Leases that ran out since start. */
+    uint32_t pid;
+    char why[WIRE_WHY_LEN];     /* Why the door is not open; "". */
+};
+
+struct wire_f_supported {
+    struct ha_epoch epoch;
+    int64_t old_promise_left_us;
+};
+
+/* ---- replica -------------------------------------------------------- */
+
+enum wire_r_role_kind {
+    WIRE_R_IDLE,                /* Accept nothing, ship what is asked for. */
+    WIRE_R_FOLLOW,              /* Apply records of 'source'. */
+    WIRE_R_ACTIVE,              /* Own log is the truth of 'epoch'. */
+};
+
+/* Answered by WIRE_R_ROLE_DONE with the same token once it is so: for IDLE
+ * when nothing is in flight any more and the position is final; for ACTIVE
+ * when the base of the epoch is durable; for FOLLOW at once. */
+struct wire_r_role {
+    uint32_t role;              /* enum wire_r_role_kind. */
+    uint32_t token;
+    uint64_t lineage;           /* The record's. */
+    struct ha_epoch epoch;      /* The record's. */
+    struct wire_node source;    /* FOLLOW: whom. */
+    uint16_t source_port;
+    uint16_t reserved;
+    uint32_t reserved2;
+};
+
+struct wire_r_role_done {
+    uint32_t role;
+    uint32_t token;
+    struct ha_pos pos;
+    int32_t error;              /* Negative errno or 0. */
+    uint32_t reserved;
+};
+
+/* Nodes that may connect to this worker. */
+struct wire_r_peers {
+    uint32_t n;
+    struct wire_node nodes[HA_MAX_NODES];
+};
+
+/* This node's ovsdb-server started (pid > 0) or ended (0). */
+struct wire_r_server {
+    uint32_t pid;
+};
+
+/* NB only: bump nb_cfg and wait until northd brought it to SB (sb_cfg). */
+struct wire_r_probe {
+    uint32_t token;
+    uint32_t timeout_ms;
+};
+
+struct wire_r_probed {
+    uint32_t token;
+    int32_t error;              /* 0, -ETIMEDOUT, ... */
+    uint32_t took_ms;
+    uint32_t reserved;
+};
+
+enum wire_r_phase {
+    WIRE_RP_NO_FILE,            /* The database file is not there yet. */
+    WIRE_RP_LOADING,            /* Reading the own file. */
+    WIRE_RP_NO_SERVER,          /* Own ovsdb-server not connected. */
+    WIRE_RP_IDLE,
+    WIRE_RP_CONNECTING,         /* To the source. */
+    WIRE_RP_SNAPSHOT,
+    WIRE_RP_FOLLOWING,
+    WIRE_RP_ACTIVE,
+    WIRE_RP_FAILED,             /* 'why' says it; ineligible. */
+};
+
+#define WIRE_RS_COMPLETE  (1u << 0) /* File is a whole state of the lineage. */
+#define WIRE_RS_HAS_DATA  (1u << 1) /* More than packages' empty database. */
+#define WIRE_RS_FOREIGN   (1u << 2) /* A record that we did not write. */
+#define WIRE_RS_SERVER_OK (1u << 3) /* Own ovsdb-server answers. */
+#define WIRE_RS_CONNECTED (1u << 4) /* To the source. */
+
+/* On every change of role, phase or flags at once, of position at most every
+ * 20 ms, and otherwise each second. */
+struct wire_r_status {
+    uint32_t role;              /* enum wire_r_role_kind. */
+    uint32_t phase;             /* enum wire_r_phase. */
+    uint32_t flags;             /* WIRE_RS_*. */
+    uint32_t resumes;
+    uint32_t snapshots;
+    uint32_t source;            /* Node id; 0: none. */
+    struct ha_pos pos;          /* Durable here. */
+    struct ha_pos head;         /* FOLLOW: newest known of the source. */
+    uint64_t file_bytes;
+    uint64_t progress_done;     /* Of a snapshot, bytes; 0/0 otherwise. */
+    uint64_t progress_total;
+    int64_t server_seen_us;     /* When own ovsdb-server last answered. */
+    char why[WIRE_WHY_LEN];
+};
+
+/* One per connected (or just lost) receiver, on the sending side. */
+struct wire_r_peer {
+    uint32_t node;
+    uint32_t connected;         /* 0 or 1. */
+    uint32_t complete;          /* Past its snapshot. */
+    uint32_t reserved;
+    struct ha_pos acked;        /* Durable there. */
+    struct ha_pos head;         /* Own end of log when this was sent. */
+    int64_t lag_us;             /* Age of the oldest unacknowledged record. */
+};
+
+#endif /* lib/wire.h */
