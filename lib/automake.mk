@@ -1,28 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# What all programs share.  Includes nothing from the other folders.
+# What all programs share.  Includes nothing from the other folders.  A stanza
+# a module, with its test, so that branches which add modules merge.
 
 noinst_LIBRARIES += lib/libha.a
-lib_libha_a_SOURCES = \
-	lib/log.c \
-	lib/log.h \
-	lib/mono.c \
-	lib/mono.h \
-	lib/seq.c \
-	lib/seq.h \
-	lib/types.h \
-	lib/unixpath.c \
-	lib/unixpath.h \
-	lib/wire.h
+lib_libha_a_SOURCES =
+lib_libha_a_SOURCES += lib/types.h
+lib_libha_a_SOURCES += lib/wire.h
+lib_libha_a_SOURCES += lib/unixpath.c lib/unixpath.h
+lib_libha_a_SOURCES += lib/xalloc.c lib/xalloc.h
 
+lib_libha_a_SOURCES += lib/log.c lib/log.h
 UNIT_TESTS += tests/unit/test-log
 tests_unit_test_log_SOURCES = tests/unit/test-log.c
 tests_unit_test_log_LDADD = $(TEST_LIBS)
 
+lib_libha_a_SOURCES += lib/mono.c lib/mono.h
 UNIT_TESTS += tests/unit/test-mono
 tests_unit_test_mono_SOURCES = tests/unit/test-mono.c
 tests_unit_test_mono_LDADD = $(TEST_LIBS)
 
+lib_libha_a_SOURCES += lib/seq.c lib/seq.h
 UNIT_TESTS += tests/unit/test-seq
 tests_unit_test_seq_SOURCES = tests/unit/test-seq.c
 tests_unit_test_seq_LDADD = $(TEST_LIBS)
+
+lib_libha_a_SOURCES += lib/uctl.h lib/uctl-client.c lib/uctl-server.c \
+	lib/uctl-stream.c lib/uctl-stream.h
+UNIT_TESTS += tests/unit/test-uctl
+tests_unit_test_uctl_SOURCES = tests/unit/test-uctl.c
+tests_unit_test_uctl_LDADD = $(TEST_LIBS)
