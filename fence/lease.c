@@ -41,8 +41,8 @@ holder_peer_find(struct lease_holder *h, uint32_t id)
 }
 
 void
-lease_holder_set(struct lease_holder *h, int64_t lease_us,
-                 uint32_t supporters, const uint32_t ids[], uint32_t n)
+lease_holder_set(struct lease_holder *h, int64_t lease_us, uint32_t supporters,
+                 const uint32_t ids[], uint32_t n)
 {
     struct lease_holder_peer peers[HA_MAX_NODES];
 
@@ -78,7 +78,7 @@ lease_holder_stop(struct lease_holder *h)
     for (uint32_t i = 0; i < h->n_peers; i++) {
         holder_peer_clear(&h->peers[i]);
     }
-    h->epoch = (struct ha_epoch) { 0, 0 };
+    h->epoch = (struct ha_epoch){ 0, 0 };
     h->first_seq = h->seq + 1;
 }
 
@@ -91,7 +91,7 @@ lease_holder_beat(struct lease_holder *h, mono_t now)
     assert(h->lease_us > 0);
     h->ring[seq % LEASE_RING].sent = now;
     h->ring[seq % LEASE_RING].lease_us = h->lease_us;
-    return (struct lease_beat) {
+    return (struct lease_beat){
         .epoch = h->epoch,
         .life = h->life,
         .seq = seq,
@@ -105,13 +105,14 @@ lease_holder_beat(struct lease_holder *h, mono_t now)
 static bool
 holder_sent(const struct lease_holder *h, const struct lease_beat *b)
 {
-    return !is_none(h->epoch)
-           && !ha_epoch_cmp(b->epoch, h->epoch)
-           && b->life == h->life
-           && b->seq >= h->first_seq && b->seq <= h->seq
+    uint64_t slot = b->seq % LEASE_RING;
+
+    /* The unsigned difference refuses beats of the future too. */
+    return !is_none(h->epoch) && !ha_epoch_cmp(b->epoch, h->epoch)
+           && b->life == h->life && b->seq >= h->first_seq
            && h->seq - b->seq < LEASE_RING
-           && h->ring[b->seq % LEASE_RING].sent.us == b->sent.us
-           && h->ring[b->seq % LEASE_RING].lease_us == b->lease_us;
+           && h->ring[slot].sent.us == b->sent.us
+           && h->ring[slot].lease_us == b->lease_us;
 }
 
 bool
@@ -189,8 +190,7 @@ lease_holder_n_acks(const struct lease_holder *h)
 static int64_t
 promise_us(const struct lease_supporter *s, int64_t lease_us)
 {
-    return lease_us
-           + (lease_us * (int64_t) s->drift_ppm + 999999) / 1000000;
+    return lease_us + (lease_us * (int64_t) s->drift_ppm + 999999) / 1000000;
 }
 
 void
@@ -268,8 +268,8 @@ lease_supporter_beat(struct lease_supporter *s, uint32_t from,
 {
     int64_t lease_us;
 
-    if (is_none(b->epoch) || b->epoch.node != from
-        || b->lease_us <= 0 || b->lease_us > LEASE_MAX_US) {
+    if (is_none(b->epoch) || b->epoch.node != from || b->lease_us <= 0
+        || b->lease_us > LEASE_MAX_US) {
         return LEASE_BAD_BEAT;
     }
     if (!supporter_is_member(s, from)) {
@@ -289,8 +289,8 @@ lease_supporter_beat(struct lease_supporter *s, uint32_t from,
     /* The sender relies on its own length of the lease, so never promise
      * less than that, whatever is configured here. */
     lease_us = b->lease_us > s->lease_us ? b->lease_us : s->lease_us;
-    s->promise = mono_max(s->promise,
-                          mono_add_us(now, promise_us(s, lease_us)));
+    s->promise =
+        mono_max(s->promise, mono_add_us(now, promise_us(s, lease_us)));
     return LEASE_ACK;
 }
 

@@ -20,42 +20,42 @@
 #include "lib/mono.h"
 #include "lib/types.h"
 
-#define LEASE_RING 256            /* Beats whose send time is remembered. */
+#define LEASE_RING 256 /* Beats whose send time is remembered. */
 #define LEASE_MAX_US INT64_C(3600000000) /* Longest lease that is believed. */
 
 /* What one beat says.  An acknowledgement repeats it unchanged. */
 struct lease_beat {
-    struct ha_epoch epoch;      /* Its 'node' is the sender. */
-    uint64_t life;              /* Start of the sender's process, ordered
+    struct ha_epoch epoch; /* Its 'node' is the sender. */
+    uint64_t life;         /* Start of the sender's process, ordered
                                  * within one boot (an epoch ends with it). */
-    uint64_t seq;               /* Grows with each beat of one life. */
-    mono_t sent;                /* Sender's clock. */
-    int64_t lease_us;           /* How long the sender wants to rely on it. */
+    uint64_t seq;          /* Grows with each beat of one life. */
+    mono_t sent;           /* Sender's clock. */
+    int64_t lease_us;      /* How long the sender wants to rely on it. */
 };
 
 /* ---- Holder --------------------------------------------------------- */
 
 struct lease_holder_peer {
-    uint32_t id;                /* Corosync node id. */
-    mono_t acked;               /* Send time of its newest acknowledged
+    uint32_t id;  /* Corosync node id. */
+    mono_t acked; /* Send time of its newest acknowledged
                                  * beat; MONO_MIN: none. */
-    mono_t until;               /* acked + that beat's lease. */
-    uint64_t seq;               /* Of that beat; 0: none. */
+    mono_t until; /* acked + that beat's lease. */
+    uint64_t seq; /* Of that beat; 0: none. */
 };
 
 struct lease_holder {
-    struct ha_epoch epoch;      /* {0, 0}: not beating. */
-    uint64_t life;              /* As in the beats. */
-    uint64_t seq;               /* Of the newest beat; never starts over. */
-    uint64_t first_seq;         /* First of this epoch. */
-    int64_t lease_us;           /* For beats from now on. */
-    uint32_t supporters;        /* Acknowledging peers that are enough. */
+    struct ha_epoch epoch; /* {0, 0}: not beating. */
+    uint64_t life;         /* As in the beats. */
+    uint64_t seq;          /* Of the newest beat; never starts over. */
+    uint64_t first_seq;    /* First of this epoch. */
+    int64_t lease_us;      /* For beats from now on. */
+    uint32_t supporters;   /* Acknowledging peers that are enough. */
     uint32_t n_peers;
     struct lease_holder_peer peers[HA_MAX_NODES];
     struct {
         mono_t sent;
         int64_t lease_us;
-    } ring[LEASE_RING];         /* By seq % LEASE_RING. */
+    } ring[LEASE_RING]; /* By seq % LEASE_RING. */
 };
 
 /* 'life' as in struct lease_beat. */
@@ -98,25 +98,25 @@ uint32_t lease_holder_n_acks(const struct lease_holder *);
 /* ---- Supporter ------------------------------------------------------ */
 
 enum lease_answer {
-    LEASE_ACK,                  /* Acknowledge; the promise was renewed. */
-    LEASE_BAD_BEAT,             /* Not a beat of its epoch's node, or a lease
+    LEASE_ACK,         /* Acknowledge; the promise was renewed. */
+    LEASE_BAD_BEAT,    /* Not a beat of its epoch's node, or a lease
                                  * beyond all limits. */
-    LEASE_NOT_MEMBER,           /* Sender is not in the membership. */
-    LEASE_OTHER_EPOCH,          /* Not exactly the supported epoch. */
-    LEASE_REPLAY,               /* An older life, or not newer than the
+    LEASE_NOT_MEMBER,  /* Sender is not in the membership. */
+    LEASE_OTHER_EPOCH, /* Not exactly the supported epoch. */
+    LEASE_REPLAY,      /* An older life, or not newer than the
                                  * newest beat that was acknowledged. */
-    LEASE_FRESH,                /* Within one lease after the start. */
+    LEASE_FRESH,       /* Within one lease after the start. */
 };
 
 struct lease_supporter {
-    int64_t lease_us;           /* Own configuration's. */
-    uint32_t drift_ppm;         /* A promise is lease * (1 + drift). */
-    mono_t started;             /* Of this life. */
-    mono_t fresh_until;         /* Does not acknowledge before this. */
-    struct ha_epoch epoch;      /* Supported; every lower one is refused. */
-    mono_t promise;             /* To the holder of 'epoch'; or MONO_MIN. */
-    mono_t old_promise;         /* To lower epochs, and the fresh start. */
-    uint64_t life;              /* Of the newest acknowledged beat. */
+    int64_t lease_us;      /* Own configuration's. */
+    uint32_t drift_ppm;    /* A promise is lease * (1 + drift). */
+    mono_t started;        /* Of this life. */
+    mono_t fresh_until;    /* Does not acknowledge before this. */
+    struct ha_epoch epoch; /* Supported; every lower one is refused. */
+    mono_t promise;        /* To the holder of 'epoch'; or MONO_MIN. */
+    mono_t old_promise;    /* To lower epochs, and the fresh start. */
+    uint64_t life;         /* Of the newest acknowledged beat. */
     uint64_t seq;
     uint32_t n_members;
     uint32_t members[HA_MAX_NODES];
@@ -144,8 +144,7 @@ int lease_supporter_support(struct lease_supporter *, struct ha_epoch epoch);
 
 /* Judges a beat that arrived from 'from' at 'now'.  On LEASE_ACK the promise
  * is renewed and the caller acknowledges at once. */
-enum lease_answer lease_supporter_beat(struct lease_supporter *,
-                                       uint32_t from,
+enum lease_answer lease_supporter_beat(struct lease_supporter *, uint32_t from,
                                        const struct lease_beat *, mono_t now);
 
 /* Time left at 'now' of promises to epochs below the supported one and of
