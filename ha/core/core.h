@@ -112,6 +112,8 @@ struct ha_local_db {
     uint32_t role_token;        /* Of the last role command carried out;
                                  * 0 after a restart of the worker. */
     struct ha_epoch role_epoch;
+    uint32_t life;              /* Starts of the worker so far: a change
+                                 * has the core send its role again. */
     bool complete;              /* A whole state of the lineage. */
     bool has_data;              /* More than a package's empty database. */
     bool server_ok;             /* Answers, or makes progress. */
@@ -201,7 +203,7 @@ enum ha_event_type {
     HA_EV_SUPPORTED,            /* Fence worker carried out SUPPORT. */
     HA_EV_PEER,
     HA_EV_PROBED,
-    HA_EV_PERSIST_FAILED,       /* SENDs and DOs of that step were dropped. */
+    HA_EV_PERSIST_FAILED,       /* The PERSIST of the last step failed. */
     HA_EV_TICK,                 /* Time passed; at least each 50 ms. */
     HA_EV_SWITCH,               /* Operator. */
     HA_EV_SHUTDOWN,             /* Hand over, then exit. */
@@ -248,7 +250,12 @@ struct ha_event {
     };
 };
 
-/* In the order of their classes: all PERSIST, then all SEND, then all DO. */
+/* In the order of their classes: all PERSIST, then all SEND, then all DO.
+ *
+ * A step with a PERSIST holds nothing else.  The executor carries it out and
+ * at once, before any other event, feeds HA_EV_PERSIST_FAILED or, if the
+ * record is safely on disk, a HA_EV_TICK; only that next step sends or does
+ * what rests on the record. */
 enum ha_action_type {
     HA_ACT_PERSIST = 1,         /* 'durable'. */
     HA_ACT_SEND,                /* 'msg'. */
@@ -358,25 +365,38 @@ struct ha_core {
 
     /* Member. */
     struct ha_durable durable;
-    bool disk_bad;
+    bool dirty;                 /* 'durable' is not on disk yet, */
+    bool disk_bad;              /* because writing it failed. */
+    mono_t disk_at;             /* Last try. */
+    bool owe_state;             /* PREPARE not answered yet, */
+    struct ha_ballot owe_ballot; /* this one. */
     struct ha_record proposal;  /* Of the last ACCEPT in this view. */
     struct ha_ballot prop_ballot;
     uint32_t prop_rev;
     bool proposed;              /* 'proposal' is set in this view. */
     bool supported;             /* Own SUPPORT for it was sent. */
-    bool fence_stopped;         /* Fence worker supports proposal.epoch. */
+    mono_t support_since;       /* When the last ACCEPT came. */
+    struct ha_epoch fence_epoch; /* Fence worker supports it (proven). */
+    struct ha_epoch stopped_epoch[HA_N_DBS]; /* Replica accepts nothing of
+                                              * an epoch below. */
     mono_t own_promise_end;
     struct ha_record record;    /* In force (last known). */
     bool in_force;              /* ... and confirmed in this view. */
 
     /* Coordinator of this view, if durable.promised.node is self. */
+    uint32_t top_ballot;        /* Highest ballot number seen. */
     bool collecting;
     mono_t collect_at;
-    bool settled;               /* First proposal of the ballot was made. */
+    bool settled;               /* 'base' is what the holders know. */
+    bool in_flight;             /* Own proposal not in force yet. */
+    uint32_t coord_rev;
+    struct ha_record base;
     enum ha_why coord_why;      /* Why nothing can be proposed. */
-    uint32_t switch_to;         /* Operator's wish under way. */
-    bool switching;
-    mono_t due_since;           /* An election is due, nobody proposes. */
+    bool switching;             /* Operator's wish under way, */
+    uint32_t switch_to;         /* to whom (0: the best). */
+    bool req_in_sync;           /* The active asked for 'req_set'. */
+    struct ha_set req_set;
+    bool req_settled;           /* ... or to forget the suspects. */
 
     /* Role. */
     enum ha_state state;
@@ -398,19 +418,22 @@ struct ha_core {
         uint32_t role;
         uint32_t token;
         uint32_t source;
+        uint32_t life;
         struct ha_epoch epoch;
     } rep[HA_N_DBS];
     uint32_t next_token;
     struct ha_epoch serve_sent;
     struct ha_epoch support_sent;
+    struct ha_set fence_members; /* Last sent. */
+    bool fence_members_sent;
     bool northd_run;
     bool northd_sent;
     uint32_t probe_token;       /* 0: none under way. */
-    bool probe_ok;
-    uint64_t tail_seen[HA_N_DBS]; /* Progress of a tail pull. */
+    struct ha_epoch cleared;    /* Verdict and tail are done for it. */
+    uint64_t tail_seen;         /* Progress of a tail pull. */
     mono_t tail_at;
-    struct ha_set asked_in_sync;
-    mono_t asked_at;
+    mono_t asked_at;            /* Last request to the coordinator. */
+    mono_t ended_at;
 
     /* Status told. */
     struct ha_status told;
@@ -443,6 +466,9 @@ extern const struct ha_state_row ha_states[HA_N_STATES];
 const char *ha_state_name(uint32_t state);
 const char *ha_why_code(uint32_t why);
 const char *ha_why_text(uint32_t why);
+
+/* record.c. */
+int ha_ballot_cmp(struct ha_ballot a, struct ha_ballot b);
 
 /* set.c. */
 bool ha_set_has(const struct ha_set *s, uint32_t id);
