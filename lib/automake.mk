@@ -30,3 +30,13 @@ lib_libha_a_SOURCES += lib/uctl.h lib/uctl-client.c lib/uctl-server.c \
 UNIT_TESTS += tests/unit/test-uctl
 tests_unit_test_uctl_SOURCES = tests/unit/test-uctl.c
 tests_unit_test_uctl_LDADD = $(TEST_LIBS)
+
+lib_libha_a_SOURCES += lib/child.c lib/child.h
+UNIT_TESTS += tests/unit/test-child
+tests_unit_test_child_SOURCES = tests/unit/test-child.c
+tests_unit_test_child_LDADD = $(TEST_LIBS)
+
+lib_libha_a_SOURCES += lib/durable.c lib/durable.h
+UNIT_TESTS += tests/unit/test-durable
+tests_unit_test_durable_SOURCES = tests/unit/test-durable.c
+tests_unit_test_durable_LDADD = $(TEST_LIBS)
