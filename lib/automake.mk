@@ -40,3 +40,13 @@ lib_libha_a_SOURCES += lib/durable.c lib/durable.h
 UNIT_TESTS += tests/unit/test-durable
 tests_unit_test_durable_SOURCES = tests/unit/test-durable.c
 tests_unit_test_durable_LDADD = $(TEST_LIBS)
+
+lib_libha_a_SOURCES += lib/conf.c lib/conf.h lib/conf-options.c
+UNIT_TESTS += tests/unit/test-conf
+tests_unit_test_conf_SOURCES = tests/unit/test-conf.c
+tests_unit_test_conf_LDADD = $(TEST_LIBS)
+
+# Writes the example configuration and a part of a manual page.
+noinst_PROGRAMS += lib/conf-doc
+lib_conf_doc_SOURCES = lib/conf-doc.c
+lib_conf_doc_LDADD = lib/libha.a $(LIBHA_LIBS)

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "lib/conf.h"
+
+#include <limits.h>
+
+#define AT(MEMBER) offsetof(struct conf, MEMBER)
+
+/* clang-format off */
+const struct conf_option conf_options[] = {
+    { "timing", "lease-ms", CONF_INT, 200, 60000, "1000", AT(lease_ms),
+      "How long the active may serve on the newest beat that enough supporters "
+      "acknowledged. The shorter, the sooner a standby may take over, and the "
+      "sooner a slow network stops the active. Give every node the same." },
+    { "timing", "beat-ms", CONF_INT, 0, 15000, "0", AT(beat_ms),
+      "Time between two beats of the active. 0 is a tenth of the lease. At "
+      "least four beats must fit into a lease." },
+    { "timing", "drift-ppm", CONF_INT, 100, 200000, "10000", AT(drift_ppm),
+      "By how much the clocks of two nodes may run at different speed, in "
+      "millionths. Supporters keep their promise longer by it." },
+    { "timing", "start-grace-ms", CONF_INT, 0, 600000, "5000",
+      AT(start_grace_ms),
+      "When the whole cluster starts: how long to wait for the node that was "
+      "active last, before another one is elected." },
+
+    { "node", "priority", CONF_INT, 0, 1000, "100", AT(priority),
+      "Of two nodes with equally fresh and healthy databases the one with the "
+      "higher number becomes active." },
+    { "node", "nofailover", CONF_BOOL, 0, 0, "no", AT(nofailover),
+      "If yes, this node never becomes active by itself." },
+
+    { "listen", "nb", CONF_REMOTES, 0, 0, "", AT(listen_nb),
+      "Remotes on which the active serves the Northbound database, besides "
+      "those in its own connection table and the unix socket, for example "
+      "ptcp:6641:192.0.2.1, or pssl:6641. Separate several by commas." },
+    { "listen", "sb", CONF_REMOTES, 0, 0, "", AT(listen_sb),
+      "The same for the Southbound database, most often with port 6642." },
+
+    { "paths", "nb-db", CONF_PATH, 0, 0, "/var/lib/ovn/ovnnb_db.db",
+      AT(nb_db), "File of the Northbound database." },
+    { "paths", "sb-db", CONF_PATH, 0, 0, "/var/lib/ovn/ovnsb_db.db",
+      AT(sb_db), "File of the Southbound database." },
+    { "paths", "nb-sock", CONF_PATH, 0, 0, "/run/ovn/ovnnb_db.sock",
+      AT(nb_sock),
+      "Public unix socket of the Northbound database. It exists on the active "
+      "only." },
+    { "paths", "sb-sock", CONF_PATH, 0, 0, "/run/ovn/ovnsb_db.sock",
+      AT(sb_sock), "The same for the Southbound database." },
+    { "paths", "nb-schema", CONF_PATH, 0, 0, "/usr/share/ovn/ovn-nb.ovsschema",
+      AT(nb_schema), "Schema of the Northbound database." },
+    { "paths", "sb-schema", CONF_PATH, 0, 0, "/usr/share/ovn/ovn-sb.ovsschema",
+      AT(sb_schema), "Schema of the Southbound database." },
+    { "paths", "run-dir", CONF_PATH, 0, 0, "/run/ovn-ha", AT(run_dir),
+      "Folder for sockets between the parts of ovn-ha." },
+    { "paths", "ovn-run-dir", CONF_PATH, 0, 0, "/run/ovn", AT(ovn_run_dir),
+      "Folder for OVN's pid files and control sockets." },
+    { "paths", "state-dir", CONF_PATH, 0, 0, "/var/lib/ovn-ha", AT(state_dir),
+      "Folder for the record, the history, and data that was set aside." },
+    { "paths", "log-dir", CONF_PATH, 0, 0, "/var/log/ovn", AT(log_dir),
+      "Folder for the logs of the databases, of northd and of the workers." },
+    { "paths", "ovsdb-server", CONF_PATH, 0, 0, "/usr/sbin/ovsdb-server",
+      AT(ovsdb_server), "The program." },
+    { "paths", "ovsdb-tool", CONF_PATH, 0, 0, "/usr/bin/ovsdb-tool",
+      AT(ovsdb_tool), "The program." },
+    { "paths", "ovn-northd", CONF_PATH, 0, 0, "/usr/bin/ovn-northd",
+      AT(ovn_northd), "The program." },
+
+    { "replication", "port-nb", CONF_INT, 1, 65535, "6661", AT(port_nb),
+      "TCP port on which nodes follow this node's Northbound database. Give "
+      "every node the same." },
+    { "replication", "port-sb", CONF_INT, 1, 65535, "6662", AT(port_sb),
+      "The same for the Southbound database." },
+    { "replication", "private-key", CONF_PATH, 0, 0, "", AT(private_key),
+      "Private key (PEM) of this node for replication over TLS. Give all three "
+      "of private-key, certificate and ca-cert, or none." },
+    { "replication", "certificate", CONF_PATH, 0, 0, "", AT(certificate),
+      "Certificate (PEM) of this node." },
+    { "replication", "ca-cert", CONF_PATH, 0, 0, "", AT(ca_cert),
+      "Certificates (PEM) of the authority that signed all nodes' "
+      "certificates." },
+
+    { "beat", "port", CONF_INT, 1, 65535, "6663", AT(beat_port),
+      "UDP port of beats and their acknowledgements. Give every node the "
+      "same." },
+
+    { "insync", "lag-records", CONF_INT, 1, INT_MAX, "1000", AT(lag_records),
+      "A standby that is more transactions than this behind leaves the in-sync "
+      "set." },
+    { "insync", "lag-ms", CONF_INT, 100, 3600000, "10000", AT(lag_ms),
+      "So does one that was not level with the active for this long." },
+};
+/* clang-format on */
+
+_Static_assert(sizeof conf_options / sizeof conf_options[0] == CONF_N_OPTIONS,
+               "CONF_N_OPTIONS counts the rows");

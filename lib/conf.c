@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "lib/conf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/xalloc.h"
+
+/* Values. */
+
+static void *
+member_of(const struct conf *conf, const struct conf_option *option)
+{
+    return (char *) conf + option->offset;
+}
+
+static bool
+option_is_string(const struct conf_option *option)
+{
+    return option->type == CONF_PATH || option->type == CONF_REMOTES;
+}
+
+/* Each of the functions that parse a value returns NULL or the reason why it
+ * is wrong, which the caller frees. */
+
+static char *
+parse_int(const struct conf_option *option, const char *text, int *ret_value)
+{
+    long long value;
+    char *end;
+
+    errno = 0;
+    value = strtoll(text, &end, 10);
+    if (end == text || *end) {
+        return ha_asprintf("\"%s\" is not a whole number", text);
+    } else if (errno || value < option->min || value > option->max) {
+        return ha_asprintf("%s is out of range: from %d to %d", text,
+                           option->min, option->max);
+    }
+    *ret_value = value;
+    return NULL;
+}
+
+static char *
+parse_bool(const char *text, bool *ret_value)
+{
+    static const char *const words[][2] = { { "no", "yes" },
+                                            { "false", "true" },
+                                            { "off", "on" } };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        for (int value = 0; value < 2; value++) {
+            if (!strcmp(text, words[i][value])) {
+                *ret_value = value;
+                return NULL;
+            }
+        }
+    }
+    return ha_asprintf("\"%s\" is neither yes nor no", text);
+}
+
+static char *
+check_path(const struct conf_option *option, const char *text)
+{
+    if (!*text && *option->def) {
+        return ha_strdup("it is empty");
+    } else if (*text && *text != '/') {
+        return ha_asprintf("\"%s\" is not an absolute path", text);
+    }
+    return NULL;
+}
+
+/* Checks one remote: ptcp:PORT[:ADDRESS] or pssl:PORT[:ADDRESS]. */
+static bool
+remote_is_valid(const char *remote, size_t n)
+{
+    char port[6];
+    size_t digits;
+
+    if (n < 6 || (memcmp(remote, "ptcp:", 5) && memcmp(remote, "pssl:", 5))) {
+        return false;
+    }
+    remote += 5;
+    n -= 5;
+    digits = strspn(remote, "0123456789");
+    if (digits < 1 || digits > 5 || digits > n) {
+        return false;
+    }
+    memcpy(port, remote, digits);
+    port[digits] = '\0';
+    return atoi(port) >= 1 && atoi(port) <= 65535
+           && (digits == n || (remote[digits] == ':' && digits + 1 < n));
+}
+
+static char *
+check_remotes(const char *text)
+{
+    while (*text) {
+        size_t n;
+
+        text += strspn(text, ", ");
+        n = strcspn(text, ", ");
+        if (n && !remote_is_valid(text, n)) {
+            return ha_asprintf("\"%.*s\" is not of the form "
+                               "ptcp:PORT[:ADDRESS] or pssl:PORT[:ADDRESS]",
+                               (int) n, text);
+        }
+        text += n;
+    }
+    return NULL;
+}
+
+static char *
+set_value(struct conf *conf, const struct conf_option *option,
+          const char *text)
+{
+    void *member = member_of(conf, option);
+    char *reason = NULL;
+
+    switch (option->type) {
+    case CONF_INT:
+        return parse_int(option, text, member);
+    case CONF_BOOL:
+        return parse_bool(text, member);
+    case CONF_PATH:
+        reason = check_path(option, text);
+        break;
+    case CONF_REMOTES:
+        reason = check_remotes(text);
+        break;
+    }
+    if (!reason) {
+        free(*(char **) member);
+        *(char **) member = ha_strdup(text);
+    }
+    return reason;
+}
+
+static void
+set_defaults(struct conf *conf)
+{
+    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
+        char *reason = set_value(conf, &conf_options[i], conf_options[i].def);
+
+        assert(!reason);
+    }
+}
+
+/* Returns NULL or the violated condition. */
+static char *
+check_together(struct conf *conf)
+{
+    int n_tls = !!*conf->private_key + !!*conf->certificate + !!*conf->ca_cert;
+
+    if (!conf->beat_ms) {
+        conf->beat_ms = conf->lease_ms / 10;
+    }
+    if (4 * conf->beat_ms > conf->lease_ms) {
+        return ha_asprintf("unsafe timing: 4 * beat-ms <= lease-ms does not "
+                           "hold: 4 * %d > %d",
+                           conf->beat_ms, conf->lease_ms);
+    }
+    if (conf->port_nb == conf->port_sb) {
+        return ha_asprintf("[replication] port-nb and port-sb are both %d",
+                           conf->port_nb);
+    }
+    if (n_tls != 0 && n_tls != 3) {
+        return ha_strdup("[replication] private-key, certificate and ca-cert "
+                         "go together: give all three or none");
+    }
+    return NULL;
+}
+
+/* The file. */
+
+struct parser {
+    struct conf *conf;
+    FILE *stream;
+    int line;       /* That is being read. */
+    int error_line; /* Where 'reason' belongs to, 0 for the whole file. */
+    char *reason;   /* First error, or NULL. */
+};
+
+/* Keeps the first error, and takes over 'reason'. */
+static void
+parser_fail(struct parser *parser, int line, char *reason)
+{
+    if (parser->reason) {
+        free(reason);
+    } else {
+        parser->reason = reason;
+        parser->error_line = line;
+    }
+}
+
+/* Reads a line for inih, which by itself would neither count it for its
+ * handler nor tell of one that is cut, and would take an indented line for
+ * part of the value before it. */
+static char *
+read_line(char *buf, int size, void *parser_)
+{
+    struct parser *parser = parser_;
+    size_t indent;
+
+    if (parser->reason || !fgets(buf, size, parser->stream)) {
+        return NULL;
+    }
+    parser->line++;
+    if (!strchr(buf, '\n') && !feof(parser->stream)) {
+        parser_fail(
+            parser, parser->line,
+            ha_asprintf("the line is longer than %d characters", size - 2));
+        return NULL;
+    }
+    indent = strspn(buf, " \t");
+    memmove(buf, buf + indent, strlen(buf + indent) + 1);
+    return buf;
+}
+
+static const struct conf_option *
+find_option(const char *section, const char *name)
+{
+    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
+        if (!strcmp(conf_options[i].section, section)
+            && !strcmp(conf_options[i].name, name)) {
+            return &conf_options[i];
+        }
+    }
+    return NULL;
+}
+
+static char *
+handle_value(struct parser *parser, const char *section, const char *name,
+             const char *value)
+{
+    const struct conf_option *option = find_option(section, name);
+    char *reason, *full;
+    int *line;
+
+    if (!option) {
+        return ha_asprintf("there is no option [%s] %s", section, name);
+    }
+    line = &parser->conf->lines[option - conf_options];
+    if (*line) {
+        return ha_asprintf("[%s] %s was given in line %d already", section,
+                           name, *line);
+    }
+    *line = parser->line;
+    reason = set_value(parser->conf, option, value);
+    if (!reason) {
+        return NULL;
+    }
+    full = ha_asprintf("[%s] %s: %s", section, name, reason);
+    free(reason);
+    return full;
+}
+
+static int
+handle(void *parser_, const char *section, const char *name, const char *value)
+{
+    struct parser *parser = parser_;
+    char *reason = handle_value(parser, section, name, value);
+
+    if (reason) {
+        parser_fail(parser, parser->line, reason);
+    }
+    return 1;
+}
+
+static void
+parse_stream(struct parser *parser)
+{
+    int line = ini_parse_stream(read_line, parser, handle, parser);
+
+    if (line) {
+        parser_fail(parser, line > 0 ? line : 0,
+                    ha_strdup("neither [SECTION] nor NAME = VALUE"));
+    }
+    if (ferror(parser->stream)) {
+        parser_fail(parser, 0, ha_strdup("cannot be read"));
+    }
+}
+
+static char *
+parser_error_text(const struct parser *parser, const char *file)
+{
+    if (!file) {
+        return ha_strdup(parser->reason);
+    } else if (!parser->error_line) {
+        return ha_asprintf("%s: %s", file, parser->reason);
+    }
+    return ha_asprintf("%s:%d: %s", file, parser->error_line, parser->reason);
+}
+
+/* Opens the file, or leaves NULL for the defaults. */
+static int
+open_file(const char *file, bool required, FILE **ret_stream)
+{
+    *ret_stream = file ? fopen(file, "re") : NULL;
+    if (!file || *ret_stream || (errno == ENOENT && !required)) {
+        return 0;
+    }
+    return -errno;
+}
+
+int
+conf_load(const char *file, bool required, struct conf **ret_conf,
+          char **ret_error)
+{
+    struct parser parser = { .line = 0 };
+    int error;
+
+    error = open_file(file, required, &parser.stream);
+    if (error) {
+        *ret_error = ha_asprintf("%s: %s", file, strerror(-error));
+        return error;
+    }
+    parser.conf = ha_calloc(1, sizeof *parser.conf);
+    set_defaults(parser.conf);
+    if (parser.stream) {
+        parser.conf->file = ha_strdup(file);
+        parse_stream(&parser);
+        fclose(parser.stream);
+    }
+    if (!parser.reason) {
+        parser.reason = check_together(parser.conf);
+    }
+    if (parser.reason) {
+        *ret_error = parser_error_text(&parser, parser.conf->file);
+        free(parser.reason);
+        conf_destroy(parser.conf);
+        return -EINVAL;
+    }
+    *ret_conf = parser.conf;
+    return 0;
+}
+
+void
+conf_destroy(struct conf *conf)
+{
+    if (!conf) {
+        return;
+    }
+    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
+        if (option_is_string(&conf_options[i])) {
+            free(*(char **) member_of(conf, &conf_options[i]));
+        }
+    }
+    free(conf->file);
+    free(conf);
+}
+
+/* Printing. */
+
+/* Writes "[section]" if row 'i' is the first of it. */
+static void
+print_section(size_t i, const char *fmt, FILE *f)
+{
+    const char *section = conf_options[i].section;
+
+    if (!i || strcmp(section, conf_options[i - 1].section)) {
+        fprintf(f, fmt, i ? "\n" : "", section);
+    }
+}
+
+static void
+print_value(const struct conf *conf, const struct conf_option *option, FILE *f)
+{
+    const void *member = member_of(conf, option);
+
+    switch (option->type) {
+    case CONF_INT:
+        fprintf(f, "%d", *(const int *) member);
+        break;
+    case CONF_BOOL:
+        fputs(*(const bool *) member ? "yes" : "no", f);
+        break;
+    case CONF_PATH:
+    case CONF_REMOTES:
+        fputs(*(char *const *) member, f);
+        break;
+    }
+}
+
+void
+conf_print(const struct conf *conf, FILE *f)
+{
+    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
+        print_section(i, "%s[%s]\n", f);
+        fprintf(f, "%s = ", conf_options[i].name);
+        print_value(conf, &conf_options[i], f);
+        if (conf->lines[i]) {
+            fprintf(f, " ; %s:%d\n", conf->file, conf->lines[i]);
+        } else {
+            fputs(" ; default\n", f);
+        }
+    }
+}
+
+/* Writes 'text' in lines of at most 'width' characters. */
+static void
+print_wrapped(const char *prefix, const char *text, size_t width, FILE *f)
+{
+    while (*text) {
+        size_t n = strlen(text);
+
+        if (n > width) {
+            n = width;
+            while (n && text[n] != ' ') {
+                n--;
+            }
+            assert(n);
+        }
+        fprintf(f, "%s%.*s\n", prefix, (int) n, text);
+        text += n + strspn(text + n, " ");
+    }
+}
+
+void
+conf_print_example(FILE *f)
+{
+    fputs("# Example configuration of ovn-ha, with the default of every "
+          "option.\n"
+          "# A plain cluster needs none.  See ovn-ha.conf(5).\n"
+          "# Generated from lib/conf-options.c.\n\n",
+          f);
+    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
+        print_section(i, "%s[%s]\n", f);
+        fputc('\n', f);
+        print_wrapped("# ", conf_options[i].help, 76, f);
+        fprintf(f, "#%s =%s%s\n", conf_options[i].name,
+                *conf_options[i].def ? " " : "", conf_options[i].def);
+    }
+}
+
+/* Writes help text for mdoc, where each sentence starts a line. */
+static void
+print_man_text(const char *text, FILE *f)
+{
+    for (; *text; text++) {
+        if (text[0] == '.' && text[1] == ' ') {
+            fputs(".\n", f);
+            text++;
+        } else {
+            fputc(*text, f);
+        }
+    }
+    fputc('\n', f);
+}
+
+void
+conf_print_man(FILE *f)
+{
+    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
+        const struct conf_option *option = &conf_options[i];
+
+        if (!i || strcmp(option->section, conf_options[i - 1].section)) {
+            fprintf(f, "%s.Ss [%s]\n.Bl -tag -width Ds\n", i ? ".El\n" : "",
+                    option->section);
+        }
+        fprintf(f, ".It Cm %s\n", option->name);
+        print_man_text(option->help, f);
+        if (option->type == CONF_INT) {
+            fprintf(f, "From %d to %d, by default %s.\n", option->min,
+                    option->max, option->def);
+        } else if (*option->def) {
+            fprintf(f, "By default\n.Li %s .\n", option->def);
+        } else {
+            fputs("Empty by default.\n", f);
+        }
+    }
+    fputs(".El\n", f);
+}

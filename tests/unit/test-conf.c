@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "lib/conf.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/durable.h"
+
+static char dir[] = "/tmp/test-conf.XXXXXX";
+static char path[64];
+
+static int
+setup(void **state)
+{
+    (void) state;
+    if (!mkdtemp(dir)) {
+        return -1;
+    }
+    snprintf(path, sizeof path, "%s/conf", dir);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void) state;
+    unlink(path);
+    return rmdir(dir);
+}
+
+static struct conf *
+load(const char *text)
+{
+    struct conf *conf = NULL;
+    char *error = NULL;
+
+    assert_int_equal(durable_write(path, text, strlen(text), 0600), 0);
+    if (conf_load(path, true, &conf, &error)) {
+        fail_msg("%s", error);
+    }
+    assert_null(error);
+    return conf;
+}
+
+/* 'want' follows the name of the file. */
+static void
+assert_refused(const char *text, const char *want)
+{
+    struct conf *conf = NULL;
+    char *error = NULL;
+
+    assert_int_equal(durable_write(path, text, strlen(text), 0600), 0);
+    assert_int_equal(conf_load(path, true, &conf, &error), -EINVAL);
+    assert_null(conf);
+    assert_memory_equal(error, path, strlen(path));
+    assert_string_equal(error + strlen(path), want);
+    free(error);
+}
+
+/* Takes the output of one of the printing functions. */
+static char *
+printed(const struct conf *conf, void (*print)(FILE *))
+{
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+
+    assert_non_null(f);
+    if (conf) {
+        conf_print(conf, f);
+    } else {
+        print(f);
+    }
+    assert_int_equal(fclose(f), 0);
+    return text;
+}
+
+static void
+defaults(void **state)
+{
+    struct conf *conf;
+    char *error;
+
+    (void) state;
+    assert_int_equal(conf_load(NULL, true, &conf, &error), 0);
+    assert_int_equal(conf->lease_ms, 1000);
+    assert_int_equal(conf->beat_ms, 100);
+    assert_int_equal(conf->drift_ppm, 10000);
+    assert_int_equal(conf->priority, 100);
+    assert_false(conf->nofailover);
+    assert_string_equal(conf->listen_nb, "");
+    assert_string_equal(conf->sb_db, "/var/lib/ovn/ovnsb_db.db");
+    assert_int_equal(conf->beat_port, 6663);
+    assert_int_equal(conf->lag_records, 1000);
+    conf_destroy(conf);
+    conf_destroy(NULL);
+}
+
+static void
+missing_file(void **state)
+{
+    struct conf *conf = NULL;
+    char *error = NULL;
+
+    (void) state;
+    assert_int_equal(conf_load("/nonexistent/x", true, &conf, &error),
+                     -ENOENT);
+    assert_string_equal(error, "/nonexistent/x: No such file or directory");
+    free(error);
+    assert_int_equal(conf_load("/nonexistent/x", false, &conf, &error), 0);
+    assert_int_equal(conf->lease_ms, 1000);
+    conf_destroy(conf);
+}
+
+static void
+values(void **state)
+{
+    struct conf *conf =
+        load("; a comment\n"
+             "[timing]\n"
+             "  lease-ms = 2000 ; as in the lab\n"
+             "\tbeat-ms=500\n"
+             "# another\n"
+             "[node]\n"
+             "nofailover = yes\n"
+             "[listen]\n"
+             "nb = ptcp:6641:192.0.2.1, pssl:6643:[2001:db8::1]\n"
+             "sb = pssl:6642\n"
+             "[replication]\n"
+             "private-key = /k\ncertificate = /c\nca-cert = /a");
+
+    (void) state;
+    assert_int_equal(conf->lease_ms, 2000);
+    assert_int_equal(conf->beat_ms, 500);
+    assert_true(conf->nofailover);
+    assert_string_equal(conf->listen_nb,
+                        "ptcp:6641:192.0.2.1, pssl:6643:[2001:db8::1]");
+    assert_string_equal(conf->listen_sb, "pssl:6642");
+    assert_string_equal(conf->ca_cert, "/a");
+    assert_int_equal(conf->priority, 100);
+    conf_destroy(conf);
+}
+
+static void
+errors_name_line_and_reason(void **state)
+{
+    char longer[400] = "[paths]\nnb-db = /";
+
+    (void) state;
+    assert_refused("[timing]\nlease = 5\n",
+                   ":2: there is no option [timing] lease");
+    assert_refused("lease-ms = 5\n", ":1: there is no option [] lease-ms");
+    assert_refused("\n[timing]\n\nlease-ms = 199\n",
+                   ":4: [timing] lease-ms: 199 is out of range: "
+                   "from 200 to 60000");
+    assert_refused("[timing]\nlease-ms = 99999999999999999999\n",
+                   ":2: [timing] lease-ms: 99999999999999999999 is out of "
+                   "range: from 200 to 60000");
+    assert_refused("[timing]\nlease-ms = 1s\n",
+                   ":2: [timing] lease-ms: \"1s\" is not a whole number");
+    assert_refused("[timing]\nlease-ms =\n",
+                   ":2: [timing] lease-ms: \"\" is not a whole number");
+    assert_refused("[node]\nnofailover = maybe\n",
+                   ":2: [node] nofailover: \"maybe\" is neither yes nor no");
+    assert_refused("[paths]\nnb-db = nb.db\n",
+                   ":2: [paths] nb-db: \"nb.db\" is not an absolute path");
+    assert_refused("[paths]\nnb-db =\n", ":2: [paths] nb-db: it is empty");
+    assert_refused("[node]\npriority = 1\npriority = 2\n",
+                   ":3: [node] priority was given in line 2 already");
+    assert_refused("[node]\npriority\n",
+                   ":2: neither [SECTION] nor NAME = VALUE");
+    assert_refused("[node\n", ":1: neither [SECTION] nor NAME = VALUE");
+    memset(longer + strlen(longer), 'x', 300);
+    assert_refused(longer, ":2: the line is longer than 198 characters");
+}
+
+static void
+remotes(void **state)
+{
+    static const char *const bad[] = {
+        "tcp:6641:192.0.2.1", "ptcp:",   "ptcp:0",   "ptcp:65536",  "ptcp:x",
+        "ptcp:6641:",         "ptcp:1x", "punix:/x", "ptcp:123456",
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[100], want[200];
+
+        snprintf(text, sizeof text, "[listen]\nsb = ptcp:6642,%s\n", bad[i]);
+        snprintf(want, sizeof want,
+                 ":2: [listen] sb: \"%s\" is not of the form "
+                 "ptcp:PORT[:ADDRESS] or pssl:PORT[:ADDRESS]",
+                 bad[i]);
+        assert_refused(text, want);
+    }
+}
+
+static void
+unsafe_combinations(void **state)
+{
+    struct conf *conf;
+
+    (void) state;
+    assert_refused("[timing]\nlease-ms = 1000\nbeat-ms = 251\n",
+                   ": unsafe timing: 4 * beat-ms <= lease-ms does not hold: "
+                   "4 * 251 > 1000");
+    conf = load("[timing]\nlease-ms = 1000\nbeat-ms = 250\n");
+    conf_destroy(conf);
+    assert_refused("[replication]\nport-nb = 6662\n",
+                   ": [replication] port-nb and port-sb are both 6662");
+    assert_refused("[replication]\nca-cert = /a\n",
+                   ": [replication] private-key, certificate and ca-cert go "
+                   "together: give all three or none");
+}
+
+static void
+print_tells_where_from(void **state)
+{
+    struct conf *conf = load("[timing]\nlease-ms = 2000\n");
+    char *text = printed(conf, NULL), want[100];
+
+    (void) state;
+    snprintf(want, sizeof want, "\nlease-ms = 2000 ; %s:2\n", path);
+    assert_non_null(strstr(text, want));
+    assert_non_null(strstr(text, "\nbeat-ms = 200 ; default\n"));
+    assert_non_null(strstr(text, "\nnofailover = no ; default\n"));
+    conf_destroy(conf);
+    free(text);
+}
+
+/* What is printed can be read again, and gives the same. */
+static void
+print_round_trip(void **state)
+{
+    struct conf *conf = load("[listen]\nnb = pssl:6641\n");
+    char *once = printed(conf, NULL), *twice, *p, *q;
+
+    (void) state;
+    conf_destroy(conf);
+    conf = load(once);
+    assert_string_equal(conf->listen_nb, "pssl:6641");
+    twice = printed(conf, NULL);
+    for (p = once, q = twice; *p;) { /* Equal but for the comments. */
+        size_t n = strcspn(p, ";\n");
+
+        assert_int_equal(strcspn(q, ";\n"), n);
+        assert_memory_equal(p, q, n);
+        p += strcspn(p, "\n") + 1;
+        q += strcspn(q, "\n") + 1;
+    }
+    conf_destroy(conf);
+    free(once);
+    free(twice);
+}
+
+/* The example is valid as it is, and with every option uncommented. */
+static void
+example_is_valid(void **state)
+{
+    char *text = printed(NULL, conf_print_example), *p;
+    struct conf *conf = load(text);
+    int n = 0;
+
+    (void) state;
+    conf_destroy(conf);
+    for (p = text; (p = strstr(p, "\n#")) != NULL; p++) {
+        if (p[2] != ' ') {
+            p[1] = ' ';
+            n++;
+        }
+    }
+    assert_int_equal(n, CONF_N_OPTIONS);
+    conf = load(text);
+    assert_int_equal(conf->lease_ms, 1000);
+    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
+        assert_true(conf->lines[i] > 0);
+    }
+    conf_destroy(conf);
+    free(text);
+}
+
+static void
+man_has_every_option(void **state)
+{
+    char *text = printed(NULL, conf_print_man), *p = text;
+
+    (void) state;
+    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
+        char want[100];
+
+        snprintf(want, sizeof want, ".It Cm %s\n", conf_options[i].name);
+        p = strstr(p, want);
+        assert_non_null(p);
+    }
+    free(text);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(missing_file),
+        cmocka_unit_test(values),
+        cmocka_unit_test(errors_name_line_and_reason),
+        cmocka_unit_test(remotes),
+        cmocka_unit_test(unsafe_combinations),
+        cmocka_unit_test(print_tells_where_from),
+        cmocka_unit_test(print_round_trip),
+        cmocka_unit_test(example_is_valid),
+        cmocka_unit_test(man_has_every_option),
+    };
+
+    return cmocka_run_group_tests_name("conf", tests, setup, teardown);
+}
