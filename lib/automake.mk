@@ -50,3 +50,8 @@ tests_unit_test_conf_LDADD = $(TEST_LIBS)
 noinst_PROGRAMS += lib/conf-doc
 lib_conf_doc_SOURCES = lib/conf-doc.c
 lib_conf_doc_LDADD = lib/libha.a $(LIBHA_LIBS)
+
+lib_libha_a_SOURCES += lib/hmac.c lib/hmac.h
+UNIT_TESTS += tests/unit/test-hmac
+tests_unit_test_hmac_SOURCES = tests/unit/test-hmac.c
+tests_unit_test_hmac_LDADD = $(TEST_LIBS)
