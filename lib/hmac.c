@@ -79,7 +79,7 @@ hmac_verify(const struct hmac_key *key, const void *data, size_t n,
 }
 
 void
-random_bytes(void *bytes, size_t n)
+ha_random_bytes(void *bytes, size_t n)
 {
     int ok = RAND_bytes(bytes, (int) n);
 
@@ -90,12 +90,12 @@ random_bytes(void *bytes, size_t n)
 }
 
 uint64_t
-random_id(void)
+ha_random_id(void)
 {
     uint64_t id;
 
     do {
-        random_bytes(&id, sizeof id);
+        ha_random_bytes(&id, sizeof id);
     } while (!id);
     return id;
 }

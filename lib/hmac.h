@@ -45,8 +45,8 @@ bool hmac_verify(const struct hmac_key *, const void *data, size_t n,
                  const void *code, size_t code_n);
 
 /* Fills in 'n' bytes that no one can guess. */
-void random_bytes(void *, size_t n);
+void ha_random_bytes(void *, size_t n);
 /* A random number other than 0. */
-uint64_t random_id(void);
+uint64_t ha_random_id(void);
 
 #endif /* HA_LIB_HMAC_H */

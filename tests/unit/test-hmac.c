@@ -122,7 +122,7 @@ random_ids_differ(void **state)
 
     (void) state;
     for (int i = 0; i < 100; i++) {
-        ids[i] = random_id();
+        ids[i] = ha_random_id();
         assert_true(ids[i] != 0);
         for (int j = 0; j < i; j++) {
             assert_true(ids[i] != ids[j]);
