@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Tests on real clusters in a lab, run by pytest.
+
+EXTRA_DIST += \
+	tests/cluster/conftest.py \
+	tests/cluster/test_lab.py
