@@ -4,4 +4,19 @@
 # clock.  'make lint' proves it.
 
 noinst_LIBRARIES += ha/core/libcore.a
-ha_core_libcore_a_SOURCES =
+ha_core_libcore_a_SOURCES = \
+	ha/core/coord.c \
+	ha/core/core-private.h \
+	ha/core/core.c \
+	ha/core/core.h \
+	ha/core/member.c \
+	ha/core/promote.c \
+	ha/core/record.c \
+	ha/core/replica.c \
+	ha/core/role.c \
+	ha/core/set.c \
+	ha/core/states.c
+
+UNIT_TESTS += tests/unit/test-core
+tests_unit_test_core_SOURCES = tests/unit/test-core.c
+tests_unit_test_core_LDADD = ha/core/libcore.a $(TEST_LIBS)

@@ -190,7 +190,7 @@ struct ha_msg {
     struct ha_pos pos[HA_N_DBS]; /* SUPPORT: where it stopped. */
     struct ha_set set;          /* REQUEST IN_SYNC. */
     struct ha_durable durable;  /* STATE: what it holds; ACCEPT: record. */
-    struct ha_status status;    /* STATE, STATUS. */
+    struct ha_status status;    /* STATE, SUPPORT, STATUS. */
 };
 
 enum ha_event_type {
@@ -204,7 +204,7 @@ enum ha_event_type {
     HA_EV_PEER,
     HA_EV_PROBED,
     HA_EV_PERSIST_FAILED,       /* The PERSIST of the last step failed. */
-    HA_EV_TICK,                 /* Time passed; at least each 50 ms. */
+    HA_EV_TICK,                 /* Time passed: each 50 ms, and at 'wake'. */
     HA_EV_SWITCH,               /* Operator. */
     HA_EV_SHUTDOWN,             /* Hand over, then exit. */
 };
@@ -388,7 +388,9 @@ struct ha_core {
     bool collecting;
     mono_t collect_at;
     bool settled;               /* 'base' is what the holders know. */
-    bool in_flight;             /* Own proposal not in force yet. */
+    bool in_flight;             /* Own proposal not in force yet, */
+    mono_t proposed_at;         /* made then. */
+    mono_t due_since;           /* An election is due, nobody proposes. */
     uint32_t coord_rev;
     struct ha_record base;
     enum ha_why coord_why;      /* Why nothing can be proposed. */
@@ -405,7 +407,8 @@ struct ha_core {
     mono_t why_since;
     enum ha_stage stage;
     mono_t stage_since;
-    struct ha_epoch hold;
+    struct ha_epoch named;      /* Accepted record that names this node. */
+    struct ha_epoch hold;       /* Being promoted or serving under it. */
     struct ha_epoch ended;
     bool ever_active;
     bool leaving;
@@ -434,6 +437,8 @@ struct ha_core {
     mono_t tail_at;
     mono_t asked_at;            /* Last request to the coordinator. */
     mono_t ended_at;
+
+    mono_t wake;                /* When a tick is wanted; MONO_NEVER. */
 
     /* Status told. */
     struct ha_status told;

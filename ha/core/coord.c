@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The coordinator's half of agreement: one member proposes.
+ *
+ * Normally the lowest id of the group; the next one steps in when it stays
+ * mute.  Whose ballot the members promised is the coordinator, so two that
+ * try at once do no harm.  It collects what the holders know, settles who is
+ * active, and then serves the active's requests. */
+
+#include "ha/core/core-private.h"
+
+#include <string.h>
+
+void
+coord_view(struct ha_core *c)
+{
+    c->collecting = c->settled = c->in_flight = false;
+    c->coord_why = HA_WHY_AGREEING;
+    c->switching = c->req_in_sync = c->req_settled = false;
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        c->peers[i].answered = false;
+    }
+}
+
+static bool
+is_coordinator(const struct ha_core *c)
+{
+    return c->durable.promised.n && c->durable.promised.node == c->cfg.self;
+}
+
+/* How many members of the view come before this one. */
+static int64_t
+own_rank(const struct ha_core *c)
+{
+    int64_t rank = 0;
+
+    while (rank < c->view.n && c->view.id[rank] != c->cfg.self) {
+        rank++;
+    }
+    return rank;
+}
+
+static void
+prepare(struct ha_core *c, struct ha_actions *out)
+{
+    coord_view(c);
+    c->collecting = true;
+    c->collect_at = c->now;
+    c->top_ballot++;
+    core_send(c, out, HA_MSG_PREPARE)->ballot =
+        (struct ha_ballot) { c->top_ballot, c->cfg.self };
+}
+
+void
+coord_state(struct ha_core *c, uint32_t from, const struct ha_msg *m)
+{
+    struct ha_peer *p = core_peer(c, from);
+
+    if (m->durable.promised.n > c->top_ballot) {
+        c->top_ballot = m->durable.promised.n;
+    }
+    if (!is_coordinator(c) || ha_ballot_cmp(m->ballot, c->durable.promised)) {
+        return;
+    }
+    if (m->refused) {
+        /* Somebody promised higher: start over above it. */
+        c->collecting = false;
+        return;
+    }
+    p->answered = true;
+    p->held = m->durable;
+}
+
+enum ha_why
+coord_why_not(const struct ha_core *c, const struct ha_record *rec,
+              uint32_t id)
+{
+    const struct ha_peer *p = core_peer_const(c, id);
+    const struct ha_local *l;
+
+    if (!p || !ha_set_has(&c->view, id) || !p->heard) {
+        return HA_WHY_ABSENT;
+    }
+    l = &p->status.local;
+    if (p->status.leaving) {
+        return HA_WHY_LEAVING;
+    } else if (l->nofailover) {
+        return HA_WHY_NOFAILOVER;
+    } else if (id != rec->active && !ha_set_has(&rec->in_sync, id)) {
+        return HA_WHY_NOT_IN_SYNC;
+    }
+    for (int db = 0; db < HA_N_DBS; db++) {
+        if (l->db[db].pos.lineage != rec->lineage) {
+            return HA_WHY_LINEAGE;
+        } else if (!l->db[db].complete) {
+            return HA_WHY_INCOMPLETE;
+        } else if (!l->db[db].server_ok || l->unfit) {
+            return HA_WHY_DATABASE;
+        }
+    }
+    return HA_WHY_NONE;
+}
+
+enum ha_why
+ha_core_why_not(const struct ha_core *c, uint32_t id)
+{
+    return coord_why_not(c, &c->record, id);
+}
+
+/* True if 'a' is to be preferred to 'b': position first, then priority, then
+ * the lower id. */
+static bool
+better(const struct ha_core *c, const struct ha_peer *a,
+       const struct ha_peer *b)
+{
+    const struct ha_local *x = &a->status.local;
+    const struct ha_local *y = &b->status.local;
+    bool a_failed = a->failed && !core_past(c, a->failed_at, c->cfg.retry_us);
+    bool b_failed = b->failed && !core_past(c, b->failed_at, c->cfg.retry_us);
+
+    if (a_failed != b_failed) {
+        return b_failed;
+    }
+    for (int db = 0; db < HA_N_DBS; db++) {
+        int cmp = ha_pos_cmp(&x->db[db].pos, &y->db[db].pos);
+        if (cmp) {
+            return cmp > 0;
+        }
+    }
+    return x->priority != y->priority ? x->priority > y->priority
+                                      : a->id < b->id;
+}
+
+uint32_t
+coord_best(const struct ha_core *c, const struct ha_record *rec,
+           uint32_t not_id)
+{
+    const struct ha_peer *best = NULL;
+
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        const struct ha_peer *p = &c->peers[i];
+
+        if (p->id != not_id && coord_why_not(c, rec, p->id) == HA_WHY_NONE
+            && (!best || better(c, p, best))) {
+            best = p;
+        }
+    }
+    return best ? best->id : 0;
+}
+
+static void
+propose(struct ha_core *c, const struct ha_record *rec,
+        struct ha_actions *out)
+{
+    struct ha_msg *m = core_send(c, out, HA_MSG_ACCEPT);
+
+    m->ballot = c->durable.promised;
+    m->rev = ++c->coord_rev;
+    m->durable.record = *rec;
+    c->in_flight = true;
+    c->proposed_at = c->now;
+}
+
+/* Highest epoch that anyone here knows of, so that a new one is above. */
+static uint32_t
+top_epoch(const struct ha_core *c, const struct ha_record *base)
+{
+    uint32_t n = base->epoch.n;
+
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        const struct ha_peer *p = &c->peers[i];
+        const uint32_t known[] = {
+            p->answered ? p->held.record.epoch.n : 0,
+            p->heard ? p->status.hold.n : 0,
+            p->heard ? p->status.ended.n : 0,
+        };
+        for (size_t j = 0; j < sizeof known / sizeof known[0]; j++) {
+            n = known[j] > n ? known[j] : n;
+        }
+    }
+    return n;
+}
+
+static void
+elect(struct ha_core *c, const struct ha_record *base, uint32_t winner,
+      const char *because, struct ha_actions *out)
+{
+    struct ha_record rec = *base;
+
+    rec.epoch.n = top_epoch(c, base) + 1;
+    rec.epoch.node = winner;
+    rec.active = winner;
+    rec.lease_us = c->cfg.lease_us;
+    if (base->active) {
+        ha_set_add(&rec.suspects, base->active);
+        ha_set_add(&rec.in_sync, base->active);
+    }
+    ha_set_del(&rec.suspects, winner);
+    ha_set_add(&rec.in_sync, winner);
+    core_tell(out, "election: node %u for epoch %u, because %s", winner,
+              rec.epoch.n, because);
+    propose(c, &rec, out);
+}
+
+/* First record of all: everybody is here, nobody holds one, and at most one
+ * has data. */
+static void
+bootstrap(struct ha_core *c, struct ha_actions *out)
+{
+    struct ha_record none = { .lineage = c->random | 1 };
+    uint32_t with_data = 0, first = 0, n_data = 0;
+
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        const struct ha_peer *p = &c->peers[i];
+        const struct ha_local *l = &p->status.local;
+
+        if (!p->heard || !l->db[HA_NB].server_ok || !l->db[HA_SB].server_ok) {
+            c->coord_why = HA_WHY_BOOTSTRAP_MEMBERS;
+            return;
+        }
+        if (l->db[HA_NB].has_data || l->db[HA_SB].has_data) {
+            with_data = p->id;
+            n_data++;
+        }
+        if (!l->nofailover && !p->status.leaving
+            && (!first || l->priority
+                > core_peer_const(c, first)->status.local.priority)) {
+            first = p->id;
+        }
+    }
+    if (n_data > 1 || !(n_data || first)) {
+        c->coord_why = n_data > 1 ? HA_WHY_BOOTSTRAP_DATA
+                                  : HA_WHY_NOT_ELIGIBLE;
+        return;
+    }
+    elect(c, &none, n_data ? with_data : first, "a lineage begins", out);
+}
+
+/* True if somebody's data is of a later epoch than 'top' knows of: then a
+ * record was lost that these data belong to. */
+static bool
+newer_data(const struct ha_core *c, const struct ha_durable *top)
+{
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        const struct ha_local_db *db = c->peers[i].status.local.db;
+
+        if (ha_epoch_cmp(db[HA_NB].pos.epoch, top->record.epoch) > 0
+            || ha_epoch_cmp(db[HA_SB].pos.epoch, top->record.epoch) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Decides from the STATE answers which record the holders know. */
+static void
+settle(struct ha_core *c, struct ha_actions *out)
+{
+    const struct ha_durable *top = NULL;
+    uint32_t answered = 0, holders = 0;
+
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        const struct ha_peer *p = &c->peers[i];
+
+        if (!p->answered) {
+            continue;
+        }
+        answered++;
+        if (!p->held.accepted.n) {
+            continue;
+        }
+        holders++;
+        if (!top || ha_ballot_cmp(p->held.accepted, top->accepted) > 0
+            || (!ha_ballot_cmp(p->held.accepted, top->accepted)
+                && p->held.rev > top->rev)) {
+            top = &p->held;
+        }
+    }
+    if (answered < c->view.n
+        && !core_past(c, c->collect_at, c->cfg.mute_us)) {
+        return;
+    }
+    if (holders >= ha_majority(&c->cfg)
+        || (holders && answered == c->cfg.nodes.n && !newer_data(c, top))) {
+        c->base = top->record;
+        c->settled = true;
+        c->collecting = false;
+    } else if (holders == 0 && answered == c->cfg.nodes.n) {
+        bootstrap(c, out);
+        c->settled = c->in_flight;
+        c->collecting = !c->in_flight;
+    } else {
+        c->coord_why = holders ? HA_WHY_HOLDERS : HA_WHY_BOOTSTRAP_MEMBERS;
+    }
+}
+
+/* True if nobody here has seen an active since its own start. */
+static bool
+is_cold(const struct ha_core *c)
+{
+    bool cold = !c->ever_active;
+
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        cold &= !(c->peers[i].heard && c->peers[i].status.ever_active);
+    }
+    return cold;
+}
+
+/* The same for an active that is not in the group. */
+static const char *
+election_due_absent(const struct ha_core *c, const struct ha_record *rec,
+                    enum ha_why *ret_why)
+{
+    const struct ha_peer *p = core_peer_const(c, rec->active);
+    mono_t since = p && p->left_at.us ? p->left_at : c->view_at;
+
+    if (is_cold(c) && !core_past(c, c->started_at, c->cfg.grace_us)) {
+        *ret_why = HA_WHY_GRACE;
+        return NULL;
+    }
+    if (ha_set_has(&c->members, rec->active)
+        && !core_past(c, since, core_drifted(c, rec->lease_us)
+                      + c->cfg.mute_us)) {
+        /* Its ovn-had left, its node did not: a restart or an upgrade has
+         * one lease to come back. */
+        *ret_why = HA_WHY_LEASE;
+        return NULL;
+    }
+    return "the active is gone";
+}
+
+/* Why an election is due under 'rec', or NULL if its active is well (or may
+ * be, for a while yet).  Sets '*ret_why' to what is waited for. */
+static const char *
+election_due(const struct ha_core *c, const struct ha_record *rec,
+             enum ha_why *ret_why)
+{
+    const struct ha_peer *p = core_peer_const(c, rec->active);
+    mono_t since = c->in_force ? c->support_since : c->view_at;
+
+    *ret_why = HA_WHY_NONE;
+    if (!p || !ha_set_has(&c->view, p->id)) {
+        return election_due_absent(c, rec, ret_why);
+    }
+    if (!p->heard || (c->in_force && !p->supports)) {
+        /* What it said before it knew of this record says nothing. */
+        *ret_why = HA_WHY_AGREEING;
+        return core_past(c, since, core_drifted(c, rec->lease_us)
+                         + 4 * c->cfg.mute_us)
+               ? "the active stays mute" : NULL;
+    }
+    if (!core_holds(&p->status, rec)) {
+        return "the active has stopped serving";
+    }
+    return top_epoch(c, rec) > rec->epoch.n ? "a newer epoch was begun"
+                                            : NULL;
+}
+
+void
+coord_request(struct ha_core *c, uint32_t from, const struct ha_msg *m,
+              struct ha_actions *out)
+{
+    if (!is_coordinator(c) || !c->settled) {
+        return;
+    }
+    switch (m->request) {
+    case HA_REQ_IN_SYNC:
+        if (from == c->record.active) {
+            c->req_in_sync = true;
+            c->req_set = m->set;
+        }
+        break;
+    case HA_REQ_SETTLED:
+        c->req_settled |= from == c->record.active;
+        break;
+    case HA_REQ_SWITCH:
+        c->switching = true;
+        c->switch_to = m->node;
+        break;
+    default:
+        core_tell(out, "request: node %u asks for the unknown %u", from,
+                  m->request);
+        break;
+    }
+}
+
+/* Carries out the operator's wish, if it may be. */
+static void
+do_switch(struct ha_core *c, const struct ha_record *rec,
+          struct ha_actions *out)
+{
+    uint32_t to = c->switch_to ? c->switch_to
+                               : coord_best(c, rec, rec->active);
+
+    c->switching = false;
+    if (!to || to == rec->active
+        || coord_why_not(c, rec, to) != HA_WHY_NONE) {
+        core_tell(out, "switchover: refused: node %u: %s", to,
+                  ha_why_text(to ? coord_why_not(c, rec, to)
+                              : HA_WHY_NOT_ELIGIBLE));
+        return;
+    }
+    elect(c, rec, to, "a switchover was asked for", out);
+}
+
+/* What the active asked for.  Only names of this view are let in. */
+static void
+do_requests(struct ha_core *c, const struct ha_record *rec,
+            struct ha_actions *out)
+{
+    struct ha_record new = *rec;
+
+    if (c->req_in_sync) {
+        new.in_sync = c->req_set;
+        ha_set_add(&new.in_sync, rec->active);
+    }
+    if (c->req_settled) {
+        new.suspects.n = 0;
+    }
+    c->req_in_sync = c->req_settled = false;
+    if (!ha_set_equal(&new.in_sync, &rec->in_sync)
+        || !ha_set_equal(&new.suspects, &rec->suspects)) {
+        propose(c, &new, out);
+    }
+}
+
+static void
+drive(struct ha_core *c, struct ha_actions *out)
+{
+    const struct ha_record *rec = c->in_force ? &c->record : &c->base;
+    const char *because;
+
+    if (c->in_flight) {
+        return;
+    }
+    because = election_due(c, rec, &c->coord_why);
+    if (because) {
+        uint32_t winner = coord_best(c, rec, 0);
+        struct ha_peer *active = core_peer(c, rec->active);
+
+        if (active && active->heard
+            && !ha_epoch_cmp(active->status.ended, rec->epoch)
+            && !(active->failed
+                 && !core_past(c, active->failed_at, c->cfg.retry_us))) {
+            active->failed = true;
+            active->failed_at = c->now;
+            winner = coord_best(c, rec, 0);
+        }
+        c->coord_why = winner ? HA_WHY_NONE : HA_WHY_NOT_ELIGIBLE;
+        if (winner) {
+            elect(c, rec, winner, because, out);
+            return;
+        }
+    }
+    if (!c->in_force) {
+        propose(c, rec, out);
+    } else if (c->switching) {
+        do_switch(c, rec, out);
+    } else if (c->req_in_sync || c->req_settled) {
+        do_requests(c, rec, out);
+    }
+}
+
+/* True if this member ought to begin an exchange of records now: nothing is
+ * in force, and everyone before it had the time. */
+static bool
+must_prepare(const struct ha_core *c)
+{
+    mono_t since = mono_max(c->view_at, c->collect_at);
+    int64_t turn = own_rank(c) * 2 * c->cfg.mute_us;
+
+    if (c->collecting) {
+        return false;
+    }
+    if (is_coordinator(c) && c->settled) {
+        return c->in_flight
+               && core_past(c, c->proposed_at, 4 * c->cfg.mute_us);
+    }
+    if (c->in_force) {
+        /* In force, but its coordinator left an election undone. */
+        enum ha_why why;
+
+        if (!election_due(c, &c->record, &why)
+            || coord_best(c, &c->record, 0) == 0) {
+            return false;
+        }
+        since = mono_max(since, c->due_since);
+        turn += 4 * c->cfg.mute_us;
+    }
+    return core_past(c, since, turn);
+}
+
+void
+coord_run(struct ha_core *c, struct ha_actions *out)
+{
+    enum ha_why why;
+
+    if (!c->quorate || !c->in_group || c->dirty) {
+        return;
+    }
+    if (!c->in_force || !election_due(c, &c->record, &why)) {
+        c->due_since = c->now;
+    }
+    if (must_prepare(c)) {
+        prepare(c, out);
+    } else if (is_coordinator(c) && c->collecting) {
+        settle(c, out);
+    }
+    if (is_coordinator(c) && c->settled) {
+        drive(c, out);
+    }
+}

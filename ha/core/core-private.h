@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HA_CORE_PRIVATE_H
+#define HA_CORE_PRIVATE_H 1
+
+/* What the files of ha/core/ share among themselves.  Nobody else includes
+ * it. */
+
+#include "ha/core/core.h"
+
+/* Mirrors of enum wire_r_role_kind: the core knows no wire. */
+enum { ROLE_IDLE, ROLE_FOLLOW, ROLE_ACTIVE };
+
+/* core.c. */
+struct ha_action *core_act(struct ha_actions *, enum ha_action_type);
+struct ha_msg *core_send(struct ha_core *, struct ha_actions *,
+                         enum ha_msg_type);
+void core_tell(struct ha_actions *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+struct ha_peer *core_peer(struct ha_core *, uint32_t id);
+const struct ha_peer *core_peer_const(const struct ha_core *, uint32_t id);
+/* True once 'us' have passed since 't'. */
+bool core_past(const struct ha_core *, mono_t t, int64_t us);
+/* 'us' of another clock, as it may be on this one. */
+int64_t core_drifted(const struct ha_core *, int64_t us);
+bool core_holds(const struct ha_status *, const struct ha_record *);
+
+/* member.c: promises, accepts, supports. */
+void member_view(struct ha_core *, struct ha_actions *);
+void member_prepare(struct ha_core *, uint32_t from, const struct ha_msg *,
+                    struct ha_actions *);
+void member_accept(struct ha_core *, uint32_t from, const struct ha_msg *,
+                   struct ha_actions *);
+void member_support(struct ha_core *, uint32_t from, const struct ha_msg *,
+                    struct ha_actions *);
+void member_run(struct ha_core *, struct ha_actions *);
+/* Emits a PERSIST if one is due.  Returns true if the step must end there. */
+bool member_persist(struct ha_core *, struct ha_actions *);
+
+/* coord.c: one member proposes. */
+void coord_view(struct ha_core *);
+void coord_state(struct ha_core *, uint32_t from, const struct ha_msg *);
+void coord_request(struct ha_core *, uint32_t from, const struct ha_msg *,
+                   struct ha_actions *);
+void coord_run(struct ha_core *, struct ha_actions *);
+/* Best candidate but 'not_id' (0: nobody is left out); 0 if there is none. */
+uint32_t coord_best(const struct ha_core *, const struct ha_record *,
+                    uint32_t not_id);
+enum ha_why coord_why_not(const struct ha_core *, const struct ha_record *,
+                          uint32_t id);
+
+/* role.c: what this node does about it. */
+void role_run(struct ha_core *, struct ha_actions *);
+void role_set(struct ha_core *, struct ha_actions *, enum ha_state,
+              enum ha_why);
+void role_demote(struct ha_core *, struct ha_actions *, enum ha_why);
+
+/* promote.c: the stages between being named and serving. */
+void promote_run(struct ha_core *, struct ha_actions *);
+void promote_active(struct ha_core *, struct ha_actions *);
+
+/* replica.c: which role the replica workers ought to have. */
+void replica_run(struct ha_core *, struct ha_actions *);
+bool replica_in_role(const struct ha_core *, enum ha_db, uint32_t role,
+                     struct ha_epoch);
+
+#endif /* ha/core/core-private.h */

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The member's half of agreement: promise, accept, support.
+ *
+ * A promise or an acceptance is told only after it is on disk.  Support for
+ * a record with a new epoch is told only after this node has stopped the
+ * older one: the fence worker refuses its beats (and, if this node served
+ * it, the door is proven closed), and the replica workers take no more of its
+ * records, so that the position in the message is final. */
+
+#include "ha/core/core-private.h"
+
+#include <string.h>
+
+#define DISK_RETRY_US 1000000
+
+static void
+forget_supports(struct ha_core *c)
+{
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        c->peers[i].supports = c->peers[i].stopped = false;
+    }
+}
+
+/* A new view: what was proposed in the one before counts no more. */
+void
+member_view(struct ha_core *c, struct ha_actions *out)
+{
+    (void) out;
+    c->proposed = c->supported = c->in_force = c->owe_state = false;
+    forget_supports(c);
+}
+
+bool
+member_persist(struct ha_core *c, struct ha_actions *out)
+{
+    if (!c->dirty
+        || (c->disk_bad && !core_past(c, c->disk_at, DISK_RETRY_US))) {
+        return false;
+    }
+    c->disk_bad = false;
+    c->disk_at = c->now;
+    core_act(out, HA_ACT_PERSIST)->durable = c->durable;
+    return true;
+}
+
+void
+member_prepare(struct ha_core *c, uint32_t from, const struct ha_msg *m,
+               struct ha_actions *out)
+{
+    if (m->ballot.node != from) {
+        return;
+    }
+    if (m->ballot.n > c->top_ballot) {
+        c->top_ballot = m->ballot.n;
+    }
+    c->owe_state = true;
+    c->owe_ballot = m->ballot;
+    if (ha_ballot_cmp(m->ballot, c->durable.promised) > 0) {
+        c->durable.promised = m->ballot;
+        c->dirty = true;
+        /* Another coordinator: what the last one proposed here is void. */
+        c->proposed = c->supported = c->in_force = false;
+        forget_supports(c);
+        for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+            c->peers[i].answered = false;
+        }
+        core_tell(out, "record: promised ballot %u.%u", m->ballot.n,
+                  m->ballot.node);
+    }
+}
+
+/* A coordinator that errs, or runs other software, must not be followed into
+ * a record that breaks the rules. */
+static const char *
+record_flaw(const struct ha_core *c, const struct ha_record *new)
+{
+    const struct ha_record *old = &c->durable.record;
+
+    if (!new->lineage || !new->epoch.n || new->epoch.node != new->active) {
+        return "it is malformed";
+    } else if (!ha_set_has(&c->cfg.nodes, new->active)) {
+        return "its active is not in the nodelist";
+    } else if (c->durable.accepted.n && old->lineage != new->lineage) {
+        return "it is of another lineage";
+    } else if (c->in_force && ha_epoch_cmp(new->epoch, c->record.epoch) < 0) {
+        return "its epoch is older than the one in force";
+    } else if (c->in_force && ha_epoch_cmp(new->epoch, c->record.epoch) > 0
+               && new->active != c->record.active
+               && !ha_set_has(&c->record.in_sync, new->active)) {
+        return "its active was not in sync";
+    }
+    return NULL;
+}
+
+void
+member_accept(struct ha_core *c, uint32_t from, const struct ha_msg *m,
+              struct ha_actions *out)
+{
+    const struct ha_record *rec = &m->durable.record;
+    const char *flaw;
+
+    if (m->ballot.node != from
+        || ha_ballot_cmp(m->ballot, c->durable.promised)
+        || (!ha_ballot_cmp(m->ballot, c->durable.accepted)
+            && m->rev <= c->durable.rev)) {
+        return;
+    }
+    flaw = record_flaw(c, rec);
+    if (flaw) {
+        core_tell(out, "record: refused epoch %u.%u of node %u: %s",
+                  rec->epoch.n, rec->epoch.node, from, flaw);
+        return;
+    }
+    if (ha_epoch_cmp(rec->epoch, c->durable.record.epoch)) {
+        core_tell(out, "record: epoch %u.%u proposed by node %u",
+                  rec->epoch.n, rec->epoch.node, from);
+    }
+    if (rec->active == c->cfg.self
+        && (!c->durable.accepted.n
+            || ha_epoch_cmp(rec->epoch, c->durable.record.epoch) > 0)) {
+        c->named = rec->epoch;
+    }
+    c->durable.accepted = m->ballot;
+    c->durable.rev = m->rev;
+    c->durable.record = *rec;
+    c->dirty = true;
+    c->proposal = *rec;
+    c->prop_ballot = m->ballot;
+    c->prop_rev = m->rev;
+    c->proposed = true;
+    c->supported = false;
+    c->support_since = c->now;
+    forget_supports(c);
+}
+
+void
+member_support(struct ha_core *c, uint32_t from, const struct ha_msg *m,
+               struct ha_actions *out)
+{
+    struct ha_peer *p = core_peer(c, from);
+    uint32_t votes = 0;
+
+    if (!c->proposed || ha_ballot_cmp(m->ballot, c->prop_ballot)
+        || m->rev != c->prop_rev) {
+        return;
+    }
+    p->supports = true;
+    p->stopped = m->stopped;
+    memcpy(p->final_pos, m->pos, sizeof p->final_pos);
+    p->promise_end = mono_add_us(c->now,
+                                 core_drifted(c, m->promise_left_us));
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        votes += c->peers[i].supports;
+    }
+    if (votes == ha_majority(&c->cfg)) {
+        if (!c->in_force
+            || ha_epoch_cmp(c->record.epoch, c->proposal.epoch)) {
+            char set[HA_MAX_NODES * 11];
+
+            core_tell(out, "record: epoch %u.%u in force, in sync: %s",
+                      c->proposal.epoch.n, c->proposal.epoch.node,
+                      ha_set_print(&c->proposal.in_sync, set, sizeof set));
+        }
+        c->record = c->proposal;
+        c->in_force = true;
+        if (c->proposed && c->prop_ballot.node == c->cfg.self) {
+            c->in_flight = false;
+        }
+    }
+}
+
+/* Has the older epochs stopped here.  Returns true once they are. */
+static bool
+stop_older(struct ha_core *c, struct ha_actions *out)
+{
+    struct ha_epoch epoch = c->proposal.epoch;
+    bool stopped = true;
+
+    if (ha_epoch_cmp(c->support_sent, epoch) < 0 && c->fence.connected) {
+        c->support_sent = epoch;
+        core_act(out, HA_ACT_FENCE_SUPPORT)->epoch = epoch;
+    }
+    if (ha_epoch_cmp(c->fence_epoch, epoch) < 0) {
+        return false;
+    }
+    for (int db = 0; db < HA_N_DBS; db++) {
+        stopped &= ha_epoch_cmp(c->stopped_epoch[db], epoch) >= 0;
+    }
+    /* A worker that does not answer applies nothing either, but what it
+     * holds is not known: its position is then stated as none. */
+    return stopped || core_past(c, c->support_since, c->cfg.mute_us);
+}
+
+static void
+send_support(struct ha_core *c, struct ha_actions *out)
+{
+    struct ha_msg *m = core_send(c, out, HA_MSG_SUPPORT);
+
+    m->ballot = c->prop_ballot;
+    m->rev = c->prop_rev;
+    m->stopped = true;
+    if (mono_before(c->now, c->own_promise_end)) {
+        m->promise_left_us = mono_us_between(c->now, c->own_promise_end);
+    }
+    for (int db = 0; db < HA_N_DBS; db++) {
+        if (ha_epoch_cmp(c->stopped_epoch[db], c->proposal.epoch) >= 0) {
+            m->pos[db] = c->local.db[db].pos;
+        }
+    }
+    c->supported = true;
+}
+
+/* Keeps the fence worker's list of members as corosync's. */
+static void
+run_members(struct ha_core *c, struct ha_actions *out)
+{
+    if (c->fence.connected
+        && (!c->fence_members_sent
+            || !ha_set_equal(&c->fence_members, &c->members))) {
+        c->fence_members = c->members;
+        c->fence_members_sent = true;
+        core_act(out, HA_ACT_FENCE_MEMBERS)->set = c->members;
+    }
+}
+
+void
+member_run(struct ha_core *c, struct ha_actions *out)
+{
+    run_members(c, out);
+    if (c->owe_state && !c->dirty && c->in_group) {
+        struct ha_msg *m = core_send(c, out, HA_MSG_STATE);
+
+        m->ballot = c->owe_ballot;
+        m->refused = ha_ballot_cmp(c->owe_ballot, c->durable.promised) != 0;
+        m->durable = c->durable;
+        c->owe_state = false;
+    }
+    if (c->proposed && !c->supported && !c->dirty && stop_older(c, out)) {
+        send_support(c, out);
+    }
+    if (!c->proposed && c->fence.connected && c->durable.accepted.n
+        && ha_epoch_cmp(c->support_sent, c->durable.record.epoch) < 0) {
+        /* A worker started anew has to support what this node accepted. */
+        c->support_sent = c->durable.record.epoch;
+        core_act(out, HA_ACT_FENCE_SUPPORT)->epoch = c->support_sent;
+    }
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The stages between being named active and serving.
+ *
+ * Two questions are asked apart: is the old active dead (verdict), and is the
+ * data here fresh (tail).  Only then do the workers take over the log, the
+ * fence worker opens the door under a live lease, and northd is resumed;
+ * success is an NB change that reached SB. */
+
+#include "ha/core/core-private.h"
+
+static void
+enter(struct ha_core *c, enum ha_stage stage)
+{
+    if (c->stage != stage) {
+        c->stage = stage;
+        c->stage_since = c->now;
+        c->tail_at = c->now;
+    }
+}
+
+static void
+wait_for(struct ha_core *c, struct ha_actions *out, enum ha_why why)
+{
+    role_set(c, out, HA_PROMOTING, why);
+}
+
+/* True once no set of members that could have renewed an older lease is
+ * without a member that has stopped supporting it and whose promise is over.
+ * Holds for majorities of three or more members, never for a pair. */
+static bool
+old_leases_over(struct ha_core *c)
+{
+    uint32_t over = 0;
+    mono_t last = MONO_MIN;
+
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        const struct ha_peer *p = &c->peers[i];
+
+        if (!p->supports) {
+            continue;
+        }
+        if (core_past(c, p->promise_end, 0)) {
+            over++;
+        } else {
+            last = mono_max(last, p->promise_end);
+        }
+    }
+    if (last.us != MONO_MIN.us) {
+        c->wake = mono_min(c->wake, last);
+    }
+    return c->cfg.nodes.n >= 3 && over >= ha_majority(&c->cfg);
+}
+
+/* Asks for the verdict on every node that may still serve an older epoch.
+ * Returns HA_WHY_NONE once there is one on each. */
+static enum ha_why
+verdict(struct ha_core *c)
+{
+    const struct ha_set *s = &c->record.suspects;
+
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct ha_peer *p = core_peer_const(c, s->id[i]);
+        bool here = ha_set_has(&c->view, s->id[i]);
+
+        if (here && p && p->supports && p->stopped) {
+            continue;           /* It said so. */
+        }
+        if (here && p
+            && !core_past(c, c->support_since, c->cfg.lease_us
+                          + 4 * c->cfg.mute_us)) {
+            return HA_WHY_VERDICT; /* It will say so: its tail matters. */
+        }
+        if (!old_leases_over(c)) {
+            return c->cfg.nodes.n >= 3 ? HA_WHY_LEASE : HA_WHY_VERDICT;
+        }
+    }
+    return HA_WHY_NONE;
+}
+
+/* True once every member here that was in sync has said where it stopped, or
+ * had its time. */
+static bool
+tails_known(const struct ha_core *c)
+{
+    for (uint32_t i = 0; i < c->view.n; i++) {
+        const struct ha_peer *p = core_peer_const(c, c->view.id[i]);
+
+        if (!p->supports && ha_set_has(&c->record.in_sync, p->id)
+            && !core_past(c, c->support_since, c->cfg.mute_us)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+tail_pulled(const struct ha_core *c)
+{
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        const struct ha_peer *p = &c->peers[i];
+
+        if (!p->supports || !ha_set_has(&c->view, p->id)) {
+            continue;
+        }
+        for (int db = 0; db < HA_N_DBS; db++) {
+            if (p->final_pos[db].lineage == c->record.lineage
+                && ha_pos_cmp(&p->final_pos[db],
+                              &c->local.db[db].pos) > 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* True if this node's own data may be served.  A new lineage begins with
+ * whatever its first active has. */
+static bool
+data_good(const struct ha_core *c)
+{
+    for (int db = 0; db < HA_N_DBS; db++) {
+        const struct ha_local_db *l = &c->local.db[db];
+        bool ours = l->pos.lineage == c->record.lineage
+                    || (c->record.epoch.n == 1 && !l->pos.lineage);
+
+        if (!l->server_ok || !ours
+            || (!l->complete && c->record.epoch.n != 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+stage_tail(struct ha_core *c, struct ha_actions *out)
+{
+    uint64_t seen = c->local.db[HA_NB].pos.seq + c->local.db[HA_SB].pos.seq;
+
+    if (seen != c->tail_seen) {
+        c->tail_seen = seen;
+        c->tail_at = c->now;
+    }
+    if (c->in_force && tails_known(c) && tail_pulled(c) && data_good(c)) {
+        c->cleared = c->hold;
+        enter(c, HA_STAGE_LOG);
+    } else if (core_past(c, c->tail_at, c->cfg.tail_us)) {
+        core_tell(out, "promotion: no progress in pulling the tail");
+        role_demote(c, out, HA_WHY_TAIL);
+    } else {
+        wait_for(c, out, HA_WHY_TAIL);
+    }
+}
+
+static void
+stage_log(struct ha_core *c, struct ha_actions *out)
+{
+    if (replica_in_role(c, HA_NB, ROLE_ACTIVE, c->hold)
+        && replica_in_role(c, HA_SB, ROLE_ACTIVE, c->hold)) {
+        enter(c, HA_STAGE_DOOR);
+    } else if (core_past(c, c->stage_since, c->cfg.open_us)) {
+        core_tell(out, "promotion: the replica workers do not take over");
+        role_demote(c, out, HA_WHY_LOG);
+    } else {
+        wait_for(c, out, HA_WHY_LOG);
+    }
+}
+
+static void
+run_northd(struct ha_core *c, struct ha_actions *out, bool run)
+{
+    if (!c->northd_sent || c->northd_run != run) {
+        c->northd_sent = true;
+        c->northd_run = run;
+        core_act(out, HA_ACT_NORTHD)->run = run;
+    }
+}
+
+static void
+stage_door(struct ha_core *c, struct ha_actions *out)
+{
+    if (ha_epoch_cmp(c->serve_sent, c->hold) && c->fence.connected) {
+        c->serve_sent = c->hold;
+        core_act(out, HA_ACT_FENCE_SERVE)->epoch = c->hold;
+    }
+    run_northd(c, out, true);
+    if (c->fence.open && !ha_epoch_cmp(c->fence.serve, c->hold)) {
+        core_tell(out, "promotion: listening");
+        enter(c, HA_STAGE_NORTHD);
+    } else if (core_past(c, c->stage_since, c->cfg.open_us)) {
+        core_tell(out, "promotion: the door did not open");
+        role_demote(c, out, HA_WHY_DOOR);
+    } else {
+        wait_for(c, out, HA_WHY_DOOR);
+    }
+}
+
+static void
+stage_northd(struct ha_core *c, struct ha_actions *out)
+{
+    run_northd(c, out, true);
+    if (!c->fence.open) {
+        enter(c, HA_STAGE_DOOR);
+        c->northd_sent = false;
+    } else if (!c->probe_token) {
+        c->probe_token = c->next_token++;
+        core_act(out, HA_ACT_PROBE)->token = c->probe_token;
+    }
+    wait_for(c, out, HA_WHY_NORTHD);
+}
+
+/* HA_PROMOTING.  Stages that are done follow one another in one step. */
+void
+promote_run(struct ha_core *c, struct ha_actions *out)
+{
+    if (c->stage <= HA_STAGE_AGREE) {
+        wait_for(c, out, HA_WHY_AGREEING);
+        if (!c->in_force || !c->supported
+            || ha_epoch_cmp(c->record.epoch, c->hold)) {
+            return;
+        }
+        enter(c, ha_epoch_cmp(c->cleared, c->hold) ? HA_STAGE_VERDICT
+                                                   : HA_STAGE_LOG);
+    }
+    if (c->stage == HA_STAGE_VERDICT) {
+        enum ha_why why = c->in_force ? verdict(c) : HA_WHY_AGREEING;
+
+        if (why != HA_WHY_NONE) {
+            wait_for(c, out, why);
+            return;
+        }
+        enter(c, HA_STAGE_TAIL);
+    }
+    if (c->stage == HA_STAGE_TAIL) {
+        stage_tail(c, out);
+    }
+    if (c->hold.n && c->stage == HA_STAGE_LOG) {
+        stage_log(c, out);
+    }
+    if (c->hold.n && c->stage == HA_STAGE_DOOR) {
+        stage_door(c, out);
+    }
+    if (c->hold.n && c->stage == HA_STAGE_NORTHD) {
+        stage_northd(c, out);
+    }
+}
+
+/* The nodes that are complete, connected and close behind. */
+static void
+find_in_sync(const struct ha_core *c, struct ha_set *set)
+{
+    ha_set_add(set, c->cfg.self);
+    for (uint32_t i = 0; i < c->view.n; i++) {
+        const struct ha_peer *p = core_peer_const(c, c->view.id[i]);
+        bool good = p->id != c->cfg.self;
+
+        for (int db = 0; db < HA_N_DBS; db++) {
+            const struct ha_peer_db *r = &p->recv[db];
+
+            good &= r->connected && r->complete
+                    && r->acked.lineage == c->record.lineage
+                    && r->acked.seq + c->cfg.lag_records >= r->head.seq
+                    && r->lag_us <= c->cfg.lag_us;
+        }
+        if (good) {
+            ha_set_add(set, p->id);
+        }
+    }
+}
+
+/* Asks the coordinator to keep the record true. */
+static void
+keep_record(struct ha_core *c, struct ha_actions *out)
+{
+    struct ha_set set = { 0 };
+
+    if (!c->in_force || ha_epoch_cmp(c->record.epoch, c->hold)
+        || !core_past(c, c->asked_at, c->cfg.mute_us)) {
+        return;
+    }
+    find_in_sync(c, &set);
+    if (!ha_set_equal(&set, &c->record.in_sync)) {
+        struct ha_msg *m = core_send(c, out, HA_MSG_REQUEST);
+
+        m->request = HA_REQ_IN_SYNC;
+        m->set = set;
+        c->asked_at = c->now;
+    }
+    if (c->record.suspects.n) {
+        core_send(c, out, HA_MSG_REQUEST)->request = HA_REQ_SETTLED;
+        c->asked_at = c->now;
+    }
+}
+
+/* HA_ACTIVE, and the serving stages of HA_PROMOTING. */
+void
+promote_active(struct ha_core *c, struct ha_actions *out)
+{
+    uint32_t heir;
+
+    keep_record(c, out);
+    if (c->state != HA_ACTIVE) {
+        return;
+    }
+    if (!c->fence.open) {
+        enter(c, HA_STAGE_DOOR);
+        c->northd_sent = false;
+        role_set(c, out, HA_PROMOTING, HA_WHY_DOOR);
+        return;
+    }
+    heir = coord_best(c, &c->record, c->cfg.self);
+    if ((c->local.unfit || c->leaving) && heir && c->in_force
+        && core_past(c, c->asked_at, c->cfg.mute_us)) {
+        struct ha_msg *m = core_send(c, out, HA_MSG_REQUEST);
+
+        core_tell(out, "handover: to node %u, because %s", heir,
+                  c->leaving ? "this node is being shut down"
+                  : "a database here cannot be mended soon");
+        m->request = HA_REQ_SWITCH;
+        m->node = heir;
+        c->asked_at = c->now;
+    }
+}

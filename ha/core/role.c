@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What this node is, and which way it goes: one function per state. */
+
+#include "ha/core/core-private.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define LEAVE_US 10000000       /* Patience of a shutdown with a heir. */
+
+void
+role_set(struct ha_core *c, struct ha_actions *out, enum ha_state state,
+         enum ha_why why)
+{
+    if (c->state != state) {
+        assert(ha_states[c->state].next & (1u << state));
+        core_tell(out, "%s -> %s%s%s", ha_state_name(c->state),
+                  ha_state_name(state), why ? ": " : "",
+                  why ? ha_why_text(why) : "");
+        c->state = state;
+        c->state_since = c->why_since = c->now;
+    } else if (c->why != why) {
+        if (why) {
+            core_tell(out, "%s: %s", ha_state_name(state), ha_why_text(why));
+        }
+        c->why_since = c->now;
+    }
+    c->why = why;
+    c->ever_active |= state == HA_ACTIVE;
+}
+
+/* Gives up the epoch that this node holds; nothing is served in it again. */
+void
+role_demote(struct ha_core *c, struct ha_actions *out, enum ha_why why)
+{
+    core_act(out, HA_ACT_FENCE_CLOSE)->epoch = c->hold;
+    core_act(out, HA_ACT_NORTHD)->run = false;
+    c->northd_sent = true;
+    c->northd_run = false;
+    c->ended = c->hold;
+    memset(&c->hold, 0, sizeof c->hold);
+    memset(&c->serve_sent, 0, sizeof c->serve_sent);
+    c->stage = HA_STAGE_NONE;
+    c->probe_token = 0;
+    c->ended_at = c->now;
+    c->fence.closed = false;    /* Until the worker proves it anew. */
+    role_set(c, out, HA_DEMOTING, why);
+}
+
+/* Why nobody is active although there is quorum. */
+static enum ha_why
+no_active_why(const struct ha_core *c)
+{
+    if (c->dirty) {
+        return HA_WHY_DISK;
+    }
+    return c->coord_why != HA_WHY_NONE ? c->coord_why : HA_WHY_NOT_ELIGIBLE;
+}
+
+/* True if what this node holds has been taken from it. */
+static bool
+overruled(const struct ha_core *c)
+{
+    return c->proposed && !c->dirty
+           && ha_epoch_cmp(c->proposal.epoch, c->hold) > 0;
+}
+
+/* True if a record that this node supports names it active in an epoch that
+ * it may still begin. */
+static bool
+is_named(const struct ha_core *c)
+{
+    return c->proposed && !c->dirty && c->named.n
+           && !ha_epoch_cmp(c->proposal.epoch, c->named)
+           && ha_epoch_cmp(c->named, c->ended) > 0;
+}
+
+/* True while a proposal is on its way: what the others are is not told yet,
+ * so nothing is concluded from it. */
+static bool
+in_transition(const struct ha_core *c)
+{
+    const struct ha_peer *p = core_peer_const(c, c->proposal.active);
+
+    return c->proposed && !core_past(c, c->support_since, 4 * c->cfg.mute_us)
+           && (!c->supported || !c->in_force
+               || ha_epoch_cmp(c->proposal.epoch, c->record.epoch)
+               || (p && !p->supports && ha_set_has(&c->view, p->id)));
+}
+
+/* Where a node belongs that serves nothing. */
+static void
+route(struct ha_core *c, struct ha_actions *out)
+{
+    const struct ha_peer *active = core_peer_const(c, c->record.active);
+
+    if (!c->quorate || !c->in_group) {
+        if (c->state != HA_STARTING || c->in_group) {
+            role_set(c, out, HA_ISOLATED, c->in_group ? HA_WHY_NO_QUORUM
+                                                      : HA_WHY_NO_GROUP);
+        }
+    } else if (c->hold.n
+               ? c->proposed && !ha_epoch_cmp(c->proposal.epoch, c->hold)
+               : is_named(c)) {
+        if (!c->hold.n) {
+            c->hold = c->named;
+            c->stage = HA_STAGE_AGREE;
+            c->stage_since = c->now;
+        }
+        role_set(c, out, HA_PROMOTING, HA_WHY_AGREEING);
+    } else if (!c->in_force || in_transition(c)) {
+        if (c->state == HA_STARTING) {
+            role_set(c, out, HA_STARTING, c->dirty ? HA_WHY_DISK
+                                                   : c->coord_why);
+        }
+    } else if (c->record.active != c->cfg.self && active && active->heard
+               && ha_set_has(&c->view, active->id)
+               && core_holds(&active->status, &c->record)) {
+        role_set(c, out, HA_STANDBY, active->status.log_ready
+                 ? HA_WHY_NONE : HA_WHY_AGREEING);
+    } else {
+        role_set(c, out, HA_BLOCKED, no_active_why(c));
+    }
+}
+
+static void
+in_starting(struct ha_core *c, struct ha_actions *out)
+{
+    struct ha_epoch e = c->durable.record.epoch;
+
+    if (!c->hold.n && e.n && e.node == c->cfg.self && c->fence.connected
+        && !ha_epoch_cmp(c->fence.serve, e) && ha_epoch_cmp(c->ended, e)) {
+        /* This ovn-had was restarted; its fence worker and its databases
+         * served on.  The epoch goes on, too. */
+        core_tell(out, "start: goes on serving epoch %u.%u", e.n, e.node);
+        c->hold = c->cleared = c->serve_sent = e;
+        c->stage = HA_STAGE_AGREE;
+        c->stage_since = c->now;
+        c->ever_active = true;
+    }
+    if (c->hold.n
+        && (overruled(c)
+            || (!c->quorate && core_past(c, c->started_at,
+                                         c->cfg.lease_us)))) {
+        role_demote(c, out, c->quorate ? HA_WHY_NONE : HA_WHY_NO_QUORUM);
+    } else if (c->quorate || !c->hold.n) {
+        route(c, out);
+    }
+}
+
+static void
+in_isolated(struct ha_core *c, struct ha_actions *out)
+{
+    if (c->quorate && c->in_group) {
+        role_set(c, out, HA_STARTING, HA_WHY_AGREEING);
+    }
+    route(c, out);
+}
+
+static void
+in_demoting(struct ha_core *c, struct ha_actions *out)
+{
+    if (!c->fence.closed) {
+        return;
+    }
+    if (c->quorate && c->in_group && (!c->in_force || in_transition(c))) {
+        role_set(c, out, HA_STARTING, HA_WHY_AGREEING);
+    }
+    route(c, out);
+}
+
+static void
+in_promoting(struct ha_core *c, struct ha_actions *out)
+{
+    if (!c->quorate || !c->in_group) {
+        role_demote(c, out, HA_WHY_NO_QUORUM);
+    } else if (overruled(c)) {
+        role_demote(c, out, HA_WHY_NONE);
+    } else {
+        if (c->state == HA_PROMOTING) {
+            promote_run(c, out);
+        }
+        if (c->hold.n && c->stage >= HA_STAGE_NORTHD) {
+            promote_active(c, out);
+        }
+    }
+}
+
+/* Ends this life once another node serves, or nobody can take over. */
+static void
+leave(struct ha_core *c, struct ha_actions *out)
+{
+    const struct ha_peer *active = core_peer_const(c, c->record.active);
+    bool late = core_past(c, c->leaving_since, LEAVE_US);
+
+    switch (c->state) {
+    case HA_ACTIVE:
+    case HA_PROMOTING:
+        if (late || (c->in_force
+                     && !coord_best(c, &c->record, c->cfg.self))) {
+            core_tell(out, "shutdown: nobody can take over");
+            role_demote(c, out, HA_WHY_LEAVING);
+        }
+        return;
+    case HA_DEMOTING:
+        if (!late) {
+            return;
+        }
+        break;
+    case HA_STARTING:
+    case HA_BLOCKED:
+        if (!late && (in_transition(c)
+                      || coord_best(c, &c->record, c->cfg.self))) {
+            return;             /* A vote, or a tail, is wanted from here. */
+        }
+        break;
+    case HA_STANDBY:
+        if (!late && !(active && active->heard && active->status.open)) {
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    core_tell(out, "shutdown: done");
+    core_act(out, HA_ACT_EXIT);
+    c->exited = true;
+}
+
+void
+role_run(struct ha_core *c, struct ha_actions *out)
+{
+    switch (c->state) {
+    case HA_STARTING:
+        in_starting(c, out);
+        break;
+    case HA_ISOLATED:
+        in_isolated(c, out);
+        break;
+    case HA_STANDBY:
+    case HA_BLOCKED:
+        route(c, out);
+        break;
+    case HA_PROMOTING:
+    case HA_ACTIVE:
+        in_promoting(c, out);
+        break;
+    case HA_DEMOTING:
+        in_demoting(c, out);
+        break;
+    case HA_N_STATES:
+        break;
+    }
+    if (c->leaving) {
+        leave(c, out);
+    }
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ha/core/core.h"
+
+#include <assert.h>
+
+#define TO(STATE) (1u << HA_##STATE)
+
+/* The one table of states and legal edges.  doc/STATES.md is made from it. */
+const struct ha_state_row ha_states[HA_N_STATES] = {
+    [HA_STARTING] = {
+        "starting",
+        TO(ISOLATED) | TO(STANDBY) | TO(PROMOTING) | TO(BLOCKED)
+        | TO(DEMOTING),
+        "No record is agreed on in this life yet; nothing is served.",
+    },
+    [HA_ISOLATED] = {
+        "isolated",
+        TO(STARTING),
+        "No quorum here: nothing is served and nobody is promoted.",
+    },
+    [HA_STANDBY] = {
+        "standby",
+        TO(ISOLATED) | TO(PROMOTING) | TO(BLOCKED),
+        "Another node is active; its log is applied here.",
+    },
+    [HA_PROMOTING] = {
+        "promoting",
+        TO(ACTIVE) | TO(DEMOTING),
+        "Named active: waits for verdict, tail, log, listeners and northd.",
+    },
+    [HA_ACTIVE] = {
+        "active",
+        TO(PROMOTING) | TO(DEMOTING),
+        "Serves both databases under a live lease and runs northd.",
+    },
+    [HA_DEMOTING] = {
+        "demoting",
+        TO(ISOLATED) | TO(STANDBY) | TO(PROMOTING) | TO(BLOCKED)
+        | TO(STARTING),
+        "Ends northd and closes every way in before anyone else may serve.",
+    },
+    [HA_BLOCKED] = {
+        "blocked",
+        TO(ISOLATED) | TO(STANDBY) | TO(PROMOTING),
+        "There is quorum, but nobody may be promoted; the reason is shown.",
+    },
+};
+
+struct why_row {
+    const char *code;
+    const char *text;
+};
+
+static const struct why_row whys[HA_N_WHYS] = {
+    [HA_WHY_NONE] = { "", "" },
+    [HA_WHY_NO_GROUP] = { "no-group",
+        "not in corosync's group yet: is corosync running here?" },
+    [HA_WHY_NO_QUORUM] = { "no-quorum",
+        "corosync has no quorum here: see corosync-quorumtool -s" },
+    [HA_WHY_AGREEING] = { "agreeing",
+        "the members exchange their records" },
+    [HA_WHY_HOLDERS] = { "holders",
+        "too few members that hold the record are here to know which node "
+        "is the freshest: start the others" },
+    [HA_WHY_BOOTSTRAP_MEMBERS] = { "bootstrap-members",
+        "first start: waits until all members of the nodelist are here" },
+    [HA_WHY_BOOTSTRAP_DATA] = { "bootstrap-data",
+        "first start: more than one node has data; set aside the files of "
+        "all but one" },
+    [HA_WHY_NOT_ELIGIBLE] = { "not-eligible",
+        "no node here may be promoted; each node's row says why" },
+    [HA_WHY_GRACE] = { "grace",
+        "cold start: gives the last active a chance to return first" },
+    [HA_WHY_VERDICT] = { "verdict",
+        "no proof that the old active has stopped: start it, or make sure "
+        "that it is off" },
+    [HA_WHY_LEASE] = { "lease",
+        "waits until the old active's lease has provably run out" },
+    [HA_WHY_TAIL] = { "tail",
+        "pulls the newest records from a fresher member" },
+    [HA_WHY_LOG] = { "log",
+        "the replica workers take over the log" },
+    [HA_WHY_DOOR] = { "door",
+        "the listeners are not open: no lease yet, or an ovsdb-server does "
+        "not answer" },
+    [HA_WHY_NORTHD] = { "northd",
+        "serves, but no NB change has reached SB through ovn-northd yet" },
+    [HA_WHY_DISK] = { "disk",
+        "the record cannot be written: check disk space and permissions" },
+    [HA_WHY_LINEAGE] = { "lineage",
+        "its replica belongs to another lineage or to none yet" },
+    [HA_WHY_INCOMPLETE] = { "incomplete",
+        "its replica is not complete yet" },
+    [HA_WHY_NOT_IN_SYNC] = { "not-in-sync",
+        "it was not in sync when the record last changed" },
+    [HA_WHY_DATABASE] = { "database",
+        "an ovsdb-server of it is down or does not answer" },
+    [HA_WHY_NOFAILOVER] = { "nofailover",
+        "configured with nofailover" },
+    [HA_WHY_LEAVING] = { "leaving", "it is being shut down" },
+    [HA_WHY_RETRY] = { "retry", "its last promotion failed moments ago" },
+    [HA_WHY_ABSENT] = { "absent", "it is not in the group" },
+};
+
+const char *
+ha_state_name(uint32_t state)
+{
+    return state < HA_N_STATES ? ha_states[state].name : "unknown";
+}
+
+const char *
+ha_why_code(uint32_t why)
+{
+    return why < HA_N_WHYS ? whys[why].code : "unknown";
+}
+
+const char *
+ha_why_text(uint32_t why)
+{
+    return why < HA_N_WHYS ? whys[why].text : "for an unknown reason";
+}
