@@ -10,31 +10,32 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HA_MAX_NODES 16         /* Members of corosync's nodelist. */
+#define HA_MAX_NODES 16 /* Members of corosync's nodelist. */
 
 enum ha_db { HA_NB, HA_SB, HA_N_DBS };
 
 /* One node's time as active.  Grows with every promotion; ordered by 'n',
  * then 'node'.  {0, 0} is "none". */
 struct ha_epoch {
-    uint32_t n;                 /* Number. */
-    uint32_t node;              /* Corosync id of the node that is active. */
+    uint32_t n;    /* Number. */
+    uint32_t node; /* Corosync id of the node that is active. */
 };
 
 /* How far a replica has come in one database.  Ordered by epoch, then seq;
  * positions of different lineages cannot be compared. */
 struct ha_pos {
-    uint64_t lineage;           /* Random id of the history; 0: none. */
-    struct ha_epoch epoch;      /* Epoch in which the last record was made. */
-    uint64_t seq;               /* Records since the lineage began. */
-    uint64_t chain;             /* Hash chained over these records. */
+    uint64_t lineage;      /* Random id of the history; 0: none. */
+    struct ha_epoch epoch; /* Epoch in which the last record was made. */
+    uint64_t seq;          /* Records since the lineage began. */
+    uint64_t chain;        /* Hash chained over these records. */
 };
 
 static inline int
 ha_epoch_cmp(struct ha_epoch a, struct ha_epoch b)
 {
-    return (a.n != b.n ? (a.n < b.n ? -1 : 1)
-            : a.node != b.node ? (a.node < b.node ? -1 : 1) : 0);
+    return (a.n != b.n         ? (a.n < b.n ? -1 : 1)
+            : a.node != b.node ? (a.node < b.node ? -1 : 1)
+                               : 0);
 }
 
 /* Compares two positions of one lineage; 'chain' is not compared. */

@@ -19,48 +19,48 @@
 #include "lib/types.h"
 
 #define WIRE_VERSION 1
-#define WIRE_WHY_LEN 160        /* Longest reason text, with its NUL. */
-#define WIRE_PATH_LEN 108       /* As sun_path. */
-#define WIRE_MAX_REMOTES 8      /* Public remotes of one database. */
+#define WIRE_WHY_LEN 160   /* Longest reason text, with its NUL. */
+#define WIRE_PATH_LEN 108  /* As sun_path. */
+#define WIRE_MAX_REMOTES 8 /* Public remotes of one database. */
 #define WIRE_REMOTE_LEN 128
 
 struct wire_hdr {
-    uint16_t version;           /* WIRE_VERSION. */
-    uint16_t type;              /* enum wire_type. */
-    uint32_t len;               /* Bytes of the body that follow. */
+    uint16_t version; /* WIRE_VERSION. */
+    uint16_t type;    /* enum wire_type. */
+    uint32_t len;     /* Bytes of the body that follow. */
 };
 
 enum wire_type {
     /* ovn-had to ovn-ha-fence. */
-    WIRE_F_CONFIG = 1,          /* struct wire_f_config. */
-    WIRE_F_MEMBERS,             /* struct wire_f_members. */
-    WIRE_F_DB,                  /* struct wire_f_db. */
-    WIRE_F_NORTHD,              /* struct wire_f_pid. */
-    WIRE_F_SUPPORT,             /* struct wire_f_epoch. */
-    WIRE_F_SERVE,               /* struct wire_f_epoch. */
-    WIRE_F_CLOSE,               /* struct wire_f_epoch. */
-    WIRE_F_PING,                /* No body. */
-    WIRE_F_EXIT,                /* No body: close, stop supporting, exit. */
+    WIRE_F_CONFIG = 1, /* struct wire_f_config. */
+    WIRE_F_MEMBERS,    /* struct wire_f_members. */
+    WIRE_F_DB,         /* struct wire_f_db. */
+    WIRE_F_NORTHD,     /* struct wire_f_pid. */
+    WIRE_F_SUPPORT,    /* struct wire_f_epoch. */
+    WIRE_F_SERVE,      /* struct wire_f_epoch. */
+    WIRE_F_CLOSE,      /* struct wire_f_epoch. */
+    WIRE_F_PING,       /* No body. */
+    WIRE_F_EXIT,       /* No body: close, stop supporting, exit. */
 
     /* ovn-ha-fence to ovn-had. */
-    WIRE_F_STATE = 64,          /* struct wire_f_state. */
-    WIRE_F_SUPPORTED,           /* struct wire_f_supported. */
+    WIRE_F_STATE = 64, /* struct wire_f_state. */
+    WIRE_F_SUPPORTED,  /* struct wire_f_supported. */
 
     /* ovn-had to ovn-ha-replica. */
-    WIRE_R_ROLE = 128,          /* struct wire_r_role. */
-    WIRE_R_PEERS,               /* struct wire_r_peers. */
-    WIRE_R_SERVER,              /* struct wire_r_server. */
-    WIRE_R_PROBE,               /* struct wire_r_probe. */
+    WIRE_R_ROLE = 128, /* struct wire_r_role. */
+    WIRE_R_PEERS,      /* struct wire_r_peers. */
+    WIRE_R_SERVER,     /* struct wire_r_server. */
+    WIRE_R_PROBE,      /* struct wire_r_probe. */
 
     /* ovn-ha-replica to ovn-had. */
-    WIRE_R_STATUS = 192,        /* struct wire_r_status. */
-    WIRE_R_PEER,                /* struct wire_r_peer. */
-    WIRE_R_ROLE_DONE,           /* struct wire_r_role_done. */
-    WIRE_R_PROBED,              /* struct wire_r_probed. */
+    WIRE_R_STATUS = 192, /* struct wire_r_status. */
+    WIRE_R_PEER,         /* struct wire_r_peer. */
+    WIRE_R_ROLE_DONE,    /* struct wire_r_role_done. */
+    WIRE_R_PROBED,       /* struct wire_r_probed. */
 };
 
 struct wire_node {
-    uint32_t id;                /* Corosync node id. */
+    uint32_t id; /* Corosync node id. */
     uint32_t reserved;
     struct sockaddr_storage addr; /* Ring address; port 0. */
 };
@@ -69,15 +69,15 @@ struct wire_node {
 
 /* Sent once after connecting and whenever it changes. */
 struct wire_f_config {
-    uint32_t self;              /* This node's id. */
-    uint32_t n_nodes;           /* All members of the nodelist, self too. */
+    uint32_t self;    /* This node's id. */
+    uint32_t n_nodes; /* All members of the nodelist, self too. */
     struct wire_node nodes[HA_MAX_NODES];
-    uint16_t port;              /* UDP port of beats. */
+    uint16_t port; /* UDP port of beats. */
     uint16_t reserved;
-    uint32_t drift_ppm;         /* Promise = lease * (1 + drift). */
+    uint32_t drift_ppm; /* Promise = lease * (1 + drift). */
     uint64_t lease_us;
-    uint64_t beat_us;           /* Interval of beats. */
-    uint32_t supporters;        /* Acknowledging peers that a lease needs:
+    uint64_t beat_us;    /* Interval of beats. */
+    uint32_t supporters; /* Acknowledging peers that a lease needs:
                                  * majority of the nodelist less self. */
     uint32_t reserved2;
     char key_file[WIRE_PATH_LEN]; /* Corosync's authkey, "" if none. */
@@ -93,16 +93,16 @@ struct wire_f_members {
  * worker first removes every remote but 'private_remote', and opens it again
  * by itself if it is serving under a live lease. */
 struct wire_f_db {
-    uint32_t db;                /* enum ha_db. */
-    uint32_t pid;               /* 0: it is down. */
-    char ctl[WIRE_PATH_LEN];    /* Its unixctl socket. */
+    uint32_t db;                          /* enum ha_db. */
+    uint32_t pid;                         /* 0: it is down. */
+    char ctl[WIRE_PATH_LEN];              /* Its unixctl socket. */
     char private_remote[WIRE_REMOTE_LEN]; /* Never touched. */
-    uint32_t n_remotes;         /* Public remotes, opened while serving. */
+    uint32_t n_remotes; /* Public remotes, opened while serving. */
     char remotes[WIRE_MAX_REMOTES][WIRE_REMOTE_LEN];
 };
 
 struct wire_f_pid {
-    uint32_t pid;               /* northd, killed on close; 0: none. */
+    uint32_t pid; /* northd, killed on close; 0: none. */
 };
 
 /* WIRE_F_SUPPORT: refuse every lower epoch from now on (and if the door is
@@ -117,8 +117,8 @@ struct wire_f_epoch {
 };
 
 enum wire_door {
-    WIRE_DOOR_CLOSED,           /* No public remote, no session. */
-    WIRE_DOOR_WAITING,          /* Told to serve, no lease yet. */
+    WIRE_DOOR_CLOSED,  /* No public remote, no session. */
+    WIRE_DOOR_WAITING, /* Told to serve, no lease yet. */
     WIRE_DOOR_OPENING,
     WIRE_DOOR_OPEN,
     WIRE_DOOR_CLOSING,
@@ -127,18 +127,18 @@ enum wire_door {
 /* Sent in answer to WIRE_F_PING and WIRE_F_CONFIG and on every change of
  * door or lease. */
 struct wire_f_state {
-    struct ha_epoch serve;      /* {0,0} unless told to serve. */
-    struct ha_epoch support;    /* Beats accepted. */
-    uint32_t door;              /* enum wire_door. */
-    uint32_t n_acks;            /* Peers that acknowledged the last beat. */
-    int64_t lease_left_us;      /* 0: no lease. */
+    struct ha_epoch serve;       /* {0,0} unless told to serve. */
+    struct ha_epoch support;     /* Beats accepted. */
+    uint32_t door;               /* enum wire_door. */
+    uint32_t n_acks;             /* Peers that acknowledged the last beat. */
+    int64_t lease_left_us;       /* 0: no lease. */
     int64_t old_promise_left_us; /* Promises to epochs below 'support', and
                                   * the lease that a fresh start sits out. */
-    int64_t opened_us;          /* CLOCK_BOOTTIME when the door last opened. */
-    int64_t closed_us;          /* ... last closed. */
-    uint32_t lease_losses;      /* Leases that ran out since start. */
+    int64_t opened_us;     /* CLOCK_BOOTTIME when the door last opened. */
+    int64_t closed_us;     /* ... last closed. */
+    uint32_t lease_losses; /* Leases that ran out since start. */
     uint32_t pid;
-    char why[WIRE_WHY_LEN];     /* Why the door is not open; "". */
+    char why[WIRE_WHY_LEN]; /* Why the door is not open; "". */
 };
 
 struct wire_f_supported {
@@ -149,20 +149,20 @@ struct wire_f_supported {
 /* ---- replica -------------------------------------------------------- */
 
 enum wire_r_role_kind {
-    WIRE_R_IDLE,                /* Accept nothing, ship what is asked for. */
-    WIRE_R_FOLLOW,              /* Apply records of 'source'. */
-    WIRE_R_ACTIVE,              /* Own log is the truth of 'epoch'. */
+    WIRE_R_IDLE,   /* Accept nothing, ship what is asked for. */
+    WIRE_R_FOLLOW, /* Apply records of 'source'. */
+    WIRE_R_ACTIVE, /* Own log is the truth of 'epoch'. */
 };
 
 /* Answered by WIRE_R_ROLE_DONE with the same token once it is so: for IDLE
  * when nothing is in flight any more and the position is final; for ACTIVE
  * when the base of the epoch is durable; for FOLLOW at once. */
 struct wire_r_role {
-    uint32_t role;              /* enum wire_r_role_kind. */
+    uint32_t role; /* enum wire_r_role_kind. */
     uint32_t token;
-    uint64_t lineage;           /* The record's. */
-    struct ha_epoch epoch;      /* The record's. */
-    struct wire_node source;    /* FOLLOW: whom. */
+    uint64_t lineage;        /* The record's. */
+    struct ha_epoch epoch;   /* The record's. */
+    struct wire_node source; /* FOLLOW: whom. */
     uint16_t source_port;
     uint16_t reserved;
     uint32_t reserved2;
@@ -172,7 +172,7 @@ struct wire_r_role_done {
     uint32_t role;
     uint32_t token;
     struct ha_pos pos;
-    int32_t error;              /* Negative errno or 0. */
+    int32_t error; /* Negative errno or 0. */
     uint32_t reserved;
 };
 
@@ -195,56 +195,56 @@ struct wire_r_probe {
 
 struct wire_r_probed {
     uint32_t token;
-    int32_t error;              /* 0, -ETIMEDOUT, ... */
+    int32_t error; /* 0, -ETIMEDOUT, ... */
     uint32_t took_ms;
     uint32_t reserved;
 };
 
 enum wire_r_phase {
-    WIRE_RP_NO_FILE,            /* The database file is not there yet. */
-    WIRE_RP_LOADING,            /* Reading the own file. */
-    WIRE_RP_NO_SERVER,          /* Own ovsdb-server not connected. */
+    WIRE_RP_NO_FILE,   /* The database file is not there yet. */
+    WIRE_RP_LOADING,   /* Reading the own file. */
+    WIRE_RP_NO_SERVER, /* Own ovsdb-server not connected. */
     WIRE_RP_IDLE,
-    WIRE_RP_CONNECTING,         /* To the source. */
+    WIRE_RP_CONNECTING, /* To the source. */
     WIRE_RP_SNAPSHOT,
     WIRE_RP_FOLLOWING,
     WIRE_RP_ACTIVE,
-    WIRE_RP_FAILED,             /* 'why' says it; ineligible. */
+    WIRE_RP_FAILED, /* 'why' says it; ineligible. */
 };
 
-#define WIRE_RS_COMPLETE  (1u << 0) /* File is a whole state of the lineage. */
-#define WIRE_RS_HAS_DATA  (1u << 1) /* More than packages' empty database. */
-#define WIRE_RS_FOREIGN   (1u << 2) /* A record that we did not write. */
+#define WIRE_RS_COMPLETE (1u << 0)  /* File is a whole state of the lineage. */
+#define WIRE_RS_HAS_DATA (1u << 1)  /* More than packages' empty database. */
+#define WIRE_RS_FOREIGN (1u << 2)   /* A record that we did not write. */
 #define WIRE_RS_SERVER_OK (1u << 3) /* Own ovsdb-server answers. */
 #define WIRE_RS_CONNECTED (1u << 4) /* To the source. */
 
 /* On every change of role, phase or flags at once, of position at most every
  * 20 ms, and otherwise each second. */
 struct wire_r_status {
-    uint32_t role;              /* enum wire_r_role_kind. */
-    uint32_t phase;             /* enum wire_r_phase. */
-    uint32_t flags;             /* WIRE_RS_*. */
+    uint32_t role;  /* enum wire_r_role_kind. */
+    uint32_t phase; /* enum wire_r_phase. */
+    uint32_t flags; /* WIRE_RS_*. */
     uint32_t resumes;
     uint32_t snapshots;
-    uint32_t source;            /* Node id; 0: none. */
-    struct ha_pos pos;          /* Durable here. */
-    struct ha_pos head;         /* FOLLOW: newest known of the source. */
+    uint32_t source;    /* Node id; 0: none. */
+    struct ha_pos pos;  /* Durable here. */
+    struct ha_pos head; /* FOLLOW: newest known of the source. */
     uint64_t file_bytes;
-    uint64_t progress_done;     /* Of a snapshot, bytes; 0/0 otherwise. */
+    uint64_t progress_done; /* Of a snapshot, bytes; 0/0 otherwise. */
     uint64_t progress_total;
-    int64_t server_seen_us;     /* When own ovsdb-server last answered. */
+    int64_t server_seen_us; /* When own ovsdb-server last answered. */
     char why[WIRE_WHY_LEN];
 };
 
 /* One per connected (or just lost) receiver, on the sending side. */
 struct wire_r_peer {
     uint32_t node;
-    uint32_t connected;         /* 0 or 1. */
-    uint32_t complete;          /* Past its snapshot. */
+    uint32_t connected; /* 0 or 1. */
+    uint32_t complete;  /* Past its snapshot. */
     uint32_t reserved;
-    struct ha_pos acked;        /* Durable there. */
-    struct ha_pos head;         /* Own end of log when this was sent. */
-    int64_t lag_us;             /* Age of the oldest unacknowledged record. */
+    struct ha_pos acked; /* Durable there. */
+    struct ha_pos head;  /* Own end of log when this was sent. */
+    int64_t lag_us;      /* Age of the oldest unacknowledged record. */
 };
 
 #endif /* lib/wire.h */

@@ -48,7 +48,7 @@ prepare(struct ha_core *c, struct ha_actions *out)
     c->collect_at = c->now;
     c->top_ballot++;
     core_send(c, out, HA_MSG_PREPARE)->ballot =
-        (struct ha_ballot) { c->top_ballot, c->cfg.self };
+        (struct ha_ballot){ c->top_ballot, c->cfg.self };
 }
 
 void
@@ -149,8 +149,7 @@ coord_best(const struct ha_core *c, const struct ha_record *rec,
 }
 
 static void
-propose(struct ha_core *c, const struct ha_record *rec,
-        struct ha_actions *out)
+propose(struct ha_core *c, const struct ha_record *rec, struct ha_actions *out)
 {
     struct ha_msg *m = core_send(c, out, HA_MSG_ACCEPT);
 
@@ -223,14 +222,15 @@ bootstrap(struct ha_core *c, struct ha_actions *out)
             n_data++;
         }
         if (!l->nofailover && !p->status.leaving
-            && (!first || l->priority
-                > core_peer_const(c, first)->status.local.priority)) {
+            && (!first
+                || l->priority
+                       > core_peer_const(c, first)->status.local.priority)) {
             first = p->id;
         }
     }
     if (n_data > 1 || !(n_data || first)) {
-        c->coord_why = n_data > 1 ? HA_WHY_BOOTSTRAP_DATA
-                                  : HA_WHY_NOT_ELIGIBLE;
+        c->coord_why =
+            n_data > 1 ? HA_WHY_BOOTSTRAP_DATA : HA_WHY_NOT_ELIGIBLE;
         return;
     }
     elect(c, &none, n_data ? with_data : first, "a lineage begins", out);
@@ -276,8 +276,7 @@ settle(struct ha_core *c, struct ha_actions *out)
             top = &p->held;
         }
     }
-    if (answered < c->view.n
-        && !core_past(c, c->collect_at, c->cfg.mute_us)) {
+    if (answered < c->view.n && !core_past(c, c->collect_at, c->cfg.mute_us)) {
         return;
     }
     if (holders >= ha_majority(&c->cfg)
@@ -319,8 +318,8 @@ election_due_absent(const struct ha_core *c, const struct ha_record *rec,
         return NULL;
     }
     if (ha_set_has(&c->members, rec->active)
-        && !core_past(c, since, core_drifted(c, rec->lease_us)
-                      + c->cfg.mute_us)) {
+        && !core_past(c, since,
+                      core_drifted(c, rec->lease_us) + c->cfg.mute_us)) {
         /* Its ovn-had left, its node did not: a restart or an upgrade has
          * one lease to come back. */
         *ret_why = HA_WHY_LEASE;
@@ -345,15 +344,15 @@ election_due(const struct ha_core *c, const struct ha_record *rec,
     if (!p->heard || (c->in_force && !p->supports)) {
         /* What it said before it knew of this record says nothing. */
         *ret_why = HA_WHY_AGREEING;
-        return core_past(c, since, core_drifted(c, rec->lease_us)
-                         + 4 * c->cfg.mute_us)
-               ? "the active stays mute" : NULL;
+        return core_past(c, since,
+                         core_drifted(c, rec->lease_us) + 4 * c->cfg.mute_us)
+                   ? "the active stays mute"
+                   : NULL;
     }
     if (!core_holds(&p->status, rec)) {
         return "the active has stopped serving";
     }
-    return top_epoch(c, rec) > rec->epoch.n ? "a newer epoch was begun"
-                                            : NULL;
+    return top_epoch(c, rec) > rec->epoch.n ? "a newer epoch was begun" : NULL;
 }
 
 void
@@ -389,15 +388,14 @@ static void
 do_switch(struct ha_core *c, const struct ha_record *rec,
           struct ha_actions *out)
 {
-    uint32_t to = c->switch_to ? c->switch_to
-                               : coord_best(c, rec, rec->active);
+    uint32_t to =
+        c->switch_to ? c->switch_to : coord_best(c, rec, rec->active);
 
     c->switching = false;
-    if (!to || to == rec->active
-        || coord_why_not(c, rec, to) != HA_WHY_NONE) {
-        core_tell(out, "switchover: refused: node %u: %s", to,
-                  ha_why_text(to ? coord_why_not(c, rec, to)
-                              : HA_WHY_NOT_ELIGIBLE));
+    if (!to || to == rec->active || coord_why_not(c, rec, to) != HA_WHY_NONE) {
+        core_tell(
+            out, "switchover: refused: node %u: %s", to,
+            ha_why_text(to ? coord_why_not(c, rec, to) : HA_WHY_NOT_ELIGIBLE));
         return;
     }
     elect(c, rec, to, "a switchover was asked for", out);

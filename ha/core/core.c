@@ -140,9 +140,8 @@ status_differs(const struct ha_status *a, const struct ha_status *b)
     bool differs = a->state != b->state || a->why != b->why
                    || ha_epoch_cmp(a->hold, b->hold)
                    || ha_epoch_cmp(a->ended, b->ended)
-                   || a->log_ready != b->log_ready
-                   || a->leaving != b->leaving || a->open != b->open
-                   || a->ever_active != b->ever_active
+                   || a->log_ready != b->log_ready || a->leaving != b->leaving
+                   || a->open != b->open || a->ever_active != b->ever_active
                    || a->local.nofailover != b->local.nofailover
                    || a->local.unfit != b->local.unfit
                    || a->local.northd_ok != b->local.northd_ok
@@ -226,8 +225,7 @@ on_view(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
 }
 
 static void
-on_quorum(struct ha_core *c, const struct ha_event *ev,
-          struct ha_actions *out)
+on_quorum(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
 {
     char set[HA_MAX_NODES * 11];
 
@@ -317,8 +315,7 @@ on_peer(struct ha_core *c, const struct ha_event *ev)
 }
 
 static void
-on_probed(struct ha_core *c, const struct ha_event *ev,
-          struct ha_actions *out)
+on_probed(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
 {
     if (!c->probe_token || ev->probed.token != c->probe_token) {
         return;
@@ -336,14 +333,13 @@ on_probed(struct ha_core *c, const struct ha_event *ev,
 }
 
 static void
-on_switch(struct ha_core *c, const struct ha_event *ev,
-          struct ha_actions *out)
+on_switch(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
 {
     const struct ha_record *rec = &c->record;
     uint32_t to = ev->ctl.to ? ev->ctl.to : coord_best(c, rec, rec->active);
     enum ha_why why = !c->in_force ? HA_WHY_AGREEING
-                      : !to ? HA_WHY_NOT_ELIGIBLE
-                      : coord_why_not(c, rec, to);
+                      : !to        ? HA_WHY_NOT_ELIGIBLE
+                                   : coord_why_not(c, rec, to);
 
     if (why == HA_WHY_NONE && to != rec->active) {
         struct ha_msg *m = core_send(c, out, HA_MSG_REQUEST);
@@ -356,7 +352,7 @@ on_switch(struct ha_core *c, const struct ha_event *ev,
     core_act(out, HA_ACT_REFUSED)->why = why;
     core_tell(out, "switchover: refused: node %u: %s", to,
               to && to == rec->active ? "it is the active already"
-              : ha_why_text(why));
+                                      : ha_why_text(why));
 }
 
 static void

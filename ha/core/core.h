@@ -28,8 +28,8 @@
 #include "lib/mono.h"
 #include "lib/types.h"
 
-#define HA_MAX_ACTIONS 24       /* Of one step; asserted. */
-#define HA_TELL_LEN 480         /* One line of narration. */
+#define HA_MAX_ACTIONS 24 /* Of one step; asserted. */
+#define HA_TELL_LEN 480   /* One line of narration. */
 
 /* A set of node ids, sorted. */
 struct ha_set {
@@ -39,92 +39,92 @@ struct ha_set {
 
 /* Orders proposals.  {0, 0}: none. */
 struct ha_ballot {
-    uint32_t n;                 /* Number. */
-    uint32_t node;              /* Its coordinator. */
+    uint32_t n;    /* Number. */
+    uint32_t node; /* Its coordinator. */
 };
 
 /* The cluster's small durable state. */
 struct ha_record {
-    uint64_t lineage;           /* Of the database pair; 0: none began. */
+    uint64_t lineage; /* Of the database pair; 0: none began. */
     struct ha_epoch epoch;
-    uint32_t active;            /* Node id; epoch.node in fact. */
-    uint32_t paused;            /* Maintenance: roles stay (not used yet). */
-    int64_t lease_us;           /* Lease that serves this epoch. */
-    struct ha_set in_sync;      /* Replicas complete and connected. */
-    struct ha_set suspects;     /* May still serve an older epoch. */
+    uint32_t active;        /* Node id; epoch.node in fact. */
+    uint32_t paused;        /* Maintenance: roles stay (not used yet). */
+    int64_t lease_us;       /* Lease that serves this epoch. */
+    struct ha_set in_sync;  /* Replicas complete and connected. */
+    struct ha_set suspects; /* May still serve an older epoch. */
 };
 
 /* What a member must not forget.  Written by ACT_PERSIST. */
 struct ha_durable {
-    struct ha_ballot promised;  /* Nothing below is accepted. */
-    struct ha_ballot accepted;  /* Ballot of 'record'; n == 0: no holder. */
-    uint32_t rev;               /* Proposal within 'accepted'. */
+    struct ha_ballot promised; /* Nothing below is accepted. */
+    struct ha_ballot accepted; /* Ballot of 'record'; n == 0: no holder. */
+    uint32_t rev;              /* Proposal within 'accepted'. */
     uint32_t reserved;
     struct ha_record record;
 };
 
 /* States.  ha_states[] (states.c) holds edges and sentences. */
 enum ha_state {
-    HA_STARTING,                /* No agreed record in this life yet. */
-    HA_ISOLATED,                /* No quorum here. */
-    HA_STANDBY,                 /* Another node is active. */
-    HA_PROMOTING,               /* Named active, not yet serving. */
+    HA_STARTING,  /* No agreed record in this life yet. */
+    HA_ISOLATED,  /* No quorum here. */
+    HA_STANDBY,   /* Another node is active. */
+    HA_PROMOTING, /* Named active, not yet serving. */
     HA_ACTIVE,
-    HA_DEMOTING,                /* Closing the door. */
-    HA_BLOCKED,                 /* Quorum, but nobody can be promoted. */
+    HA_DEMOTING, /* Closing the door. */
+    HA_BLOCKED,  /* Quorum, but nobody can be promoted. */
     HA_N_STATES
 };
 
 /* Why something is not well.  ha_why_text() (states.c) has the sentences. */
 enum ha_why {
     HA_WHY_NONE,
-    HA_WHY_NO_GROUP,            /* Not in the cpg group yet. */
+    HA_WHY_NO_GROUP, /* Not in the cpg group yet. */
     HA_WHY_NO_QUORUM,
-    HA_WHY_AGREEING,            /* Exchange of records under way. */
-    HA_WHY_HOLDERS,             /* Too few holders of the record here. */
-    HA_WHY_BOOTSTRAP_MEMBERS,   /* First start: not all members here. */
-    HA_WHY_BOOTSTRAP_DATA,      /* First start: more than one has data. */
-    HA_WHY_NOT_ELIGIBLE,        /* Nobody here may be promoted. */
-    HA_WHY_GRACE,               /* Cold start: waiting for the old active. */
-    HA_WHY_VERDICT,             /* Old active may still serve. */
-    HA_WHY_LEASE,               /* Old lease runs out. */
-    HA_WHY_TAIL,                /* Pulling the missing tail. */
-    HA_WHY_LOG,                 /* Replica worker takes over the log. */
-    HA_WHY_DOOR,                /* Listeners not open yet. */
-    HA_WHY_NORTHD,              /* NB change has not reached SB yet. */
-    HA_WHY_DISK,                /* The record cannot be written. */
-    HA_WHY_LINEAGE,             /* Replica is of another lineage. */
-    HA_WHY_INCOMPLETE,          /* Replica not complete. */
-    HA_WHY_NOT_IN_SYNC,         /* Not in the record's in-sync set. */
-    HA_WHY_DATABASE,            /* An ovsdb-server does not answer. */
-    HA_WHY_NOFAILOVER,          /* Configured never to be active. */
-    HA_WHY_LEAVING,             /* Being shut down. */
-    HA_WHY_RETRY,               /* Its last promotion failed. */
-    HA_WHY_ABSENT,              /* Not in the group. */
+    HA_WHY_AGREEING,          /* Exchange of records under way. */
+    HA_WHY_HOLDERS,           /* Too few holders of the record here. */
+    HA_WHY_BOOTSTRAP_MEMBERS, /* First start: not all members here. */
+    HA_WHY_BOOTSTRAP_DATA,    /* First start: more than one has data. */
+    HA_WHY_NOT_ELIGIBLE,      /* Nobody here may be promoted. */
+    HA_WHY_GRACE,             /* Cold start: waiting for the old active. */
+    HA_WHY_VERDICT,           /* Old active may still serve. */
+    HA_WHY_LEASE,             /* Old lease runs out. */
+    HA_WHY_TAIL,              /* Pulling the missing tail. */
+    HA_WHY_LOG,               /* Replica worker takes over the log. */
+    HA_WHY_DOOR,              /* Listeners not open yet. */
+    HA_WHY_NORTHD,            /* NB change has not reached SB yet. */
+    HA_WHY_DISK,              /* The record cannot be written. */
+    HA_WHY_LINEAGE,           /* Replica is of another lineage. */
+    HA_WHY_INCOMPLETE,        /* Replica not complete. */
+    HA_WHY_NOT_IN_SYNC,       /* Not in the record's in-sync set. */
+    HA_WHY_DATABASE,          /* An ovsdb-server does not answer. */
+    HA_WHY_NOFAILOVER,        /* Configured never to be active. */
+    HA_WHY_LEAVING,           /* Being shut down. */
+    HA_WHY_RETRY,             /* Its last promotion failed. */
+    HA_WHY_ABSENT,            /* Not in the group. */
     HA_N_WHYS
 };
 
 /* Facts of this node, as the supervisor observes them.  Level-triggered:
  * EV_LOCAL brings the whole of it whenever something changed. */
 struct ha_local_db {
-    struct ha_pos pos;          /* Durable here. */
-    uint32_t role;              /* enum wire_r_role_kind in force. */
-    uint32_t role_token;        /* Of the last role command carried out;
+    struct ha_pos pos;   /* Durable here. */
+    uint32_t role;       /* enum wire_r_role_kind in force. */
+    uint32_t role_token; /* Of the last role command carried out;
                                  * 0 after a restart of the worker. */
     struct ha_epoch role_epoch;
-    uint32_t life;              /* Starts of the worker so far: a change
+    uint32_t life;  /* Starts of the worker so far: a change
                                  * has the core send its role again. */
-    bool complete;              /* A whole state of the lineage. */
-    bool has_data;              /* More than a package's empty database. */
-    bool server_ok;             /* Answers, or makes progress. */
-    bool connected;             /* To the node that it follows. */
+    bool complete;  /* A whole state of the lineage. */
+    bool has_data;  /* More than a package's empty database. */
+    bool server_ok; /* Answers, or makes progress. */
+    bool connected; /* To the node that it follows. */
 };
 
 struct ha_local {
     struct ha_local_db db[HA_N_DBS];
-    int32_t priority;           /* Higher is preferred. */
+    int32_t priority; /* Higher is preferred. */
     bool nofailover;
-    bool unfit;                 /* Handing over serves clients sooner than
+    bool unfit; /* Handing over serves clients sooner than
                                  * what is being mended here. */
     bool northd_ok;
 };
@@ -134,8 +134,8 @@ struct ha_fence {
     bool connected;
     struct ha_epoch serve;
     struct ha_epoch support;
-    bool open;                  /* Clients can reach the databases. */
-    bool closed;                /* Proven that they cannot. */
+    bool open;   /* Clients can reach the databases. */
+    bool closed; /* Proven that they cannot. */
 };
 
 /* What a receiver (node) has acknowledged to this node's worker. */
@@ -143,20 +143,20 @@ struct ha_peer_db {
     bool connected;
     bool complete;
     struct ha_pos acked;
-    struct ha_pos head;         /* Own end of log at that time. */
+    struct ha_pos head; /* Own end of log at that time. */
     int64_t lag_us;
 };
 
 /* A node as it describes itself; part of STATE and STATUS messages. */
 struct ha_status {
-    uint32_t state;             /* enum ha_state. */
-    uint32_t why;               /* enum ha_why. */
-    struct ha_epoch hold;       /* Epoch that it serves or will serve. */
-    struct ha_epoch ended;      /* Highest own epoch that it gave up. */
-    bool log_ready;             /* Its replica workers are the source. */
+    uint32_t state;        /* enum ha_state. */
+    uint32_t why;          /* enum ha_why. */
+    struct ha_epoch hold;  /* Epoch that it serves or will serve. */
+    struct ha_epoch ended; /* Highest own epoch that it gave up. */
+    bool log_ready;        /* Its replica workers are the source. */
     bool leaving;
-    bool ever_active;           /* An active was seen in this life. */
-    bool open;                  /* Its door is open. */
+    bool ever_active; /* An active was seen in this life. */
+    bool open;        /* Its door is open. */
     struct ha_local local;
 };
 
@@ -170,49 +170,49 @@ enum ha_msg_type {
 };
 
 enum ha_request {
-    HA_REQ_IN_SYNC = 1,         /* From the active: new in-sync set. */
-    HA_REQ_SWITCH,              /* Move the active role to 'node' (0: best). */
-    HA_REQ_SETTLED,             /* From the active: no suspect is left. */
+    HA_REQ_IN_SYNC = 1, /* From the active: new in-sync set. */
+    HA_REQ_SWITCH,      /* Move the active role to 'node' (0: best). */
+    HA_REQ_SETTLED,     /* From the active: no suspect is left. */
 };
 
 /* One message of the group.  Sent as it is: all members are of one
  * architecture (checked by ha/group.c with version and size). */
 struct ha_msg {
-    uint32_t type;              /* enum ha_msg_type. */
+    uint32_t type; /* enum ha_msg_type. */
     uint32_t reserved;
-    struct ha_ballot ballot;    /* PREPARE, STATE, ACCEPT, SUPPORT. */
-    uint32_t rev;               /* ACCEPT, SUPPORT. */
-    uint32_t request;           /* REQUEST: enum ha_request. */
-    uint32_t node;              /* REQUEST SWITCH. */
-    bool refused;               /* STATE: promised higher; SUPPORT: no. */
-    bool stopped;               /* SUPPORT: serves no older epoch. */
-    int64_t promise_left_us;    /* SUPPORT: for older epochs. */
+    struct ha_ballot ballot;     /* PREPARE, STATE, ACCEPT, SUPPORT. */
+    uint32_t rev;                /* ACCEPT, SUPPORT. */
+    uint32_t request;            /* REQUEST: enum ha_request. */
+    uint32_t node;               /* REQUEST SWITCH. */
+    bool refused;                /* STATE: promised higher; SUPPORT: no. */
+    bool stopped;                /* SUPPORT: serves no older epoch. */
+    int64_t promise_left_us;     /* SUPPORT: for older epochs. */
     struct ha_pos pos[HA_N_DBS]; /* SUPPORT: where it stopped. */
-    struct ha_set set;          /* REQUEST IN_SYNC. */
-    struct ha_durable durable;  /* STATE: what it holds; ACCEPT: record. */
-    struct ha_status status;    /* STATE, SUPPORT, STATUS. */
+    struct ha_set set;           /* REQUEST IN_SYNC. */
+    struct ha_durable durable;   /* STATE: what it holds; ACCEPT: record. */
+    struct ha_status status;     /* STATE, SUPPORT, STATUS. */
 };
 
 enum ha_event_type {
-    HA_EV_START,                /* First event of a life. */
-    HA_EV_VIEW,                 /* Members of the cpg group. */
-    HA_EV_QUORUM,               /* Corosync's quorum and membership. */
+    HA_EV_START,  /* First event of a life. */
+    HA_EV_VIEW,   /* Members of the cpg group. */
+    HA_EV_QUORUM, /* Corosync's quorum and membership. */
     HA_EV_MSG,
     HA_EV_LOCAL,
     HA_EV_FENCE,
-    HA_EV_SUPPORTED,            /* Fence worker carried out SUPPORT. */
+    HA_EV_SUPPORTED, /* Fence worker carried out SUPPORT. */
     HA_EV_PEER,
     HA_EV_PROBED,
-    HA_EV_PERSIST_FAILED,       /* The PERSIST of the last step failed. */
-    HA_EV_TICK,                 /* Time passed: each 50 ms, and at 'wake'. */
-    HA_EV_SWITCH,               /* Operator. */
-    HA_EV_SHUTDOWN,             /* Hand over, then exit. */
+    HA_EV_PERSIST_FAILED, /* The PERSIST of the last step failed. */
+    HA_EV_TICK,           /* Time passed: each 50 ms, and at 'wake'. */
+    HA_EV_SWITCH,         /* Operator. */
+    HA_EV_SHUTDOWN,       /* Hand over, then exit. */
 };
 
 struct ha_event {
     enum ha_event_type type;
     mono_t now;
-    uint64_t random;            /* Fresh random bits (new lineages). */
+    uint64_t random; /* Fresh random bits (new lineages). */
     union {
         struct {
             bool has_durable;
@@ -245,7 +245,7 @@ struct ha_event {
             int error;
         } probed;
         struct {
-            uint32_t to;        /* 0: the best. */
+            uint32_t to; /* 0: the best. */
         } ctl;
     };
 };
@@ -257,16 +257,16 @@ struct ha_event {
  * record is safely on disk, a HA_EV_TICK; only that next step sends or does
  * what rests on the record. */
 enum ha_action_type {
-    HA_ACT_PERSIST = 1,         /* 'durable'. */
-    HA_ACT_SEND,                /* 'msg'. */
-    HA_ACT_FENCE_MEMBERS,       /* 'set': whose beats are good. */
-    HA_ACT_FENCE_SUPPORT,       /* 'epoch'. */
-    HA_ACT_FENCE_SERVE,         /* 'epoch'. */
+    HA_ACT_PERSIST = 1,   /* 'durable'. */
+    HA_ACT_SEND,          /* 'msg'. */
+    HA_ACT_FENCE_MEMBERS, /* 'set': whose beats are good. */
+    HA_ACT_FENCE_SUPPORT, /* 'epoch'. */
+    HA_ACT_FENCE_SERVE,   /* 'epoch'. */
     HA_ACT_FENCE_CLOSE,
-    HA_ACT_REPLICA,             /* 'replica': a role for one database. */
-    HA_ACT_NORTHD,              /* 'run': resumed or paused. */
-    HA_ACT_PROBE,               /* 'token': NB change to SB. */
-    HA_ACT_REFUSED,             /* An operator's request: see the telling. */
+    HA_ACT_REPLICA, /* 'replica': a role for one database. */
+    HA_ACT_NORTHD,  /* 'run': resumed or paused. */
+    HA_ACT_PROBE,   /* 'token': NB change to SB. */
+    HA_ACT_REFUSED, /* An operator's request: see the telling. */
     HA_ACT_EXIT,
 };
 
@@ -279,9 +279,9 @@ struct ha_action {
         struct ha_epoch epoch;
         struct {
             enum ha_db db;
-            uint32_t role;      /* enum wire_r_role_kind. */
+            uint32_t role; /* enum wire_r_role_kind. */
             uint32_t token;
-            uint32_t source;    /* Node id, for FOLLOW. */
+            uint32_t source; /* Node id, for FOLLOW. */
             uint64_t lineage;
             struct ha_epoch epoch;
         } replica;
@@ -294,32 +294,32 @@ struct ha_action {
 struct ha_actions {
     size_t n;
     struct ha_action a[HA_MAX_ACTIONS];
-    char tell[HA_TELL_LEN];     /* "" if the step decided nothing. */
+    char tell[HA_TELL_LEN]; /* "" if the step decided nothing. */
 };
 
 /* Fixed for one life. */
 struct ha_config {
     uint32_t self;
-    struct ha_set nodes;        /* Members of the nodelist. */
+    struct ha_set nodes; /* Members of the nodelist. */
     int64_t lease_us;
     int64_t drift_ppm;
-    int64_t mute_us;            /* Patience with a mute member. */
-    int64_t grace_us;           /* Cold start: wait for the old active. */
-    int64_t tail_us;            /* Tail pull without progress. */
-    int64_t open_us;            /* Opening the door. */
-    int64_t retry_us;           /* Before a failed node is named again. */
-    uint64_t lag_records;       /* In sync: at most this far behind, */
-    int64_t lag_us;             /* and nothing unacknowledged for longer. */
+    int64_t mute_us;      /* Patience with a mute member. */
+    int64_t grace_us;     /* Cold start: wait for the old active. */
+    int64_t tail_us;      /* Tail pull without progress. */
+    int64_t open_us;      /* Opening the door. */
+    int64_t retry_us;     /* Before a failed node is named again. */
+    uint64_t lag_records; /* In sync: at most this far behind, */
+    int64_t lag_us;       /* and nothing unacknowledged for longer. */
 };
 
 /* A fellow member, as seen through cpg. */
 struct ha_peer {
     uint32_t id;
-    bool heard;                 /* 'status' is of this view. */
+    bool heard; /* 'status' is of this view. */
     struct ha_status status;
     mono_t status_at;
-    mono_t left_at;             /* When it left the group. */
-    mono_t failed_at;           /* Last promotion of it that failed. */
+    mono_t left_at;   /* When it left the group. */
+    mono_t failed_at; /* Last promotion of it that failed. */
     bool failed;
     struct ha_peer_db recv[HA_N_DBS]; /* As a receiver of ours. */
 
@@ -331,13 +331,13 @@ struct ha_peer {
     bool supports;
     bool stopped;
     struct ha_pos final_pos[HA_N_DBS];
-    mono_t promise_end;         /* Old promises of it are over. */
+    mono_t promise_end; /* Old promises of it are over. */
 };
 
 /* Stage of a promotion, for 'why' and for deadlines. */
 enum ha_stage {
     HA_STAGE_NONE,
-    HA_STAGE_AGREE,             /* Record not in force yet. */
+    HA_STAGE_AGREE, /* Record not in force yet. */
     HA_STAGE_VERDICT,
     HA_STAGE_TAIL,
     HA_STAGE_LOG,
@@ -349,15 +349,15 @@ enum ha_stage {
  * writes it. */
 struct ha_core {
     struct ha_config cfg;
-    mono_t now;                 /* Of the current event. */
+    mono_t now; /* Of the current event. */
     uint64_t random;
     mono_t started_at;
 
     /* Surroundings. */
     bool in_group;
-    struct ha_set view;         /* cpg group. */
+    struct ha_set view; /* cpg group. */
     bool quorate;
-    struct ha_set members;      /* Corosync's membership. */
+    struct ha_set members; /* Corosync's membership. */
     mono_t view_at;
     struct ha_local local;
     struct ha_fence fence;
@@ -365,40 +365,40 @@ struct ha_core {
 
     /* Member. */
     struct ha_durable durable;
-    bool dirty;                 /* 'durable' is not on disk yet, */
-    bool disk_bad;              /* because writing it failed. */
-    mono_t disk_at;             /* Last try. */
-    bool owe_state;             /* PREPARE not answered yet, */
+    bool dirty;                  /* 'durable' is not on disk yet, */
+    bool disk_bad;               /* because writing it failed. */
+    mono_t disk_at;              /* Last try. */
+    bool owe_state;              /* PREPARE not answered yet, */
     struct ha_ballot owe_ballot; /* this one. */
-    struct ha_record proposal;  /* Of the last ACCEPT in this view. */
+    struct ha_record proposal;   /* Of the last ACCEPT in this view. */
     struct ha_ballot prop_ballot;
     uint32_t prop_rev;
-    bool proposed;              /* 'proposal' is set in this view. */
-    bool supported;             /* Own SUPPORT for it was sent. */
-    mono_t support_since;       /* When the last ACCEPT came. */
+    bool proposed;               /* 'proposal' is set in this view. */
+    bool supported;              /* Own SUPPORT for it was sent. */
+    mono_t support_since;        /* When the last ACCEPT came. */
     struct ha_epoch fence_epoch; /* Fence worker supports it (proven). */
     struct ha_epoch stopped_epoch[HA_N_DBS]; /* Replica accepts nothing of
                                               * an epoch below. */
     mono_t own_promise_end;
-    struct ha_record record;    /* In force (last known). */
-    bool in_force;              /* ... and confirmed in this view. */
+    struct ha_record record; /* In force (last known). */
+    bool in_force;           /* ... and confirmed in this view. */
 
     /* Coordinator of this view, if durable.promised.node is self. */
-    uint32_t top_ballot;        /* Highest ballot number seen. */
+    uint32_t top_ballot; /* Highest ballot number seen. */
     bool collecting;
     mono_t collect_at;
-    bool settled;               /* 'base' is what the holders know. */
-    bool in_flight;             /* Own proposal not in force yet, */
-    mono_t proposed_at;         /* made then. */
-    mono_t due_since;           /* An election is due, nobody proposes. */
+    bool settled;       /* 'base' is what the holders know. */
+    bool in_flight;     /* Own proposal not in force yet, */
+    mono_t proposed_at; /* made then. */
+    mono_t due_since;   /* An election is due, nobody proposes. */
     uint32_t coord_rev;
     struct ha_record base;
-    enum ha_why coord_why;      /* Why nothing can be proposed. */
-    bool switching;             /* Operator's wish under way, */
-    uint32_t switch_to;         /* to whom (0: the best). */
-    bool req_in_sync;           /* The active asked for 'req_set'. */
+    enum ha_why coord_why; /* Why nothing can be proposed. */
+    bool switching;        /* Operator's wish under way, */
+    uint32_t switch_to;    /* to whom (0: the best). */
+    bool req_in_sync;      /* The active asked for 'req_set'. */
     struct ha_set req_set;
-    bool req_settled;           /* ... or to forget the suspects. */
+    bool req_settled; /* ... or to forget the suspects. */
 
     /* Role. */
     enum ha_state state;
@@ -407,8 +407,8 @@ struct ha_core {
     mono_t why_since;
     enum ha_stage stage;
     mono_t stage_since;
-    struct ha_epoch named;      /* Accepted record that names this node. */
-    struct ha_epoch hold;       /* Being promoted or serving under it. */
+    struct ha_epoch named; /* Accepted record that names this node. */
+    struct ha_epoch hold;  /* Being promoted or serving under it. */
     struct ha_epoch ended;
     bool ever_active;
     bool leaving;
@@ -431,14 +431,14 @@ struct ha_core {
     bool fence_members_sent;
     bool northd_run;
     bool northd_sent;
-    uint32_t probe_token;       /* 0: none under way. */
-    struct ha_epoch cleared;    /* Verdict and tail are done for it. */
-    uint64_t tail_seen;         /* Progress of a tail pull. */
+    uint32_t probe_token;    /* 0: none under way. */
+    struct ha_epoch cleared; /* Verdict and tail are done for it. */
+    uint64_t tail_seen;      /* Progress of a tail pull. */
     mono_t tail_at;
-    mono_t asked_at;            /* Last request to the coordinator. */
+    mono_t asked_at; /* Last request to the coordinator. */
     mono_t ended_at;
 
-    mono_t wake;                /* When a tick is wanted; MONO_NEVER. */
+    mono_t wake; /* When a tick is wanted; MONO_NEVER. */
 
     /* Status told. */
     struct ha_status told;
@@ -463,9 +463,9 @@ uint32_t ha_majority(const struct ha_config *cfg);
 
 /* states.c. */
 struct ha_state_row {
-    const char *name;           /* "standby" */
-    uint32_t next;              /* Bit per state that may follow. */
-    const char *sentence;       /* For logs and doc/STATES.md. */
+    const char *name;     /* "standby" */
+    uint32_t next;        /* Bit per state that may follow. */
+    const char *sentence; /* For logs and doc/STATES.md. */
 };
 extern const struct ha_state_row ha_states[HA_N_STATES];
 const char *ha_state_name(uint32_t state);

@@ -100,8 +100,7 @@ member_accept(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     const struct ha_record *rec = &m->durable.record;
     const char *flaw;
 
-    if (m->ballot.node != from
-        || ha_ballot_cmp(m->ballot, c->durable.promised)
+    if (m->ballot.node != from || ha_ballot_cmp(m->ballot, c->durable.promised)
         || (!ha_ballot_cmp(m->ballot, c->durable.accepted)
             && m->rev <= c->durable.rev)) {
         return;
@@ -113,8 +112,8 @@ member_accept(struct ha_core *c, uint32_t from, const struct ha_msg *m,
         return;
     }
     if (ha_epoch_cmp(rec->epoch, c->durable.record.epoch)) {
-        core_tell(out, "record: epoch %u.%u proposed by node %u",
-                  rec->epoch.n, rec->epoch.node, from);
+        core_tell(out, "record: epoch %u.%u proposed by node %u", rec->epoch.n,
+                  rec->epoch.node, from);
     }
     if (rec->active == c->cfg.self
         && (!c->durable.accepted.n
@@ -148,14 +147,12 @@ member_support(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     p->supports = true;
     p->stopped = m->stopped;
     memcpy(p->final_pos, m->pos, sizeof p->final_pos);
-    p->promise_end = mono_add_us(c->now,
-                                 core_drifted(c, m->promise_left_us));
+    p->promise_end = mono_add_us(c->now, core_drifted(c, m->promise_left_us));
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
         votes += c->peers[i].supports;
     }
     if (votes == ha_majority(&c->cfg)) {
-        if (!c->in_force
-            || ha_epoch_cmp(c->record.epoch, c->proposal.epoch)) {
+        if (!c->in_force || ha_epoch_cmp(c->record.epoch, c->proposal.epoch)) {
             char set[HA_MAX_NODES * 11];
 
             core_tell(out, "record: epoch %u.%u in force, in sync: %s",

@@ -64,11 +64,11 @@ verdict(struct ha_core *c)
         bool here = ha_set_has(&c->view, s->id[i]);
 
         if (here && p && p->supports && p->stopped) {
-            continue;           /* It said so. */
+            continue; /* It said so. */
         }
         if (here && p
-            && !core_past(c, c->support_since, c->cfg.lease_us
-                          + 4 * c->cfg.mute_us)) {
+            && !core_past(c, c->support_since,
+                          c->cfg.lease_us + 4 * c->cfg.mute_us)) {
             return HA_WHY_VERDICT; /* It will say so: its tail matters. */
         }
         if (!old_leases_over(c)) {
@@ -105,8 +105,7 @@ tail_pulled(const struct ha_core *c)
         }
         for (int db = 0; db < HA_N_DBS; db++) {
             if (p->final_pos[db].lineage == c->record.lineage
-                && ha_pos_cmp(&p->final_pos[db],
-                              &c->local.db[db].pos) > 0) {
+                && ha_pos_cmp(&p->final_pos[db], &c->local.db[db].pos) > 0) {
                 return false;
             }
         }
@@ -315,7 +314,7 @@ promote_active(struct ha_core *c, struct ha_actions *out)
 
         core_tell(out, "handover: to node %u, because %s", heir,
                   c->leaving ? "this node is being shut down"
-                  : "a database here cannot be mended soon");
+                             : "a database here cannot be mended soon");
         m->request = HA_REQ_SWITCH;
         m->node = heir;
         c->asked_at = c->now;

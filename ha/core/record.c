@@ -4,6 +4,7 @@
 int
 ha_ballot_cmp(struct ha_ballot a, struct ha_ballot b)
 {
-    return (a.n != b.n ? (a.n < b.n ? -1 : 1)
-            : a.node != b.node ? (a.node < b.node ? -1 : 1) : 0);
+    return (a.n != b.n         ? (a.n < b.n ? -1 : 1)
+            : a.node != b.node ? (a.node < b.node ? -1 : 1)
+                               : 0);
 }

@@ -55,8 +55,7 @@ tail_source(const struct ha_core *c, enum ha_db db)
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
         const struct ha_peer *p = &c->peers[i];
 
-        if (p->id != c->cfg.self && p->supports
-            && ha_set_has(&c->view, p->id)
+        if (p->id != c->cfg.self && p->supports && ha_set_has(&c->view, p->id)
             && p->final_pos[db].lineage == c->record.lineage
             && ha_pos_cmp(&p->final_pos[db], top) > 0) {
             top = &p->final_pos[db];

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define LEAVE_US 10000000       /* Patience of a shutdown with a heir. */
+#define LEAVE_US 10000000 /* Patience of a shutdown with a heir. */
 
 void
 role_set(struct ha_core *c, struct ha_actions *out, enum ha_state state,
@@ -44,7 +44,7 @@ role_demote(struct ha_core *c, struct ha_actions *out, enum ha_why why)
     c->stage = HA_STAGE_NONE;
     c->probe_token = 0;
     c->ended_at = c->now;
-    c->fence.closed = false;    /* Until the worker proves it anew. */
+    c->fence.closed = false; /* Until the worker proves it anew. */
     role_set(c, out, HA_DEMOTING, why);
 }
 
@@ -97,12 +97,12 @@ route(struct ha_core *c, struct ha_actions *out)
 
     if (!c->quorate || !c->in_group) {
         if (c->state != HA_STARTING || c->in_group) {
-            role_set(c, out, HA_ISOLATED, c->in_group ? HA_WHY_NO_QUORUM
-                                                      : HA_WHY_NO_GROUP);
+            role_set(c, out, HA_ISOLATED,
+                     c->in_group ? HA_WHY_NO_QUORUM : HA_WHY_NO_GROUP);
         }
     } else if (c->hold.n
-               ? c->proposed && !ha_epoch_cmp(c->proposal.epoch, c->hold)
-               : is_named(c)) {
+                   ? c->proposed && !ha_epoch_cmp(c->proposal.epoch, c->hold)
+                   : is_named(c)) {
         if (!c->hold.n) {
             c->hold = c->named;
             c->stage = HA_STAGE_AGREE;
@@ -111,14 +111,14 @@ route(struct ha_core *c, struct ha_actions *out)
         role_set(c, out, HA_PROMOTING, HA_WHY_AGREEING);
     } else if (!c->in_force || in_transition(c)) {
         if (c->state == HA_STARTING) {
-            role_set(c, out, HA_STARTING, c->dirty ? HA_WHY_DISK
-                                                   : c->coord_why);
+            role_set(c, out, HA_STARTING,
+                     c->dirty ? HA_WHY_DISK : c->coord_why);
         }
     } else if (c->record.active != c->cfg.self && active && active->heard
                && ha_set_has(&c->view, active->id)
                && core_holds(&active->status, &c->record)) {
-        role_set(c, out, HA_STANDBY, active->status.log_ready
-                 ? HA_WHY_NONE : HA_WHY_AGREEING);
+        role_set(c, out, HA_STANDBY,
+                 active->status.log_ready ? HA_WHY_NONE : HA_WHY_AGREEING);
     } else {
         role_set(c, out, HA_BLOCKED, no_active_why(c));
     }
@@ -141,8 +141,8 @@ in_starting(struct ha_core *c, struct ha_actions *out)
     }
     if (c->hold.n
         && (overruled(c)
-            || (!c->quorate && core_past(c, c->started_at,
-                                         c->cfg.lease_us)))) {
+            || (!c->quorate
+                && core_past(c, c->started_at, c->cfg.lease_us)))) {
         role_demote(c, out, c->quorate ? HA_WHY_NONE : HA_WHY_NO_QUORUM);
     } else if (c->quorate || !c->hold.n) {
         route(c, out);
@@ -197,8 +197,7 @@ leave(struct ha_core *c, struct ha_actions *out)
     switch (c->state) {
     case HA_ACTIVE:
     case HA_PROMOTING:
-        if (late || (c->in_force
-                     && !coord_best(c, &c->record, c->cfg.self))) {
+        if (late || (c->in_force && !coord_best(c, &c->record, c->cfg.self))) {
             core_tell(out, "shutdown: nobody can take over");
             role_demote(c, out, HA_WHY_LEAVING);
         }
@@ -210,9 +209,9 @@ leave(struct ha_core *c, struct ha_actions *out)
         break;
     case HA_STARTING:
     case HA_BLOCKED:
-        if (!late && (in_transition(c)
-                      || coord_best(c, &c->record, c->cfg.self))) {
-            return;             /* A vote, or a tail, is wanted from here. */
+        if (!late
+            && (in_transition(c) || coord_best(c, &c->record, c->cfg.self))) {
+            return; /* A vote, or a tail, is wanted from here. */
         }
         break;
     case HA_STANDBY:

@@ -59,8 +59,8 @@ ha_set_print(const struct ha_set *s, char *buf, size_t size)
     assert(size > 0);
     buf[0] = '\0';
     for (uint32_t i = 0; i < s->n && used < size; i++) {
-        int len = snprintf(buf + used, size - used, "%s%u", i ? " " : "",
-                           s->id[i]);
+        int len =
+            snprintf(buf + used, size - used, "%s%u", i ? " " : "", s->id[i]);
         used += len > 0 ? (size_t) len : 0;
     }
     return buf;

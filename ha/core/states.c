@@ -51,6 +51,7 @@ struct why_row {
     const char *text;
 };
 
+/* clang-format off */
 static const struct why_row whys[HA_N_WHYS] = {
     [HA_WHY_NONE] = { "", "" },
     [HA_WHY_NO_GROUP] = { "no-group",
@@ -101,6 +102,7 @@ static const struct why_row whys[HA_N_WHYS] = {
     [HA_WHY_RETRY] = { "retry", "its last promotion failed moments ago" },
     [HA_WHY_ABSENT] = { "absent", "it is not in the group" },
 };
+/* clang-format on */
 
 const char *
 ha_state_name(uint32_t state)

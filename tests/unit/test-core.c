@@ -28,7 +28,7 @@ struct node {
     struct ha_fence fence;
     mono_t promise_end;
     bool exited;
-    unsigned serves;            /* FENCE_SERVE seen. */
+    unsigned serves; /* FENCE_SERVE seen. */
 };
 
 struct world {
@@ -133,7 +133,8 @@ feed(struct node *n, struct ha_event *ev)
     ev->random = 12345;
     ha_step(&n->core, ev, &out);
     if (getenv("TELL") && out.tell[0]) { /* To look at a failure. */
-        printf("%lld n%u: %s\n", (long long) w->now.us / 1000, n->id, out.tell);
+        printf("%lld n%u: %s\n", (long long) w->now.us / 1000, n->id,
+               out.tell);
     }
     for (size_t i = 0; i < out.n; i++) {
         if (out.a[i].type == HA_ACT_PERSIST) {
@@ -259,9 +260,15 @@ static void
 start(struct node *n)
 {
     struct ha_config cfg = {
-        .self = n->id, .lease_us = LEASE_US, .drift_ppm = 10000,
-        .mute_us = 300000, .grace_us = 5000000, .tail_us = 3000000,
-        .open_us = 5000000, .retry_us = 10000000, .lag_records = 1000,
+        .self = n->id,
+        .lease_us = LEASE_US,
+        .drift_ppm = 10000,
+        .mute_us = 300000,
+        .grace_us = 5000000,
+        .tail_us = 3000000,
+        .open_us = 5000000,
+        .retry_us = 10000000,
+        .lag_records = 1000,
         .lag_us = 1000000,
     };
     struct ha_event ev = { .type = HA_EV_START };
@@ -475,8 +482,7 @@ test_incomplete_never(void **state)
     settle(8000);
     assert_null(active());
     assert_int_equal(w->nodes[1].core.state, HA_BLOCKED);
-    assert_int_equal(ha_core_why_not(&w->nodes[1].core, 2),
-                     HA_WHY_INCOMPLETE);
+    assert_int_equal(ha_core_why_not(&w->nodes[1].core, 2), HA_WHY_INCOMPLETE);
 }
 
 /* ovn-had of the active was restarted; its fence worker served on. */
