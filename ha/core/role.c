@@ -58,12 +58,12 @@ no_active_why(const struct ha_core *c)
     return c->coord_why != HA_WHY_NONE ? c->coord_why : HA_WHY_NOT_ELIGIBLE;
 }
 
-/* True if what this node holds has been taken from it. */
+/* True if what this node holds has been taken from it.  Stopping does not
+ * wait for the disk. */
 static bool
 overruled(const struct ha_core *c)
 {
-    return c->proposed && !c->dirty
-           && ha_epoch_cmp(c->proposal.epoch, c->hold) > 0;
+    return c->proposed && ha_epoch_cmp(c->proposal.epoch, c->hold) > 0;
 }
 
 /* True if a record that this node supports names it active in an epoch that
