@@ -46,6 +46,11 @@ UNIT_TESTS += tests/unit/test-conf
 tests_unit_test_conf_SOURCES = tests/unit/test-conf.c
 tests_unit_test_conf_LDADD = $(TEST_LIBS)
 
+lib_libha_a_SOURCES += lib/sdnotify.c lib/sdnotify.h
+UNIT_TESTS += tests/unit/test-sdnotify
+tests_unit_test_sdnotify_SOURCES = tests/unit/test-sdnotify.c
+tests_unit_test_sdnotify_LDADD = $(TEST_LIBS)
+
 # Writes the example configuration and a part of a manual page.
 noinst_PROGRAMS += lib/conf-doc
 lib_conf_doc_SOURCES = lib/conf-doc.c
