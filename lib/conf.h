@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define CONF_DEFAULT_FILE "ovn-ha/ovn-ha.conf" /* Below sysconfdir. */
+#define CONF_DEFAULT_FILE HA_SYSCONFDIR "/ovn-ha/ovn-ha.conf"
 
 /* What an option may hold. */
 enum conf_type {
