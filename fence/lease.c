@@ -229,7 +229,9 @@ lease_supporter_set_members(struct lease_supporter *s, const uint32_t ids[],
 {
     assert(n <= HA_MAX_NODES);
     memset(s->members, 0, sizeof s->members);
-    memcpy(s->members, ids, n * sizeof *ids);
+    if (n) {
+        memcpy(s->members, ids, n * sizeof *ids);
+    }
     s->n_members = n;
 }
 
