@@ -11,7 +11,30 @@ UNIT_TESTS += tests/unit/test-lease
 tests_unit_test_lease_SOURCES = tests/unit/test-lease.c
 tests_unit_test_lease_LDADD = fence/liblease.a $(TEST_LIBS)
 
-# The worker, once fence/main.c exists:
-#   pkglibexec_PROGRAMS += ovn-ha-fence
-#   ovn_ha_fence_SOURCES = fence/main.c ...
-#   ovn_ha_fence_LDADD = fence/liblease.a lib/libha.a $(LIBHA_LIBS)
+# Everything of the worker but main.c.
+noinst_LIBRARIES += fence/libfence.a
+fence_libfence_a_SOURCES = \
+	fence/beat.c \
+	fence/beat.h \
+	fence/door.c \
+	fence/door.h \
+	fence/gate.c \
+	fence/gate.h \
+	fence/link.c \
+	fence/link.h \
+	fence/logger.c \
+	fence/logger.h \
+	fence/sup.c \
+	fence/sup.h \
+	fence/target.c \
+	fence/target.h \
+	fence/worker.c \
+	fence/worker.h
+
+pkglibexec_PROGRAMS += ovn-ha-fence
+ovn_ha_fence_SOURCES = fence/main.c
+ovn_ha_fence_LDADD = fence/libfence.a fence/liblease.a lib/libha.a $(LIBHA_LIBS)
+
+UNIT_TESTS += tests/unit/test-beat
+tests_unit_test_beat_SOURCES = tests/unit/test-beat.c
+tests_unit_test_beat_LDADD = fence/libfence.a fence/liblease.a $(TEST_LIBS)

@@ -174,12 +174,12 @@ lease_holder_alive(const struct lease_holder *h, mono_t now)
 }
 
 uint32_t
-lease_holder_n_acks(const struct lease_holder *h)
+lease_holder_n_bound(const struct lease_holder *h, mono_t now)
 {
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < h->n_peers; i++) {
-        n += h->peers[i].seq && h->peers[i].seq == h->seq;
+        n += mono_before(now, h->peers[i].until);
     }
     return n;
 }

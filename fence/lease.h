@@ -92,8 +92,8 @@ mono_t lease_holder_until(const struct lease_holder *);
 /* True if this node may serve at 'now'. */
 bool lease_holder_alive(const struct lease_holder *, mono_t now);
 
-/* Number of peers that acknowledged the newest beat. */
-uint32_t lease_holder_n_acks(const struct lease_holder *);
+/* Number of peers that are bound to this holder at 'now'. */
+uint32_t lease_holder_n_bound(const struct lease_holder *, mono_t now);
 
 /* ---- Supporter ------------------------------------------------------ */
 

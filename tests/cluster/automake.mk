@@ -4,4 +4,6 @@
 
 EXTRA_DIST += \
 	tests/cluster/conftest.py \
+	tests/cluster/fence_parts.py \
+	tests/cluster/test_fence.py \
 	tests/cluster/test_lab.py

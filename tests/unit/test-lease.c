@@ -48,7 +48,9 @@ test_no_lease_before_enough_acks(void **state)
     assert_int_equal(lease_holder_until(&h).us, MONO_MIN.us);
     assert_true(lease_holder_ack(&h, 5, &b));
     assert_true(lease_holder_alive(&h, AT(1000)));
-    assert_int_equal(lease_holder_n_acks(&h), 2);
+    assert_int_equal(lease_holder_n_bound(&h, AT(1000)), 2);
+    assert_int_equal(lease_holder_n_bound(&h, AT(1000 + LEASE_US - 1)), 2);
+    assert_int_equal(lease_holder_n_bound(&h, AT(1000 + LEASE_US)), 0);
 }
 
 static void
@@ -88,7 +90,7 @@ test_lease_ends_with_the_weakest_needed_peer(void **state)
     assert_int_equal(lease_holder_until(&h).us, 2000 + LEASE_US);
     lease_holder_ack(&h, 5, &b[2]);
     assert_int_equal(lease_holder_until(&h).us, 3000 + LEASE_US);
-    assert_int_equal(lease_holder_n_acks(&h), 2);
+    assert_int_equal(lease_holder_n_bound(&h, AT(LEASE_US + 2500)), 2);
 }
 
 static void
@@ -175,7 +177,7 @@ test_restart_forgets(void **state)
         assert_true(lease_holder_ack(&h, 2, &old));
         lease_holder_start(&h, same ? EPOCH(3, 1) : EPOCH(4, 1));
         assert_false(lease_holder_alive(&h, AT(1000)));
-        assert_int_equal(lease_holder_n_acks(&h), 0);
+        assert_int_equal(lease_holder_n_bound(&h, AT(1000)), 0);
         assert_false(lease_holder_ack(&h, 3, &old));
         b = lease_holder_beat(&h, AT(1000));
         assert_true(b.seq > old.seq);

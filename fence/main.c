@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* ovn-ha-fence: command line, and what makes the process hard to stop. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <ha-config.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "fence/logger.h"
+#include "fence/worker.h"
+#include "lib/log.h"
+
+#define RT_PRIORITY 50 /* Below corosync's own 99. */
+
+struct options {
+    const char *socket;
+    const char *log_file;
+};
+
+static void __attribute__((noreturn)) usage(int status)
+{
+    fprintf(status ? stderr : stdout,
+            "usage: ovn-ha-fence --socket=PATH [OPTION]...\n"
+            "Opens and closes what clients of this node can reach; started "
+            "by ovn-had.\n\n"
+            "  --socket=PATH    where ovn-had connects to\n"
+            "  --log-file=PATH  append the log to PATH instead of standard "
+            "error\n"
+            "  --foreground     accepted; it always stays there\n"
+            "  -v, --verbose    log more\n"
+            "  -V, --version    print the version\n"
+            "  -h, --help       print this\n");
+    exit(status);
+}
+
+static void
+parse_options(int argc, char *argv[], struct options *o)
+{
+    enum { OPT_SOCKET = 256, OPT_LOG_FILE, OPT_FOREGROUND };
+    static const struct option longs[] = {
+        { "socket", required_argument, NULL, OPT_SOCKET },
+        { "log-file", required_argument, NULL, OPT_LOG_FILE },
+        { "foreground", no_argument, NULL, OPT_FOREGROUND },
+        { "verbose", no_argument, NULL, 'v' },
+        { "version", no_argument, NULL, 'V' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "vVh", longs, NULL)) != -1) {
+        switch (c) {
+        case OPT_SOCKET:
+            o->socket = optarg;
+            break;
+        case OPT_LOG_FILE:
+            o->log_file = optarg;
+            break;
+        case OPT_FOREGROUND:
+            break;
+        case 'v':
+            ha_log_set_level(HA_LOG_DBG);
+            break;
+        case 'V':
+            printf("ovn-ha-fence %s\n", PACKAGE_VERSION);
+            exit(0);
+        case 'h':
+            usage(0);
+        default:
+            usage(2);
+        }
+    }
+    if (!o->socket || optind < argc) {
+        usage(2);
+    }
+}
+
+/* Takes the lock that only one worker of this socket can have; it is held
+ * until the process ends.  Returns 0 or a negative errno. */
+static int
+take_lock(const char *socket)
+{
+    char path[256];
+    int fd;
+
+    if (snprintf(path, sizeof path, "%s.lock", socket) >= (int) sizeof path) {
+        return -ENAMETOOLONG;
+    }
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return -errno;
+    }
+    return flock(fd, LOCK_EX | LOCK_NB) ? -errno : 0;
+}
+
+/* Keeps the kernel from letting this process wait: for its own pages, for
+ * others that compute, or for the killer of large processes.  What is refused
+ * is told; it works all the same, only with less certainty. */
+static void
+harden(void)
+{
+    struct sched_param param = { .sched_priority = RT_PRIORITY };
+    int fd;
+
+#ifndef __SANITIZE_ADDRESS__ /* Whose shadow memory is too large. */
+    if (mlockall(MCL_CURRENT | MCL_FUTURE)) {
+        ha_log(HA_LOG_WARN, "worker", "cannot lock memory: %s",
+               strerror(errno));
+    }
+#endif
+    if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &param)) {
+        ha_log(HA_LOG_WARN, "worker", "no real-time priority: %s",
+               strerror(errno));
+    }
+    fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "-1000", 5) != 5) {
+        ha_log(HA_LOG_WARN, "worker",
+               "cannot be spared when memory runs "
+               "out: %s",
+               strerror(errno));
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+/* Returns a descriptor that becomes readable when a signal asks to end. */
+static int
+take_signals(void)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int
+main(int argc, char *argv[])
+{
+    static struct worker worker; /* Large; the only one. */
+    struct options o = { NULL, NULL };
+    int signal_fd, error;
+
+    parse_options(argc, argv, &o);
+    error = take_lock(o.socket);
+    if (error) {
+        fprintf(stderr, "ovn-ha-fence: %s: %s\n", o.socket,
+                error == -EWOULDBLOCK ? "another worker runs already"
+                                      : strerror(-error));
+        return 1;
+    }
+    error = logger_start(o.log_file);
+    if (error) {
+        fprintf(stderr, "ovn-ha-fence: %s: %s\n",
+                o.log_file ? o.log_file : "log", strerror(-error));
+        return 1;
+    }
+    signal_fd = take_signals();
+    harden();
+    error = signal_fd < 0 ? -errno : worker_init(&worker, o.socket, signal_fd);
+    if (error) {
+        ha_log(HA_LOG_ERR, "worker", "cannot listen on %s: %s", o.socket,
+               strerror(-error));
+        return 1;
+    }
+    ha_log(HA_LOG_INFO, "worker", "ovn-ha-fence %s listens on %s",
+           PACKAGE_VERSION, o.socket);
+    error = worker_run(&worker);
+    worker_destroy(&worker);
+    return error ? 1 : 0;
+}

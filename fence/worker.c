@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "fence/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+
+#define MARGIN_MAX_US 250000
+#define SILENT_LEASES 3 /* Then the supervisor counts as stuck. */
+#define EXIT_MS 5000    /* To close the door at the end. */
+#define MSGS_A_TURN 64
+#define LEASE_UNKNOWN_US 1000000 /* Before the first configuration. */
+
+#define NO_EPOCH ((struct ha_epoch){ 0, 0 })
+
+static bool
+is_none(struct ha_epoch epoch)
+{
+    return !epoch.n && !epoch.node;
+}
+
+static int64_t
+lease_us(const struct worker *w)
+{
+    return w->configured ? (int64_t) w->config.lease_us : LEASE_UNKNOWN_US;
+}
+
+/* ---- Closing -------------------------------------------------------- */
+
+/* When a server that has not closed by then is killed: before the lease can
+ * be over, if it is not yet. */
+static mono_t
+kill_time(const struct worker *w, mono_t now)
+{
+    return mono_add_us(now, w->margin_us);
+}
+
+/* Stops beats and closes the door. */
+static void
+worker_close(struct worker *w, const char *why, mono_t now)
+{
+    if (!is_none(w->serve)) {
+        ha_log(HA_LOG_WARN, "worker", "no longer serving epoch %u/%u: %s",
+               w->serve.n, w->serve.node, why);
+    }
+    lease_holder_stop(&w->holder);
+    w->serve = NO_EPOCH;
+    w->has_lease = false;
+    w->next_beat = MONO_NEVER;
+    snprintf(w->closed_why, sizeof w->closed_why, "%s", why);
+    door_close(&w->door, why, kill_time(w, now), now);
+}
+
+/* ---- What the supervisor says --------------------------------------- */
+
+static bool
+config_is_sound(const struct wire_f_config *c)
+{
+    bool has_self = false;
+
+    if (c->n_nodes > HA_MAX_NODES) {
+        return false;
+    }
+    for (uint32_t i = 0; i < c->n_nodes; i++) {
+        int family = c->nodes[i].addr.ss_family;
+
+        if (family != AF_INET && family != AF_INET6) {
+            return false;
+        }
+        has_self = has_self || c->nodes[i].id == c->self;
+    }
+    return has_self && c->lease_us && c->lease_us <= LEASE_MAX_US && c->beat_us
+           && c->beat_us <= c->lease_us && c->drift_ppm <= 1000000
+           && c->supporters < c->n_nodes;
+}
+
+/* From now on it is known how long a fresh start has to wait. */
+static void
+set_first_lease(struct worker *w, const struct wire_f_config *c, mono_t now)
+{
+    struct lease_supporter old = w->supporter;
+
+    lease_supporter_init(&w->supporter, c->lease_us, c->drift_ppm, w->started);
+    lease_supporter_set_members(&w->supporter, old.members, old.n_members);
+    if (w->door.marked) {
+        door_close(&w->door, "an earlier life left it open",
+                   mono_add_us(w->started, c->lease_us), now);
+    }
+}
+
+static void
+on_config(struct worker *w, const struct wire_f_config *c, mono_t now)
+{
+    uint32_t peers[HA_MAX_NODES], n_peers = 0;
+
+    if (!config_is_sound(c)) {
+        ha_log(HA_LOG_ERR, "worker",
+               "refused a configuration: self %u, %u "
+               "nodes, lease %llu us, beat %llu us, %u supporters",
+               c->self, c->n_nodes, (unsigned long long) c->lease_us,
+               (unsigned long long) c->beat_us, c->supporters);
+        w->answer_due = true;
+        return;
+    }
+    for (uint32_t i = 0; i < c->n_nodes; i++) {
+        if (c->nodes[i].id != c->self) {
+            peers[n_peers++] = c->nodes[i].id;
+        }
+    }
+    if (w->configured) {
+        lease_supporter_set(&w->supporter, c->lease_us, c->drift_ppm, now);
+    } else {
+        set_first_lease(w, c, now);
+    }
+    w->config = *c;
+    w->configured = true;
+    w->margin_us =
+        c->lease_us / 4 < MARGIN_MAX_US ? c->lease_us / 4 : MARGIN_MAX_US;
+    lease_holder_set(&w->holder, c->lease_us, c->supporters, peers, n_peers);
+    link_set_config(&w->link, c, now);
+    w->answer_due = true;
+}
+
+/* Raises the supported epoch.  Returns false if a higher one is supported. */
+static bool
+raise_epoch(struct worker *w, struct ha_epoch epoch)
+{
+    struct ha_epoch old = w->supporter.epoch;
+
+    if (!w->configured || lease_supporter_support(&w->supporter, epoch)) {
+        ha_log(HA_LOG_WARN, "worker", "refused epoch %u/%u: supporting %u/%u",
+               epoch.n, epoch.node, old.n, old.node);
+        w->answer_due = true;
+        return false;
+    }
+    if (ha_epoch_cmp(old, epoch)) {
+        ha_log(HA_LOG_INFO, "worker", "supporting epoch %u/%u", epoch.n,
+               epoch.node);
+    }
+    return true;
+}
+
+static void
+on_support(struct worker *w, struct ha_epoch epoch, mono_t now)
+{
+    if (!raise_epoch(w, epoch)) {
+        return;
+    }
+    if (ha_epoch_cmp(w->serve, epoch)
+        && (!is_none(w->serve) || !door_is_shut(&w->door)
+            || w->northd_may_write)) {
+        worker_close(w, "a higher epoch is supported", now);
+    }
+    w->supporting = epoch;
+}
+
+static void
+on_serve(struct worker *w, struct ha_epoch epoch, mono_t now)
+{
+    if (!ha_epoch_cmp(w->serve, epoch)) {
+        w->answer_due = true;
+        return;
+    }
+    if (epoch.node != w->config.self || w->exit_at.us != MONO_NEVER.us
+        || !raise_epoch(w, epoch)) {
+        ha_log(HA_LOG_WARN, "worker", "will not serve epoch %u/%u", epoch.n,
+               epoch.node);
+        w->answer_due = true;
+        return;
+    }
+    if (!is_none(w->serve)) {
+        worker_close(w, "serving a higher epoch", now);
+    }
+    ha_log(HA_LOG_INFO, "worker", "serving epoch %u/%u once it has a lease",
+           epoch.n, epoch.node);
+    lease_holder_start(&w->holder, epoch);
+    w->serve = epoch;
+    w->northd_may_write = true;
+    w->next_beat = now;
+}
+
+static void
+on_close(struct worker *w, mono_t now)
+{
+    worker_close(w, "the supervisor says so", now);
+    w->answer_due = true;
+}
+
+static void
+on_northd(struct worker *w, pid_t pid)
+{
+    /* A new one is paused; the first that is told may be an old one. */
+    if (is_none(w->serve) && w->northd_told
+        && pid != w->door.northd.child.pid) {
+        w->northd_may_write = false;
+    }
+    w->northd_told = true;
+    door_set_northd(&w->door, pid);
+}
+
+static void
+begin_exit(struct worker *w, const char *why, mono_t now)
+{
+    if (w->exit_at.us == MONO_NEVER.us) {
+        ha_log(HA_LOG_INFO, "worker", "ending: %s", why);
+        w->exit_at = mono_add_ms(now, EXIT_MS);
+        worker_close(w, why, now);
+    }
+}
+
+static void
+on_message(struct worker *w, uint16_t type, const union sup_body *body,
+           mono_t now)
+{
+    uint32_t n;
+
+    switch (type) {
+    case WIRE_F_CONFIG:
+        on_config(w, &body->config, now);
+        break;
+    case WIRE_F_MEMBERS:
+        n = body->members.n < HA_MAX_NODES ? body->members.n : HA_MAX_NODES;
+        lease_supporter_set_members(&w->supporter, body->members.ids, n);
+        break;
+    case WIRE_F_DB:
+        door_set_db(&w->door, &body->db, now);
+        break;
+    case WIRE_F_NORTHD:
+        on_northd(w, body->pid.pid);
+        break;
+    case WIRE_F_SUPPORT:
+        on_support(w, body->epoch.epoch, now);
+        break;
+    case WIRE_F_SERVE:
+        on_serve(w, body->epoch.epoch, now);
+        break;
+    case WIRE_F_CLOSE:
+        on_close(w, now);
+        break;
+    case WIRE_F_PING:
+        w->answer_due = true;
+        break;
+    case WIRE_F_EXIT:
+        begin_exit(w, "the supervisor says so", now);
+        break;
+    default:
+        ha_log(HA_LOG_DBG, "worker", "unknown message of type %u", type);
+        break;
+    }
+}
+
+/* ---- What the worker says ------------------------------------------- */
+
+static enum wire_door
+door_state(const struct worker *w)
+{
+    if (!w->door.want_open) {
+        return !door_is_shut(&w->door) ? WIRE_DOOR_CLOSING
+               : is_none(w->serve)     ? WIRE_DOOR_CLOSED
+                                       : WIRE_DOOR_WAITING;
+    }
+    return door_is_open(&w->door) ? WIRE_DOOR_OPEN : WIRE_DOOR_OPENING;
+}
+
+/* Why the door is not open. */
+static void
+make_why(const struct worker *w, mono_t now, char why[WIRE_WHY_LEN])
+{
+    const char *door = door_why(&w->door);
+
+    if (door[0]) {
+        snprintf(why, WIRE_WHY_LEN, "%s", door);
+    } else if (is_none(w->serve)) {
+        snprintf(why, WIRE_WHY_LEN, "%s", w->closed_why);
+    } else if (!w->has_lease && !link_is_up(&w->link)) {
+        snprintf(why, WIRE_WHY_LEN, "%s", link_why(&w->link));
+    } else if (!w->has_lease) {
+        snprintf(why, WIRE_WHY_LEN, "%u of %u supporters acknowledged",
+                 lease_holder_n_bound(&w->holder, now), w->config.supporters);
+    } else {
+        why[0] = '\0';
+    }
+}
+
+static int64_t
+state_time(mono_t t)
+{
+    return t.us == MONO_MIN.us ? 0 : t.us;
+}
+
+static void
+make_state(const struct worker *w, mono_t now, struct wire_f_state *ret)
+{
+    mono_t until = lease_holder_until(&w->holder);
+
+    memset(ret, 0, sizeof *ret);
+    ret->serve = w->serve;
+    ret->support = w->supporter.epoch;
+    ret->door = door_state(w);
+    ret->n_acks = lease_holder_n_bound(&w->holder, now);
+    if (mono_before(now, until)) {
+        ret->lease_left_us = mono_us_between(now, until);
+    }
+    if (w->configured) {
+        ret->old_promise_left_us =
+            lease_supporter_old_left_us(&w->supporter, now);
+    }
+    ret->opened_us = state_time(w->door.opened);
+    ret->closed_us = state_time(w->door.closed);
+    ret->lease_losses = w->lease_losses;
+    ret->pid = getpid();
+    make_why(w, now, ret->why);
+}
+
+/* Tells of a change.  What passes by itself, such as time, is no change. */
+static void
+tell_state(struct worker *w, mono_t now)
+{
+    struct wire_f_state s;
+
+    if (w->sup.fd < 0) {
+        return;
+    }
+    make_state(w, now, &s);
+    if (!w->answer_due && !ha_epoch_cmp(s.serve, w->told.serve)
+        && !ha_epoch_cmp(s.support, w->told.support) && s.door == w->told.door
+        && s.lease_losses == w->told.lease_losses
+        && !s.lease_left_us == !w->told.lease_left_us) {
+        return;
+    }
+    if (sup_send(&w->sup, WIRE_F_STATE, &s, sizeof s, now) != -EAGAIN) {
+        w->answer_due = false;
+        w->told = s;
+    }
+}
+
+/* Answers WIRE_F_SUPPORT once the door of earlier epochs is closed. */
+static void
+tell_supported(struct worker *w, mono_t now)
+{
+    struct wire_f_supported s = { .epoch = w->supporting };
+
+    if (is_none(w->supporting)
+        || (ha_epoch_cmp(w->serve, w->supporting)
+            && !door_is_shut(&w->door))) {
+        return;
+    }
+    s.old_promise_left_us = lease_supporter_old_left_us(&w->supporter, now);
+    if (sup_send(&w->sup, WIRE_F_SUPPORTED, &s, sizeof s, now) != -EAGAIN) {
+        w->supporting = NO_EPOCH;
+    }
+}
+
+/* ---- Lease and time ------------------------------------------------- */
+
+/* Looks at the lease: closes in time, opens when it may. */
+static void
+check_lease(struct worker *w, mono_t now)
+{
+    bool alive =
+        lease_holder_alive(&w->holder, mono_add_us(now, w->margin_us));
+
+    if (is_none(w->serve)) {
+        return;
+    }
+    if (w->has_lease && !alive) {
+        w->lease_losses++;
+        worker_close(w, "the lease was not renewed in time", now);
+        return;
+    }
+    if (alive && !w->has_lease) {
+        ha_log(HA_LOG_INFO, "worker", "got the lease of epoch %u/%u",
+               w->serve.n, w->serve.node);
+        w->has_lease = true;
+    }
+    if (w->has_lease && (w->door.want_open || door_is_shut(&w->door))) {
+        door_open(&w->door, now);
+    }
+}
+
+/* When the door has to begin to close. */
+static mono_t
+lease_deadline(const struct worker *w)
+{
+    return w->has_lease
+               ? mono_add_us(lease_holder_until(&w->holder), -w->margin_us)
+               : MONO_NEVER;
+}
+
+/* When patience with the supervisor ends. */
+static mono_t
+sup_deadline(const struct worker *w)
+{
+    if (w->sup.fd >= 0) {
+        return mono_add_us(w->sup.heard, SILENT_LEASES * lease_us(w));
+    }
+    return is_none(w->serve) ? MONO_NEVER
+                             : mono_add_us(w->sup.left, lease_us(w));
+}
+
+static void
+check_sup(struct worker *w, mono_t now)
+{
+    if (mono_before(now, sup_deadline(w))) {
+        return;
+    }
+    if (w->sup.fd >= 0) {
+        sup_kill(&w->sup, now);
+    } else {
+        worker_close(w, "the supervisor is gone for one lease", now);
+    }
+}
+
+static void
+send_beats(struct worker *w, mono_t now)
+{
+    struct lease_beat beat;
+
+    if (mono_before(now, w->next_beat)) {
+        return;
+    }
+    w->next_beat = mono_add_us(now, w->config.beat_us);
+    beat = lease_holder_beat(&w->holder, now);
+    for (uint32_t i = 0; i < w->config.n_nodes; i++) {
+        uint32_t id = w->config.nodes[i].id;
+
+        if (id != w->config.self) {
+            link_send(&w->link, id, BEAT_BEAT, &beat);
+        }
+    }
+}
+
+/* ---- Loop ----------------------------------------------------------- */
+
+static void
+read_beats(struct worker *w)
+{
+    struct beat_msg msg;
+
+    for (int i = 0; i < MSGS_A_TURN; i++) {
+        mono_t now = mono_now();
+
+        if (link_recv(&w->link, now, &msg)) {
+            return;
+        }
+        if (msg.type == BEAT_ACK) {
+            lease_holder_ack(&w->holder, msg.from, &msg.beat);
+        } else if (lease_supporter_beat(&w->supporter, msg.from, &msg.beat,
+                                        now)
+                   == LEASE_ACK) {
+            link_send(&w->link, msg.from, BEAT_ACK, &msg.beat);
+        }
+    }
+}
+
+static void
+read_sup(struct worker *w, mono_t now)
+{
+    union sup_body body;
+    uint16_t type;
+
+    if (sup_accept(&w->sup, now)) {
+        w->answer_due = false; /* WIRE_F_CONFIG comes first. */
+    }
+    for (int i = 0; i < MSGS_A_TURN; i++) {
+        int error = sup_recv(&w->sup, now, &type, &body);
+
+        if (!error) {
+            on_message(w, type, &body, now);
+        } else if (error != -EBADMSG) {
+            return;
+        }
+    }
+}
+
+static mono_t
+next_turn(const struct worker *w)
+{
+    mono_t next = mono_min(w->next_beat, lease_deadline(w));
+
+    next = mono_min(next, sup_deadline(w));
+    next = mono_min(next, door_next(&w->door));
+    next = mono_min(next, w->link.next_try);
+    return mono_min(next, w->exit_at);
+}
+
+/* Sleeps until something happens or is due.  The timer counts suspension,
+ * which poll()'s timeout would not. */
+static void
+sleep_turn(struct worker *w)
+{
+    struct pollfd pfds[DOOR_MAX_POLL + 8];
+    mono_t next = next_turn(w);
+    struct itimerspec its = { .it_value = { 0, 0 } };
+    unsigned int n = 0;
+
+    if (next.us != MONO_NEVER.us) {
+        next = mono_max(next, (mono_t){ 1 });
+        its.it_value.tv_sec = next.us / 1000000;
+        its.it_value.tv_nsec = next.us % 1000000 * 1000;
+    }
+    timerfd_settime(w->timer_fd, TFD_TIMER_ABSTIME, &its, NULL);
+
+    pfds[n++] = (struct pollfd){ w->timer_fd, POLLIN, 0 };
+    pfds[n++] = (struct pollfd){ w->signal_fd, POLLIN, 0 };
+    if (w->link.fd >= 0) {
+        pfds[n++] = (struct pollfd){ w->link.fd, POLLIN, 0 };
+    }
+    n += sup_poll(&w->sup, pfds + n);
+    n += door_poll(&w->door, pfds + n);
+    poll(pfds, n, -1);
+}
+
+/* Time during which this process did not run does not count against the
+ * supervisor, which may not have run either. */
+static void
+check_gap(struct worker *w, mono_t due, mono_t now)
+{
+    int64_t gap_us = mono_us_between(mono_min(due, now), now);
+
+    if (w->configured && gap_us > 2 * (int64_t) w->config.beat_us) {
+        ha_log(HA_LOG_WARN, "worker", "did not run for %lld ms",
+               (long long) gap_us / 1000);
+        w->sup.heard = mono_max(w->sup.heard, mono_add_us(now, -lease_us(w)));
+    }
+}
+
+static void
+check_signals(struct worker *w, mono_t now)
+{
+    struct pollfd pfd = { .fd = w->signal_fd, .events = POLLIN };
+
+    if (poll(&pfd, 1, 0) > 0) {
+        begin_exit(w, "a signal says so", now);
+    }
+}
+
+/* One turn; the order is what makes it safe. */
+static void
+run_turn(struct worker *w)
+{
+    mono_t due = next_turn(w);
+    mono_t now;
+
+    sleep_turn(w);
+    now = mono_now();
+    check_gap(w, due, now);
+    check_lease(w, now);
+    read_beats(w);
+    read_sup(w, now);
+    check_signals(w, now);
+
+    now = mono_now();
+    check_lease(w, now);
+    check_sup(w, now);
+    send_beats(w, now);
+    link_run(&w->link, now);
+    door_run(&w->door, now);
+    /* What was just opened is worth as much as the lease is now. */
+    now = mono_now();
+    check_lease(w, now);
+    tell_supported(w, now);
+    tell_state(w, now);
+}
+
+int
+worker_run(struct worker *w)
+{
+    for (;;) {
+        mono_t now;
+
+        run_turn(w);
+        now = mono_now();
+        if (w->exit_at.us == MONO_NEVER.us) {
+            continue;
+        }
+        if (door_is_shut(&w->door)) {
+            ha_log(HA_LOG_INFO, "worker", "the door is closed; ended");
+            return 0;
+        } else if (!mono_before(now, w->exit_at)) {
+            ha_log(HA_LOG_ERR, "worker", "ended, but %s", door_why(&w->door));
+            return -ETIMEDOUT;
+        }
+    }
+}
+
+int
+worker_init(struct worker *w, const char *path, int signal_fd)
+{
+    char marker[WIRE_PATH_LEN + 16];
+    mono_t now = mono_now();
+    int error;
+
+    memset(w, 0, sizeof *w);
+    w->started = now;
+    w->signal_fd = signal_fd;
+    w->next_beat = MONO_NEVER;
+    w->exit_at = MONO_NEVER;
+    w->margin_us = MARGIN_MAX_US;
+    lease_holder_init(&w->holder, now.us);
+    lease_supporter_init(&w->supporter, LEASE_UNKNOWN_US, 0, now);
+    link_init(&w->link);
+    snprintf(w->closed_why, sizeof w->closed_why, "not told to serve");
+
+    w->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (w->timer_fd < 0) {
+        return -errno;
+    }
+    error = sup_init(&w->sup, path, now);
+    if (error) {
+        close(w->timer_fd);
+        return error;
+    }
+    snprintf(marker, sizeof marker, "%s.open", path);
+    door_init(&w->door, marker, mono_add_us(now, LEASE_UNKNOWN_US), now);
+    w->northd_may_write = w->door.marked;
+    return 0;
+}
+
+void
+worker_destroy(struct worker *w)
+{
+    door_destroy(&w->door);
+    link_close(&w->link);
+    sup_close(&w->sup);
+    close(w->timer_fd);
+}
