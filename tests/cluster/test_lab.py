@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from lab import (CommandError, Lab, Prober, Traffic, Writer, labs_folder,
-                 wait_until)
+from lab import (CommandError, Lab, Mirror, Prober, Traffic, Writer,
+                 labs_folder, wait_until)
 from lab.node import process_state
 from lab.ovsdb import DATABASES
 from lab.prober import Span, overlaps
@@ -224,6 +224,23 @@ def test_writer_measures_outage(lab):
     ledger = writer.stop()
     assert any(not e.acked and e.sent > end for e in ledger.entries) \
         or ledger.outage(killed).ms > 5
+    assert writer.lost(n1) == []
+
+
+def test_mirror_sees_writes_in_sb(lab):
+    """A write to NB shows in SB once northd has carried it there, and not
+    while northd stands still."""
+    n1 = lab["n1"]
+    with Mirror(lab) as mirror, Writer(lab, "w4") as writer:
+        wait_until(lambda: mirror.reached(writer.ledger(), 0), 10)
+        n1.stop("northd")
+        stopped = time.time()
+        wait_until(lambda: writer.ledger().first_ack(stopped + 0.3), 10)
+        assert mirror.reached(writer.ledger(), stopped) is None
+        n1.cont("northd")
+        going = time.time()
+        assert wait_until(lambda: mirror.reached(
+            writer.ledger(), stopped), 10) > going - 0.05
     assert writer.lost(n1) == []
 
 

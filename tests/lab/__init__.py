@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cluster of real parts on one machine; `labctl` is its command line."""
 
+from .backup import Backup
 from .compute import ComputeNode, Workload
 from .control import ControlNode, Corosync
 from .lab import Lab, labs_folder
 from .ledger import Ledger
+from .mirror import Mirror
 from .ovsdb import Closed, Session
 from .prober import Prober
+from .raft import Raft
 from .shell import CommandError
 from .traffic import Traffic
 from .wait import Timeout, wait_until
 from .writer import Writer
 
-__all__ = ["Closed", "CommandError", "ComputeNode", "ControlNode", "Corosync",
-           "Lab", "Ledger", "Prober", "Session", "Timeout", "Traffic",
-           "Workload", "Writer", "labs_folder", "wait_until"]
+__all__ = ["Backup", "Closed", "CommandError", "ComputeNode", "ControlNode",
+           "Corosync", "Lab", "Ledger", "Mirror", "Prober", "Raft", "Session",
+           "Timeout", "Traffic", "Workload", "Writer", "labs_folder",
+           "wait_until"]

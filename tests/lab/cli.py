@@ -5,9 +5,11 @@ import argparse
 import os
 import signal
 import sys
+import tempfile
 import time
 
 from .control import Corosync
+from .drill import Drill
 from .lab import Lab, labs_folder, remove
 from .node import TARGETS
 from .shell import CommandError
@@ -28,12 +30,8 @@ def say(text):
     print(text, flush=True)
 
 
-def cmd_up(args):
-    """make a lab (an earlier one of the same name goes)"""
-    corosync = Corosync.fast() if args.fast else Corosync(
-        token_ms=args.token)
-    lab = Lab(args.lab, args.control, args.compute, args.workloads, corosync,
-              args.build, args.probe_interval)
+def _bring_up(lab, bare=False, standalone=False):
+    """Brings a lab up step by step, with a line for each."""
     begin = time.monotonic()
 
     def step(text):
@@ -42,20 +40,21 @@ def cmd_up(args):
         lab.create()
         lab.power_on()
         step(f"{len(lab.nodes)} nodes are on")
-        if not args.bare:
+        if not bare:
             lab.start_corosync()
             step("corosync is quorate")
-            active = _start_databases(lab, args.standalone)
+            active = _start_databases(lab, standalone)
             step(f"{active.name} is active")
             lab.open_ports(active)
             lab.finish_compute(active)
             step(f"{len(lab.all_workloads())} workloads are up")
         lab.stay()
-    except BaseException:
+    except BaseException as err:
         if lab.warden:
+            if not isinstance(err, KeyboardInterrupt):
+                say(f"Logs are in {lab.collect(tempfile.mkdtemp())}.")
             lab.down()
         raise
-    say(f"The lab's folder is {lab.folder}.")
 
 
 def _start_databases(lab, standalone):
@@ -65,6 +64,38 @@ def _start_databases(lab, standalone):
     first.enable("central")
     first.start_central()
     return lab.wait_active()
+
+
+def cmd_up(args):
+    """make a lab (an earlier one of the same name goes)"""
+    corosync = Corosync.fast() if args.fast else Corosync(
+        token_ms=args.token)
+    lab = Lab(args.lab, args.control, args.compute, args.workloads, corosync,
+              args.build, args.probe_interval)
+    _bring_up(lab, args.bare, args.standalone)
+    say(f"The lab's folder is {lab.folder}.")
+
+
+def cmd_drill(args):
+    """make a lab, cut the active's power, and tell what happened"""
+    lab = Lab(args.lab, corosync=Corosync.fast())
+    _bring_up(lab)
+    try:
+        good = Drill(lab, say).run()
+    except BaseException:
+        if args.down:
+            lab.down()
+        raise
+    if args.down:
+        lab.down()
+    else:
+        me = os.path.relpath(sys.argv[0])
+        if "/" not in me:
+            me = f"./{me}"
+        say(f"\nLook around:  {me} --lab {lab.name} status   (or shell NODE, "
+            "boot NODE, --help)")
+        say(f"Take it down: {me} --lab {lab.name} down")
+    return 0 if good else 1
 
 
 def cmd_down(args):
@@ -236,6 +267,8 @@ def _parser():
          arg("--bare", action="store_true", help="run nothing in the nodes"),
          arg("--standalone", action="store_true",
              help="plain databases on n1 instead of ovn-had"))
+    verb("drill", cmd_drill, arg("--down", action="store_true",
+                                 help="end the lab afterwards"))
     verb("down", cmd_down)
     verb("list", cmd_list)
     verb("status", cmd_status)

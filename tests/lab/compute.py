@@ -2,7 +2,7 @@
 """A compute node: user-space Open vSwitch, ovn-controller, and workloads in
 network namespaces of their own."""
 
-from .node import Node
+from .node import ROLES, Node
 from .ovsdb import PORTS
 from .shell import CommandError
 from .wait import wait_until
@@ -56,11 +56,6 @@ class ComputeNode(Node):
         # for it on the port.
         self.lab.switch.plug(self, "ul", "eth1",
                              setup=["link set eth1 arp off"])
-
-    def start(self):
-        """Starts what the node is enabled for."""
-        for role, settings in self.roles.items():
-            getattr(self, "start_" + role.replace("-", "_"))(**settings)
 
     def start_chassis(self):
         """Open vSwitch, the workloads, and then ovn-controller."""
@@ -154,3 +149,6 @@ class ComputeNode(Node):
                             "connection-status") == "connected"
         except CommandError:
             return False
+
+
+ROLES["chassis"] = ComputeNode.start_chassis

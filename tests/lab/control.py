@@ -6,13 +6,53 @@ import os
 from dataclasses import asdict, dataclass, field
 
 from .netns import inside
-from .node import Node
+from .node import ROLES, Node
 from .ovsdb import DATABASES, NO_OP, PORTS, Closed, Session, dial
 from .shell import CommandError
 from .wait import wait_until
 
 SCHEMAS = {"nb": "/usr/share/ovn/ovn-nb.ovsschema",
            "sb": "/usr/share/ovn/ovn-sb.ovsschema"}
+
+GLOBAL_TABLES = {"nb": "NB_Global", "sb": "SB_Global"}
+
+
+def create_database(node, db):
+    """An empty standalone database, unless there is one."""
+    path = f"/var/lib/ovn/ovn{db}_db.db"
+    if not node.root(path).exists():
+        node.exec("ovsdb-tool", "create", path, SCHEMAS[db])
+
+
+def listeners(db):
+    """The remote that stands for what the database itself says."""
+    return f"db:{DATABASES[db]},{GLOBAL_TABLES[db]},connections"
+
+
+def server_argv(db, *options, listen=True):
+    """ovsdb-server by OVN's conventions, for clients too if it is to
+    'listen'."""
+    options += (f"--remote={listeners(db)}",) if listen else ()
+    return ["ovsdb-server", "-vconsole:off", *options,
+            f"--log-file=/var/log/ovn/ovsdb-server-{db}.log",
+            f"--pidfile=/run/ovn/ovn{db}_db.pid",
+            f"--unixctl=/run/ovn/ovn{db}_db.ctl",
+            f"--remote=punix:/run/ovn/ovn{db}_db.sock",
+            f"/var/lib/ovn/ovn{db}_db.db"]
+
+
+def start_northd(node, everywhere=False):
+    """northd on the node's own databases, or on those of 'everywhere'."""
+    def remotes(db):
+        if not everywhere:
+            return f"unix:/run/ovn/ovn{db}_db.sock"
+        return ",".join(f"tcp:{n.address}:{PORTS[db]}"
+                        for n in node.lab.control)
+    node.service_start("northd", [
+        "ovn-northd", "-vconsole:off",
+        "--pidfile=/run/ovn/ovn-northd.pid",
+        "--log-file=/var/log/ovn/ovn-northd.log",
+        f"--ovnnb-db={remotes('nb')}", f"--ovnsb-db={remotes('sb')}"], 75)
 
 
 @dataclass
@@ -90,11 +130,6 @@ class ControlNode(Node):
     def plug_in(self):
         self.lab.switch.plug(self, "db", "eth0", self.address)
 
-    def start(self):
-        """Starts what the node is enabled for, in systemd's order."""
-        for role, settings in self.roles.items():
-            getattr(self, "start_" + role.replace("-", "_"))(**settings)
-
     # corosync.
 
     def write_corosync_conf(self):
@@ -136,25 +171,12 @@ class ControlNode(Node):
         """Plain ovsdb-servers and northd that know nothing of each other."""
         for db in ("nb", "sb"):
             self.start_server(db)
-        self.service_start("northd", [
-            "ovn-northd", "--pidfile=/run/ovn/ovn-northd.pid",
-            "--log-file=/var/log/ovn/ovn-northd.log", "-vconsole:off",
-            "--ovnnb-db=unix:/run/ovn/ovnnb_db.sock",
-            "--ovnsb-db=unix:/run/ovn/ovnsb_db.sock"])
+        start_northd(self)
 
     def start_server(self, db):
         """One standalone server, listening as its database says."""
-        path = f"/var/lib/ovn/ovn{db}_db.db"
-        if not self.root(path).exists():
-            self.exec("ovsdb-tool", "create", path, SCHEMAS[db])
-        table = "NB_Global" if db == "nb" else "SB_Global"
-        self.service_start(f"ovsdb-{db}", [
-            "ovsdb-server", "-vconsole:off",
-            f"--log-file=/var/log/ovn/ovsdb-server-{db}.log",
-            f"--pidfile=/run/ovn/ovn{db}_db.pid",
-            f"--unixctl=/run/ovn/ovn{db}_db.ctl",
-            f"--remote=punix:/run/ovn/ovn{db}_db.sock",
-            f"--remote=db:{DATABASES[db]},{table},connections", path])
+        create_database(self, db)
+        self.service_start(f"ovsdb-{db}", server_argv(db))
         wait_until(lambda: self.serves(db, unix=True), 30,
                    f"{db} of {self.name} serves")
 
@@ -198,3 +220,8 @@ class ControlNode(Node):
     def hactl(self, *args, **kwargs):
         """ovn-hactl from the build folder."""
         return self.out(self.lab.program("ovn-hactl", "."), *args, **kwargs)
+
+
+ROLES["corosync"] = ControlNode.start_corosync
+ROLES["ovn-had"] = ControlNode.start_ovn_had
+ROLES["central"] = ControlNode.start_central

@@ -170,8 +170,8 @@ class Lab:
     def open_ports(self, node):
         """Makes the databases of the active listen; replicated rows, so once
         is enough."""
-        node.nbctl("set-connection", f"ptcp:{PORTS['nb']}")
-        node.sbctl("set-connection", f"ptcp:{PORTS['sb']}")
+        node.nbctl("set-connection", f"ptcp:{self.port('nb')}")
+        node.sbctl("set-connection", f"ptcp:{self.port('sb')}")
 
     def create_network(self, node):
         """One logical switch with all workloads, connections tracked."""
@@ -226,12 +226,16 @@ class Lab:
             self.create_network(active)
             self.wait_network(active)
 
+    @staticmethod
+    def port(db):
+        """The clients' TCP port of "nb" or "sb"."""
+        return PORTS[db]
+
     # Faults.
 
     def crash(self, *names):
-        """Power cut."""
-        for name in names:
-            self[name].power_cut()
+        """Power cut.  Returns when the last link went down."""
+        return [self[name].power_cut() for name in names][-1]
 
     def boot(self, *names, empty_disk=False):
         """Switches nodes on again and starts what they are enabled for."""

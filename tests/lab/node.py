@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +82,10 @@ TARGETS = {
 }
 
 
+# What a node may be enabled for: {role: function(node, **settings)}.
+ROLES = {}
+
+
 class Node:
     """One machine; see the module."""
 
@@ -117,18 +122,23 @@ class Node:
         raise NotImplementedError
 
     def start(self):
-        """Starts everything that this node is enabled for."""
-        raise NotImplementedError
+        """Starts everything that this node is enabled for, in the order in
+        which it was enabled."""
+        for role, settings in self.roles.items():
+            ROLES[role](self, **settings)
 
     def power_cut(self):
-        """Power cut: first the links, so that no last word escapes."""
+        """Power cut: first the links, so that no last word escapes.  Returns
+        when that was."""
         pid = self.pid
         if not pid:
             raise CommandError(f"{self.name} is off already")
         self.lab.switch.unplug(self)
+        when = time.time()
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: process_state(pid) in (None, "Z", "X"), 10,
                    f"{self.name} is off", interval=0.002)
+        return when
 
     def erase_disk(self):
         """A new, empty disk.  The node must be off."""
@@ -154,6 +164,10 @@ class Node:
     def disable(self, role):
         """Undoes enable()."""
         self._save_roles({k: v for k, v in self.roles.items() if k != role})
+
+    def forget(self):
+        """Enabled for nothing."""
+        self._save_roles({})
 
     def _save_roles(self, roles):
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -304,8 +318,12 @@ class Node:
         return found
 
     def stop(self, target):
-        """SIGSTOP."""
-        return self.send_signal(target, signal.SIGSTOP)
+        """SIGSTOP, and waits until the processes stand still."""
+        found = self.send_signal(target, signal.SIGSTOP)
+        wait_until(lambda: all(process_state(p.pid) in (None, "T", "Z", "X")
+                               for p in found), 10,
+                   f"{target} of {self.name} is stopped", interval=0.001)
+        return found
 
     def cont(self, target):
         """SIGCONT."""

@@ -14,14 +14,13 @@ import signal
 import subprocess
 import time
 
+from .door import KNOCK_EVERY, Door
 from .ledger import Entry, Ledger
-from .ovsdb import DATABASES, PORTS, Closed, Session, dial, refusal
+from .ovsdb import DATABASES, PORTS, Closed, refusal
 from .shell import CommandError, python
 from .wait import wait_until
 
-KNOCK_EVERY = 0.010     # Tries to connect to a node.
-KNOCK_PATIENCE = 0.2    # A try that takes longer is made again.
-PATIENCE = 0.2          # Without answer so long: rather another node...
+PATIENCE = 0.05         # Without answer so long: rather another node...
 STUBBORN = 1.0          # ...or the same one again.
 FLUSH_EVERY = 0.1
 
@@ -35,37 +34,6 @@ TABLES = {
            lambda row: dict(row["event_info"][1]).get("lab", ""),
            ["event_info"]),
 }
-
-
-class Door:
-    """One control node as the writer sees it from outside."""
-
-    def __init__(self, name, address):
-        self.name = name
-        self.address = address
-        self.session = None     # On its way.
-        self.knocked = 0.0
-
-    def leave(self):
-        """Stops knocking."""
-        if self.session:
-            self.session.close()
-        self.session = None
-
-    def knock(self, now):
-        """Goes on connecting; returns the session once it stands."""
-        try:
-            if self.session and self.session.connected():
-                session, self.session = self.session, None
-                return session
-            if self.session and now - self.knocked > KNOCK_PATIENCE:
-                self.leave()
-            if not self.session and now - self.knocked >= KNOCK_EVERY:
-                self.knocked = now
-                self.session = Session(dial(self.address))
-        except (OSError, Closed):
-            self.leave()
-        return None
 
 
 class Pen:
