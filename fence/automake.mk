@@ -28,6 +28,8 @@ fence_libfence_a_SOURCES = \
 	fence/sup.h \
 	fence/target.c \
 	fence/target.h \
+	fence/tell.c \
+	fence/tell.h \
 	fence/worker.c \
 	fence/worker.h
 

@@ -6,9 +6,11 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "fence/tell.h"
 #include "lib/log.h"
 
 #define MARGIN_MAX_US 250000
@@ -17,13 +19,9 @@
 #define MSGS_A_TURN 64
 #define LEASE_UNKNOWN_US 1000000 /* Before the first configuration. */
 
-#define NO_EPOCH ((struct ha_epoch){ 0, 0 })
-
-static bool
-is_none(struct ha_epoch epoch)
-{
-    return !epoch.n && !epoch.node;
-}
+/* Beats are this much closer together until there is a lease, so that a lost
+ * one costs a promotion little. */
+#define HASTE 4
 
 static int64_t
 lease_us(const struct worker *w)
@@ -45,7 +43,7 @@ kill_time(const struct worker *w, mono_t now)
 static void
 worker_close(struct worker *w, const char *why, mono_t now)
 {
-    if (!is_none(w->serve)) {
+    if (!epoch_is_none(w->serve)) {
         ha_log(HA_LOG_WARN, "worker", "no longer serving epoch %u/%u: %s",
                w->serve.n, w->serve.node, why);
     }
@@ -153,7 +151,7 @@ on_support(struct worker *w, struct ha_epoch epoch, mono_t now)
         return;
     }
     if (ha_epoch_cmp(w->serve, epoch)
-        && (!is_none(w->serve) || !door_is_shut(&w->door)
+        && (!epoch_is_none(w->serve) || !door_is_shut(&w->door)
             || w->northd_may_write)) {
         worker_close(w, "a higher epoch is supported", now);
     }
@@ -174,7 +172,7 @@ on_serve(struct worker *w, struct ha_epoch epoch, mono_t now)
         w->answer_due = true;
         return;
     }
-    if (!is_none(w->serve)) {
+    if (!epoch_is_none(w->serve)) {
         worker_close(w, "serving a higher epoch", now);
     }
     ha_log(HA_LOG_INFO, "worker", "serving epoch %u/%u once it has a lease",
@@ -196,7 +194,7 @@ static void
 on_northd(struct worker *w, pid_t pid)
 {
     /* A new one is paused; the first that is told may be an old one. */
-    if (is_none(w->serve) && w->northd_told
+    if (epoch_is_none(w->serve) && w->northd_told
         && pid != w->door.northd.child.pid) {
         w->northd_may_write = false;
     }
@@ -255,108 +253,6 @@ on_message(struct worker *w, uint16_t type, const union sup_body *body,
     }
 }
 
-/* ---- What the worker says ------------------------------------------- */
-
-static enum wire_door
-door_state(const struct worker *w)
-{
-    if (!w->door.want_open) {
-        return !door_is_shut(&w->door) ? WIRE_DOOR_CLOSING
-               : is_none(w->serve)     ? WIRE_DOOR_CLOSED
-                                       : WIRE_DOOR_WAITING;
-    }
-    return door_is_open(&w->door) ? WIRE_DOOR_OPEN : WIRE_DOOR_OPENING;
-}
-
-/* Why the door is not open. */
-static void
-make_why(const struct worker *w, mono_t now, char why[WIRE_WHY_LEN])
-{
-    const char *door = door_why(&w->door);
-
-    if (door[0]) {
-        snprintf(why, WIRE_WHY_LEN, "%s", door);
-    } else if (is_none(w->serve)) {
-        snprintf(why, WIRE_WHY_LEN, "%s", w->closed_why);
-    } else if (!w->has_lease && !link_is_up(&w->link)) {
-        snprintf(why, WIRE_WHY_LEN, "%s", link_why(&w->link));
-    } else if (!w->has_lease) {
-        snprintf(why, WIRE_WHY_LEN, "%u of %u supporters acknowledged",
-                 lease_holder_n_bound(&w->holder, now), w->config.supporters);
-    } else {
-        why[0] = '\0';
-    }
-}
-
-static int64_t
-state_time(mono_t t)
-{
-    return t.us == MONO_MIN.us ? 0 : t.us;
-}
-
-static void
-make_state(const struct worker *w, mono_t now, struct wire_f_state *ret)
-{
-    mono_t until = lease_holder_until(&w->holder);
-
-    memset(ret, 0, sizeof *ret);
-    ret->serve = w->serve;
-    ret->support = w->supporter.epoch;
-    ret->door = door_state(w);
-    ret->n_acks = lease_holder_n_bound(&w->holder, now);
-    if (mono_before(now, until)) {
-        ret->lease_left_us = mono_us_between(now, until);
-    }
-    if (w->configured) {
-        ret->old_promise_left_us =
-            lease_supporter_old_left_us(&w->supporter, now);
-    }
-    ret->opened_us = state_time(w->door.opened);
-    ret->closed_us = state_time(w->door.closed);
-    ret->lease_losses = w->lease_losses;
-    ret->pid = getpid();
-    make_why(w, now, ret->why);
-}
-
-/* Tells of a change.  What passes by itself, such as time, is no change. */
-static void
-tell_state(struct worker *w, mono_t now)
-{
-    struct wire_f_state s;
-
-    if (w->sup.fd < 0) {
-        return;
-    }
-    make_state(w, now, &s);
-    if (!w->answer_due && !ha_epoch_cmp(s.serve, w->told.serve)
-        && !ha_epoch_cmp(s.support, w->told.support) && s.door == w->told.door
-        && s.lease_losses == w->told.lease_losses
-        && !s.lease_left_us == !w->told.lease_left_us) {
-        return;
-    }
-    if (sup_send(&w->sup, WIRE_F_STATE, &s, sizeof s, now) != -EAGAIN) {
-        w->answer_due = false;
-        w->told = s;
-    }
-}
-
-/* Answers WIRE_F_SUPPORT once the door of earlier epochs is closed. */
-static void
-tell_supported(struct worker *w, mono_t now)
-{
-    struct wire_f_supported s = { .epoch = w->supporting };
-
-    if (is_none(w->supporting)
-        || (ha_epoch_cmp(w->serve, w->supporting)
-            && !door_is_shut(&w->door))) {
-        return;
-    }
-    s.old_promise_left_us = lease_supporter_old_left_us(&w->supporter, now);
-    if (sup_send(&w->sup, WIRE_F_SUPPORTED, &s, sizeof s, now) != -EAGAIN) {
-        w->supporting = NO_EPOCH;
-    }
-}
-
 /* ---- Lease and time ------------------------------------------------- */
 
 /* Looks at the lease: closes in time, opens when it may. */
@@ -366,7 +262,7 @@ check_lease(struct worker *w, mono_t now)
     bool alive =
         lease_holder_alive(&w->holder, mono_add_us(now, w->margin_us));
 
-    if (is_none(w->serve)) {
+    if (epoch_is_none(w->serve)) {
         return;
     }
     if (w->has_lease && !alive) {
@@ -400,8 +296,8 @@ sup_deadline(const struct worker *w)
     if (w->sup.fd >= 0) {
         return mono_add_us(w->sup.heard, SILENT_LEASES * lease_us(w));
     }
-    return is_none(w->serve) ? MONO_NEVER
-                             : mono_add_us(w->sup.left, lease_us(w));
+    return epoch_is_none(w->serve) ? MONO_NEVER
+                                   : mono_add_us(w->sup.left, lease_us(w));
 }
 
 static void
@@ -425,7 +321,8 @@ send_beats(struct worker *w, mono_t now)
     if (mono_before(now, w->next_beat)) {
         return;
     }
-    w->next_beat = mono_add_us(now, w->config.beat_us);
+    w->next_beat =
+        mono_add_us(now, w->config.beat_us / (w->has_lease ? 1 : HASTE) + 1);
     beat = lease_holder_beat(&w->holder, now);
     for (uint32_t i = 0; i < w->config.n_nodes; i++) {
         uint32_t id = w->config.nodes[i].id;
@@ -467,6 +364,7 @@ read_sup(struct worker *w, mono_t now)
 
     if (sup_accept(&w->sup, now)) {
         w->answer_due = false; /* WIRE_F_CONFIG comes first. */
+        w->supporting = NO_EPOCH;
     }
     for (int i = 0; i < MSGS_A_TURN; i++) {
         int error = sup_recv(&w->sup, now, &type, &body);
@@ -534,9 +432,9 @@ check_gap(struct worker *w, mono_t due, mono_t now)
 static void
 check_signals(struct worker *w, mono_t now)
 {
-    struct pollfd pfd = { .fd = w->signal_fd, .events = POLLIN };
+    struct signalfd_siginfo info;
 
-    if (poll(&pfd, 1, 0) > 0) {
+    if (read(w->signal_fd, &info, sizeof info) == sizeof info) {
         begin_exit(w, "a signal says so", now);
     }
 }

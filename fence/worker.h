@@ -22,6 +22,14 @@
 #include "fence/link.h"
 #include "fence/sup.h"
 
+#define NO_EPOCH ((struct ha_epoch){ 0, 0 })
+
+static inline bool
+epoch_is_none(struct ha_epoch epoch)
+{
+    return !ha_epoch_cmp(epoch, NO_EPOCH);
+}
+
 struct worker {
     mono_t started;
     struct sup sup;

@@ -7,7 +7,6 @@ The messages are those of lib/wire.h."""
 import hashlib
 import hmac
 import json
-import os
 import select
 import shutil
 import socket
@@ -296,7 +295,7 @@ class Node:
         self.sup = Supervisor(self.socket, ping)
         return self.sup
 
-    def configure(self, supporters=None, key_file=None):
+    def configure(self, supporters=None, key_file=None, beat=BEAT):
         c = self.cluster
         nodes = b"".join(
             struct.pack("=IIHH4s120x", i, 0, socket.AF_INET, 0,
@@ -305,7 +304,7 @@ class Node:
         self.sup.send(CONFIG, struct.pack(
             f"=II{MAX_NODES * 136}sHHIQQII{PATH_LEN}s4x", self.id,
             len(c.ids), nodes, c.port, 0, DRIFT_PPM, int(LEASE * 1e6),
-            int(BEAT * 1e6),
+            int(beat * 1e6),
             len(c.ids) // 2 if supporters is None else supporters, 0,
             str(c.key if key_file is None else key_file).encode()))
         self.members(c.ids)

@@ -3,7 +3,6 @@
 
 Workers run on 127.0.0.1 to .3; the first has databases."""
 
-import json
 import os
 import signal
 import socket
@@ -13,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from fence_parts import (ACK_TYPE, BEAT_TYPE, CLOSE, CLOSED, EXIT, LEASE,
-                         MARGIN, OPEN, SERVE, WAITING, Cluster, Supervisor,
-                         boottime_us, is_dead, make_beat, parse_beat)
+                         MARGIN, OPEN, SECRET, WAITING, Cluster, boottime_us,
+                         is_dead, make_beat, parse_beat)
 from lab import wait_until
 
 # What a loaded machine may add to a bound.
@@ -48,6 +47,37 @@ def node(cluster):
 def serve(node, n=1):
     node.sup.serve(n, node.id)
     return node.sup.wait_door(OPEN, 4)
+
+
+class Peer:
+    """Node 1's end of the wire, held by the test."""
+
+    def __init__(self, cluster, ident=1):
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((f"127.0.0.{ident}", cluster.port))
+        self.to = ("127.0.0.2", cluster.port)
+
+    def beat(self, *args, **kwargs):
+        """Sends a beat; returns what was acknowledged of it, or None."""
+        self.sock.settimeout(0.1)
+        self.sock.sendto(make_beat(BEAT_TYPE, *args, **kwargs), self.to)
+        try:
+            return parse_beat(self.sock.recv(2048))
+        except TimeoutError:
+            return None
+
+    def take(self, timeout=2.0):
+        """The next beat of node 1 that arrives."""
+        self.sock.settimeout(timeout)
+        return dict(zip(("kind", "sender", "to", "epoch", "life", "seq",
+                         "sent", "lease_us"),
+                        parse_beat(self.sock.recv(2048))))
+
+    def acknowledge(self, beat, sender=2, secret=SECRET, **changes):
+        """Answers a beat of node 1, as node 2 if nothing else is said."""
+        beat = beat | {"kind": ACK_TYPE, "sender": sender, "to": 1} | changes
+        self.sock.sendto(make_beat(secret=secret, **beat),
+                         ("127.0.0.1", self.to[1]))
 
 
 def elapsed(since):
@@ -150,6 +180,50 @@ def test_thawed_worker_closes_at_once(node):
     wait_until(node.shut, 2, interval=0.001)
     assert elapsed(thaw) < 0.1
     assert node.sup.wait_door(CLOSED).lease_losses == 1
+
+
+def pretend_supporter(cluster, **config):
+    """Node 1, serving once the test acknowledges as node 2."""
+    node = cluster.add(1, databases=True)
+    node.connect()
+    node.configure(**config)
+    node.tell()
+    node.sup.support(1, 1)
+    peer = Peer(cluster, 2)
+    node.sup.serve(1, 1)
+    return node, peer
+
+
+def test_wakes_when_the_lease_is_over(cluster):
+    """Not with the next beat, or whatever else comes."""
+    node, peer = pretend_supporter(cluster, beat=LEASE)
+    with peer.sock:
+        peer.acknowledge(beat := peer.take())
+        node.sup.wait_door(OPEN)
+        state = node.sup.wait_door(CLOSED)
+    over = beat["sent"] + (LEASE - MARGIN) * 1e6
+    assert over < state.closed_us < over + 50_000
+
+
+def test_lease_counts_before_messages_that_waited(cluster):
+    """Thawed in the time that closing needs, the worker closes: it does not
+    ask first whether something in its buffer might save it."""
+    node, peer = pretend_supporter(cluster)
+    with peer.sock:
+        first = peer.take()
+        peer.acknowledge(first)
+        node.sup.wait_door(OPEN)
+        last = first
+        while last["sent"] < first["sent"] + (LEASE - MARGIN) / 2 * 1e6:
+            last = peer.take()
+        os.kill(node.worker.pid, signal.SIGSTOP)
+        peer.acknowledge(last)
+        over = first["sent"] + (LEASE - MARGIN) * 1e6
+        wait_until(lambda: boottime_us() > over + 20_000, 3, interval=0.005)
+        os.kill(node.worker.pid, signal.SIGCONT)
+        state = node.sup.wait_door(CLOSED)
+    assert state.lease_losses == 1
+    assert state.closed_us < last["sent"] + (LEASE - MARGIN) * 1e6
 
 
 def test_frozen_server_is_killed(cluster, node):
@@ -311,24 +385,6 @@ def test_lower_epoch_is_refused(cluster, node):
     assert node.sup.state.serve == (0, 0) and node.shut()
 
 
-class Peer:
-    """Node 1's end of the wire, held by the test."""
-
-    def __init__(self, cluster, ident=1):
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((f"127.0.0.{ident}", cluster.port))
-        self.to = ("127.0.0.2", cluster.port)
-
-    def beat(self, *args, **kwargs):
-        """Sends a beat; returns what was acknowledged of it, or None."""
-        self.sock.settimeout(0.1)
-        self.sock.sendto(make_beat(BEAT_TYPE, *args, **kwargs), self.to)
-        try:
-            return parse_beat(self.sock.recv(2048))
-        except TimeoutError:
-            return None
-
-
 def test_beats_are_judged(cluster):
     node = cluster.add(2)
     node.setup()
@@ -373,25 +429,15 @@ def test_forged_acknowledgements_are_ignored(cluster):
     node.sup.support(1, 1)
     node.sup.serve(1, 1)
     node.sup.wait_door(WAITING)
-    with Peer(cluster, 2).sock as sock:
-        sock.settimeout(2)
-
-        def answer(sender=2, secret=bytes(128), **changes):
-            beat = dict(zip(
-                ("kind", "sender", "to", "epoch", "life", "seq", "sent",
-                 "lease_us"), parse_beat(sock.recv(2048))))
-            beat |= {"kind": ACK_TYPE, "sender": sender, "to": 1} | changes
-            sock.sendto(make_beat(secret=secret, **beat),
-                        ("127.0.0.1", cluster.port))
-
-        right = {"secret": bytes(range(128))}
-        for changes in ({}, right | {"sender": 3}, right | {"to": 3},
-                        right | {"epoch": (2, 1)}, right | {"life": 1},
-                        right | {"sent": 1}, right | {"kind": BEAT_TYPE}):
-            answer(**changes)
-            answer(**changes)
+    peer = Peer(cluster, 2)
+    with peer.sock:
+        for changes in ({"secret": bytes(128)}, {"sender": 3}, {"to": 3},
+                        {"epoch": (2, 1)}, {"life": 1}, {"sent": 1},
+                        {"kind": BEAT_TYPE}):
+            for _ in range(2):
+                peer.acknowledge(peer.take(), **changes)
             assert node.sup.state.door == WAITING, changes
-        answer(**right)
+        peer.acknowledge(peer.take())
         node.sup.wait_door(OPEN)
         assert node.open()
 

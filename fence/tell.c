@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "fence/tell.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum wire_door
+door_state(const struct worker *w)
+{
+    if (!w->door.want_open) {
+        return !door_is_shut(&w->door)   ? WIRE_DOOR_CLOSING
+               : epoch_is_none(w->serve) ? WIRE_DOOR_CLOSED
+                                         : WIRE_DOOR_WAITING;
+    }
+    return door_is_open(&w->door) ? WIRE_DOOR_OPEN : WIRE_DOOR_OPENING;
+}
+
+/* Why the door is not open. */
+static void
+make_why(const struct worker *w, mono_t now, char why[WIRE_WHY_LEN])
+{
+    const char *door = door_why(&w->door);
+
+    if (door[0]) {
+        snprintf(why, WIRE_WHY_LEN, "%s", door);
+    } else if (epoch_is_none(w->serve)) {
+        snprintf(why, WIRE_WHY_LEN, "%s", w->closed_why);
+    } else if (!w->has_lease && !link_is_up(&w->link)) {
+        snprintf(why, WIRE_WHY_LEN, "%s", link_why(&w->link));
+    } else if (!w->has_lease) {
+        snprintf(why, WIRE_WHY_LEN, "%u of %u supporters acknowledged",
+                 lease_holder_n_bound(&w->holder, now), w->config.supporters);
+    } else {
+        why[0] = '\0';
+    }
+}
+
+static int64_t
+state_time(mono_t t)
+{
+    return t.us == MONO_MIN.us ? 0 : t.us;
+}
+
+static void
+make_state(const struct worker *w, mono_t now, struct wire_f_state *ret)
+{
+    mono_t until = lease_holder_until(&w->holder);
+
+    memset(ret, 0, sizeof *ret);
+    ret->serve = w->serve;
+    ret->support = w->supporter.epoch;
+    ret->door = door_state(w);
+    ret->n_acks = lease_holder_n_bound(&w->holder, now);
+    if (mono_before(now, until)) {
+        ret->lease_left_us = mono_us_between(now, until);
+    }
+    if (w->configured) {
+        ret->old_promise_left_us =
+            lease_supporter_old_left_us(&w->supporter, now);
+    }
+    ret->opened_us = state_time(w->door.opened);
+    ret->closed_us = state_time(w->door.closed);
+    ret->lease_losses = w->lease_losses;
+    ret->pid = getpid();
+    make_why(w, now, ret->why);
+}
+
+void
+tell_state(struct worker *w, mono_t now)
+{
+    struct wire_f_state s;
+
+    if (w->sup.fd < 0) {
+        return;
+    }
+    make_state(w, now, &s);
+    if (!w->answer_due && !ha_epoch_cmp(s.serve, w->told.serve)
+        && !ha_epoch_cmp(s.support, w->told.support) && s.door == w->told.door
+        && s.lease_losses == w->told.lease_losses
+        && !s.lease_left_us == !w->told.lease_left_us) {
+        return;
+    }
+    if (sup_send(&w->sup, WIRE_F_STATE, &s, sizeof s, now) != -EAGAIN) {
+        w->answer_due = false;
+        w->told = s;
+    }
+}
+
+void
+tell_supported(struct worker *w, mono_t now)
+{
+    struct wire_f_supported s = { .epoch = w->supporting };
+
+    if (epoch_is_none(w->supporting)
+        || (ha_epoch_cmp(w->serve, w->supporting)
+            && !door_is_shut(&w->door))) {
+        return;
+    }
+    s.old_promise_left_us = lease_supporter_old_left_us(&w->supporter, now);
+    if (sup_send(&w->sup, WIRE_F_SUPPORTED, &s, sizeof s, now) != -EAGAIN) {
+        w->supporting = NO_EPOCH;
+    }
+}
