@@ -22,6 +22,11 @@ const struct conf_option conf_options[] = {
       AT(start_grace_ms),
       "When the whole cluster starts: how long to wait for the node that was "
       "active last, before another one is elected." },
+    { "timing", "hang-ms", CONF_INT, 500, 600000, "2000", AT(hang_ms),
+      "A database server, northd or worker that neither answers nor makes any "
+      "progress for this long is killed and started again." },
+    { "timing", "busy-ms", CONF_INT, 5000, 3600000, "120000", AT(busy_ms),
+      "The same for one that does not answer, but works." },
 
     { "node", "priority", CONF_INT, 0, 1000, "100", AT(priority),
       "Of two nodes with equally fresh and healthy databases the one with the "

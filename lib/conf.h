@@ -35,7 +35,7 @@ struct conf_option {
 };
 
 extern const struct conf_option conf_options[];
-#define CONF_N_OPTIONS 29
+#define CONF_N_OPTIONS 31
 
 /* The options' values.  Members are named as the options are. */
 struct conf {
@@ -44,6 +44,7 @@ struct conf {
     int beat_ms; /* Never 0: a tenth of the lease then. */
     int drift_ppm;
     int start_grace_ms;
+    int hang_ms, busy_ms;
 
     /* [node] */
     int priority;
