@@ -4,10 +4,54 @@
 # so that tests can link it.
 
 noinst_LIBRARIES += ha/libsupervisor.a
-ha_libsupervisor_a_SOURCES =
+ha_libsupervisor_a_SOURCES = \
+	ha/act.c \
+	ha/act.h \
+	ha/call.c \
+	ha/call.h \
+	ha/cluster.c \
+	ha/cluster.h \
+	ha/control.c \
+	ha/control.h \
+	ha/ev.c \
+	ha/ev.h \
+	ha/fence.c \
+	ha/fence.h \
+	ha/foreign.c \
+	ha/foreign.h \
+	ha/group.c \
+	ha/group.h \
+	ha/had.h \
+	ha/history.c \
+	ha/history.h \
+	ha/instance.c \
+	ha/instance.h \
+	ha/loop.c \
+	ha/loop.h \
+	ha/northd.c \
+	ha/northd.h \
+	ha/observe.c \
+	ha/observe.h \
+	ha/prepare.c \
+	ha/prepare.h \
+	ha/progress.c \
+	ha/progress.h \
+	ha/record.c \
+	ha/record.h \
+	ha/replica.c \
+	ha/replica.h \
+	ha/server.c \
+	ha/server.h \
+	ha/settings.c \
+	ha/settings.h \
+	ha/status.c \
+	ha/status.h \
+	ha/stop.c \
+	ha/stop.h \
+	ha/worker.c \
+	ha/worker.h
 
-# The program, once ha/main.c exists:
-#   sbin_PROGRAMS += ovn-had
-#   ovn_had_SOURCES = ha/main.c
-#   ovn_had_LDADD = ha/libsupervisor.a ha/core/libcore.a lib/libha.a \
-#   	$(COROSYNC_LIBS) $(EVENT_LIBS) $(LIBHA_LIBS)
+sbin_PROGRAMS += ovn-had
+ovn_had_SOURCES = ha/main.c
+ovn_had_LDADD = ha/libsupervisor.a ha/core/libcore.a lib/libha.a \
+	$(COROSYNC_LIBS) $(EVENT_LIBS) $(LIBHA_LIBS)

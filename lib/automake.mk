@@ -5,6 +5,7 @@
 
 noinst_LIBRARIES += lib/libha.a
 lib_libha_a_SOURCES =
+lib_libha_a_SOURCES += lib/table.c lib/table.h
 lib_libha_a_SOURCES += lib/types.h
 lib_libha_a_SOURCES += lib/wire.h
 lib_libha_a_SOURCES += lib/unixpath.c lib/unixpath.h

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ha/act.h"
+
+#include <string.h>
+
+#include "ha/fence.h"
+#include "ha/group.h"
+#include "ha/had.h"
+#include "ha/northd.h"
+#include "ha/record.h"
+#include "ha/replica.h"
+#include "ha/stop.h"
+#include "lib/log.h"
+
+#define PROBE_MS 10000 /* An NB change may take so long to SB. */
+
+bool
+act_persist(struct had *h, const struct ha_durable *durable)
+{
+    int error = record_write(h->settings->record, durable);
+
+    if (error) {
+        ha_log(HA_LOG_ERR, "record", "%s cannot be written: %s",
+               h->settings->record, strerror(-error));
+    }
+    return !error;
+}
+
+void
+act_northd(struct had *h)
+{
+    northd_set_run(h->northd, h->want_northd && h->have_fence
+                                  && h->fence_facts.connected
+                                  && h->fence_facts.open);
+}
+
+static void
+act(struct had *h, const struct ha_action *a)
+{
+    switch (a->type) {
+    case HA_ACT_PERSIST:
+        break; /* act_persist(). */
+    case HA_ACT_SEND:
+        group_send(h->group, &a->msg);
+        break;
+    case HA_ACT_FENCE_MEMBERS:
+        fence_send_members(h->fence, &a->set);
+        break;
+    case HA_ACT_FENCE_SUPPORT:
+        fence_send_epoch(h->fence, WIRE_F_SUPPORT, a->epoch);
+        break;
+    case HA_ACT_FENCE_SERVE:
+        fence_send_epoch(h->fence, WIRE_F_SERVE, a->epoch);
+        break;
+    case HA_ACT_FENCE_CLOSE:
+        fence_send_epoch(h->fence, WIRE_F_CLOSE, a->epoch);
+        break;
+    case HA_ACT_REPLICA:
+        replica_send_role(h->replica[a->replica.db], a);
+        break;
+    case HA_ACT_NORTHD:
+        h->want_northd = a->run;
+        act_northd(h);
+        break;
+    case HA_ACT_PROBE:
+        replica_send_probe(h->replica[HA_NB], a->token, PROBE_MS);
+        break;
+    case HA_ACT_REFUSED:
+        h->refused = a->why;
+        h->was_refused = true;
+        break;
+    case HA_ACT_EXIT:
+        stop_begin(h);
+        break;
+    }
+}
+
+void
+act_run(struct had *h, const struct ha_actions *actions)
+{
+    for (size_t i = 0; i < actions->n; i++) {
+        act(h, &actions->a[i]);
+    }
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ha/control.h"
+
+#include "ha-config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ha/ev.h"
+#include "ha/had.h"
+#include "ha/history.h"
+#include "ha/loop.h"
+#include "ha/status.h"
+#include "ha/stop.h"
+#include "lib/log.h"
+#include "lib/table.h"
+#include "lib/uctl.h"
+#include "lib/xalloc.h"
+
+#define HISTORY_LINES 50
+#define HISTORY_MAX 100000
+
+struct connection {
+    struct connection *next;
+    struct control *control;
+    struct uctl_conn *conn;
+    struct ev_fd *io;
+};
+
+struct control {
+    struct had *had;
+    char *path;
+    struct uctl_server *server;
+    struct ev_fd *io;
+    struct connection *connections;
+};
+
+struct command {
+    const char *name;
+    const char *usage;
+    size_t min_args, max_args;
+    bool changes; /* Only for root. */
+    void (*run)(struct had *, struct uctl_conn *);
+};
+
+static void run_list(struct had *, struct uctl_conn *);
+
+/* Reading. */
+
+static void
+run_version(struct had *h, struct uctl_conn *conn)
+{
+    (void) h;
+    uctl_conn_reply(conn, "ovn-had (ovn-ha) " PACKAGE_VERSION "\n");
+}
+
+static bool
+wants_json(const struct uctl_conn *conn)
+{
+    for (size_t i = 0; i < uctl_conn_n_args(conn); i++) {
+        const char *arg = uctl_conn_arg(conn, i);
+
+        if (!strcmp(arg, "--json") || !strcmp(arg, "json")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+run_status(struct had *h, struct uctl_conn *conn)
+{
+    json_t *status = status_make(h);
+    char *text = wants_json(conn) ? json_dumps(status, JSON_INDENT(2))
+                                  : table_render(status);
+
+    json_decref(status);
+    uctl_conn_reply(conn, text ? text : "");
+    free(text);
+}
+
+static void
+run_history(struct had *h, struct uctl_conn *conn)
+{
+    long n = HISTORY_LINES;
+    char *text, *end;
+
+    if (uctl_conn_n_args(conn)) {
+        n = strtol(uctl_conn_arg(conn, 0), &end, 10);
+        if (*end || n < 1 || n > HISTORY_MAX) {
+            uctl_conn_reply_error(conn, "history: not a number of lines");
+            return;
+        }
+    }
+    text = history_tail(h->history, n);
+    uctl_conn_reply(conn, text);
+    free(text);
+}
+
+static void
+run_config(struct had *h, struct uctl_conn *conn)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *file = open_memstream(&text, &n);
+
+    conf_print(h->settings->conf, file);
+    fclose(file);
+    uctl_conn_reply(conn, text);
+    free(text);
+}
+
+/* Changing. */
+
+static void
+run_switchover(struct had *h, struct uctl_conn *conn)
+{
+    struct ha_event ev = { .type = HA_EV_SWITCH };
+    const struct cluster_node *node = NULL;
+    char text[512];
+
+    if (uctl_conn_n_args(conn)) {
+        node = cluster_find(&h->cluster, uctl_conn_arg(conn, 0));
+        if (!node) {
+            snprintf(text, sizeof text, "there is no node %.100s",
+                     uctl_conn_arg(conn, 0));
+            uctl_conn_reply_error(conn, text);
+            return;
+        }
+        ev.ctl.to = node->id;
+        if (node->id == h->core.record.active) {
+            snprintf(text, sizeof text, "%s is the active already",
+                     node->name);
+            uctl_conn_reply_error(conn, text);
+            return;
+        }
+    }
+    h->was_refused = false;
+    loop_post(h, &ev);
+    if (h->was_refused) {
+        snprintf(text, sizeof text, "%s may not become active: %s",
+                 node ? node->name : "no other node", ha_why_text(h->refused));
+        uctl_conn_reply_error(conn, text);
+    } else {
+        uctl_conn_reply(conn, "switchover asked for\n");
+    }
+}
+
+static void
+run_stop(struct had *h, struct uctl_conn *conn)
+{
+    uctl_conn_reply(conn, "handing over, then stopping\n");
+    stop_request(h);
+}
+
+static void
+run_reload(struct had *h, struct uctl_conn *conn)
+{
+    char error[512];
+
+    if (stop_reexec(h, error, sizeof error)) {
+        uctl_conn_reply(conn, "executing the program anew\n");
+        uctl_conn_step(conn); /* The loop ends: now or never. */
+    } else {
+        uctl_conn_reply_error(conn, error);
+    }
+}
+
+static void
+run_log_set(struct had *h, struct uctl_conn *conn)
+{
+    enum ha_log_level level;
+
+    (void) h;
+    if (ha_log_level_from_name(uctl_conn_arg(conn, 0), &level)) {
+        uctl_conn_reply_error(conn, "levels are err, warn, info, dbg");
+        return;
+    }
+    ha_log_set_level(level);
+    uctl_conn_reply(conn, "");
+}
+
+static const struct command commands[] = {
+    { "cluster/status", "[--json]", 0, 2, false, run_status },
+    { "config", "", 0, 0, false, run_config },
+    { "exit", "", 0, 0, true, run_stop },
+    { "history", "[LINES]", 0, 1, false, run_history },
+    { "leave", "", 0, 0, true, run_stop },
+    { "list-commands", "", 0, 0, false, run_list },
+    { "log/set", "LEVEL", 1, 1, true, run_log_set },
+    { "reload", "", 0, 0, true, run_reload },
+    { "status", "[--json]", 0, 2, false, run_status },
+    { "stop", "", 0, 0, true, run_stop },
+    { "switchover", "[NODE]", 0, 1, true, run_switchover },
+    { "version", "", 0, 0, false, run_version },
+};
+
+#define N_COMMANDS (sizeof commands / sizeof commands[0])
+
+static void
+run_list(struct had *h, struct uctl_conn *conn)
+{
+    char *text = ha_strdup("The available commands are:\n");
+
+    (void) h;
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        char *longer = ha_asprintf("%s  %-23s %s\n", text, commands[i].name,
+                                   commands[i].usage);
+
+        free(text);
+        text = longer;
+    }
+    uctl_conn_reply(conn, text);
+    free(text);
+}
+
+static void
+dispatch(struct had *h, struct uctl_conn *conn)
+{
+    const char *method = uctl_conn_method(conn);
+    size_t n_args = uctl_conn_n_args(conn);
+    char text[256];
+
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        const struct command *c = &commands[i];
+
+        if (strcmp(c->name, method)) {
+            continue;
+        }
+        if (n_args < c->min_args || n_args > c->max_args) {
+            snprintf(text, sizeof text, "usage: %s %s", c->name, c->usage);
+            uctl_conn_reply_error(conn, text);
+        } else if (c->changes && uctl_conn_uid(conn)
+                   && uctl_conn_uid(conn) != geteuid()) {
+            uctl_conn_reply_error(conn, "only root may do that");
+        } else {
+            c->run(h, conn);
+        }
+        return;
+    }
+    snprintf(text, sizeof text,
+             "\"%.100s\" is not a valid command (use "
+             "\"list-commands\" to see a list of valid commands)",
+             method);
+    uctl_conn_reply_error(conn, text);
+}
+
+/* Connections. */
+
+static void
+close_connection(struct connection *c)
+{
+    struct connection **p = &c->control->connections;
+
+    while (*p != c) {
+        p = &(*p)->next;
+    }
+    *p = c->next;
+    ev_fd_destroy(c->io);
+    uctl_conn_destroy(c->conn);
+    free(c);
+}
+
+static void on_connection(void *c_);
+
+static void
+serve(struct connection *c)
+{
+    int error;
+
+    while (!(error = uctl_conn_step(c->conn))) {
+        dispatch(c->control->had, c->conn);
+    }
+    if (error != -EAGAIN) {
+        close_connection(c);
+        return;
+    }
+    ev_fd_destroy(c->io);
+    c->io = ev_fd_create(c->control->had->loop, uctl_conn_fd(c->conn),
+                         uctl_conn_events(c->conn), on_connection, c);
+}
+
+static void
+on_connection(void *c)
+{
+    serve(c);
+}
+
+static void
+on_listener(void *control_)
+{
+    struct control *control = control_;
+    struct uctl_conn *conn;
+    int error;
+
+    while (!(error = uctl_server_accept(control->server, &conn))) {
+        struct connection *c = ha_calloc(1, sizeof *c);
+
+        c->control = control;
+        c->conn = conn;
+        c->next = control->connections;
+        control->connections = c;
+        serve(c);
+    }
+    if (error != -EAGAIN) {
+        ha_log(HA_LOG_WARN, "control", "a connection was refused: %s",
+               strerror(-error));
+    }
+}
+
+int
+control_create(struct had *h)
+{
+    struct control *control = ha_calloc(1, sizeof *control);
+    int error;
+
+    control->had = h;
+    control->path = ha_asprintf(
+        "%s/ovn-had.%d.ctl", h->settings->conf->ovn_run_dir, (int) getpid());
+    error = uctl_server_create(control->path, &control->server);
+    if (error) {
+        ha_log(HA_LOG_ERR, "control", "%s: %s", control->path,
+               strerror(-error));
+        free(control->path);
+        free(control);
+        return error;
+    }
+    control->io = ev_fd_create(h->loop, uctl_server_fd(control->server),
+                               POLLIN, on_listener, control);
+    h->control = control;
+    return 0;
+}
+
+void
+control_destroy(struct had *h)
+{
+    struct control *control = h->control;
+
+    while (control->connections) {
+        close_connection(control->connections);
+    }
+    ev_fd_destroy(control->io);
+    uctl_server_destroy(control->server);
+    free(control->path);
+    free(control);
+}

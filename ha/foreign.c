@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ha/foreign.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+#include "lib/xalloc.h"
+
+#define CMDLINE_MAX 8192
+
+/* Command line with spaces between its words; returns its length or -1. */
+static ssize_t
+read_cmdline(pid_t pid, char *buf, size_t size)
+{
+    char path[32];
+    ssize_t n;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%d/cmdline", (int) pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -1;
+    }
+    n = read(fd, buf, size - 1);
+    close(fd);
+    for (ssize_t i = 0; i < n; i++) {
+        buf[i] = buf[i] ? buf[i] : ' ';
+    }
+    buf[n > 0 ? n : 0] = '\0';
+    return n;
+}
+
+bool
+foreign_runs_with(pid_t pid, const char *word)
+{
+    char buf[CMDLINE_MAX];
+
+    return read_cmdline(pid, buf, sizeof buf) > 0 && strstr(buf, word);
+}
+
+/* Names process 'pid' in 'text'. */
+static void
+describe(pid_t pid, const char *what, char text[FOREIGN_TEXT_LEN])
+{
+    char buf[CMDLINE_MAX];
+
+    if (!pid || read_cmdline(pid, buf, sizeof buf) <= 0) {
+        snprintf(text, FOREIGN_TEXT_LEN, "%s: a process out of sight", what);
+        return;
+    }
+    snprintf(text, FOREIGN_TEXT_LEN, "%s: process %d (%.120s%s)", what,
+             (int) pid, buf, strlen(buf) > 120 ? "..." : "");
+}
+
+/* OVS locks a database FOLDER/NAME by FOLDER/.NAME.~lock~. */
+static bool
+lock_holder(const char *file, pid_t *ret_pid)
+{
+    const char *slash = strrchr(file, '/');
+    int dir_len = slash ? slash + 1 - file : 0;
+    char *path = ha_asprintf("%.*s.%s.~lock~", dir_len, file, file + dir_len);
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    bool held = false;
+
+    free(path);
+    if (fd >= 0) {
+        held = !fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK;
+        close(fd);
+    }
+    if (held) {
+        *ret_pid = lock.l_pid > 0 ? lock.l_pid : 0;
+    }
+    return held;
+}
+
+bool
+foreign_server(const struct settings_db *db, pid_t *ret_pid,
+               char text[FOREIGN_TEXT_LEN])
+{
+    char what[FOREIGN_TEXT_LEN / 2];
+    pid_t pid;
+
+    if (!lock_holder(db->file, &pid)
+        || (pid && foreign_runs_with(pid, db->private_sock))) {
+        return false;
+    }
+    snprintf(what, sizeof what, "%.150s is in use", db->file);
+    describe(pid, what, text);
+    *ret_pid = pid;
+    return true;
+}
+
+bool
+foreign_northd(const struct settings *s, pid_t *ret_pid,
+               char text[FOREIGN_TEXT_LEN])
+{
+    struct child child;
+    bool foreign;
+
+    if (child_adopt_pidfile(s->northd_pidfile, "ovn-northd", &child)) {
+        return false;
+    }
+    foreign = !foreign_runs_with(child.pid, s->db[HA_NB].private_sock);
+    if (foreign) {
+        *ret_pid = child.pid;
+        describe(child.pid, "ovn-northd runs already", text);
+    }
+    child_close(&child);
+    return foreign;
+}
+
+bool
+foreign_clustered(const char *file)
+{
+    static const char magic[] = "OVSDB CLUSTER ";
+    char buf[sizeof magic - 1];
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    bool clustered = false;
+
+    if (fd >= 0) {
+        clustered = read(fd, buf, sizeof buf) == sizeof buf
+                    && !memcmp(buf, magic, sizeof buf);
+        close(fd);
+    }
+    return clustered;
+}
+
+bool
+foreign_owner(const struct settings *s, char text[FOREIGN_TEXT_LEN])
+{
+    static const char way_out[] =
+        "; end it first, for example: systemctl disable --now ovn-central, "
+        "or unmanage the pacemaker resource";
+    pid_t pid;
+
+    for (int db = 0; db < HA_N_DBS; db++) {
+        if (foreign_clustered(s->db[db].file)) {
+            snprintf(text, FOREIGN_TEXT_LEN,
+                     "%s belongs to a RAFT cluster; "
+                     "convert it first: ovsdb-tool cluster-to-standalone",
+                     s->db[db].file);
+            return true;
+        }
+    }
+    if (!foreign_server(&s->db[HA_NB], &pid, text)
+        && !foreign_server(&s->db[HA_SB], &pid, text)
+        && !foreign_northd(s, &pid, text)) {
+        return false;
+    }
+    strncat(text, way_out, FOREIGN_TEXT_LEN - strlen(text) - 1);
+    return true;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HA_HAD_H
+#define HA_HAD_H 1
+
+/* The supervisor's whole state: one struct, which main() owns.
+ *
+ * Data flows one way: an adapter observes (group, fence, replica, server,
+ * northd), ha/observe.c makes an event of it, ha/loop.c has the core decide,
+ * ha/act.c carries the actions out through the same adapters. */
+
+#include <stdbool.h>
+
+#include "ha/cluster.h"
+#include "ha/core/core.h"
+#include "ha/settings.h"
+#include "lib/mono.h"
+
+struct queued_event;
+
+/* How far the end of this process has come. */
+enum had_stop {
+    HAD_RUNS,
+    HAD_STOP_FENCE, /* The door closes. */
+    HAD_STOP_NORTHD,
+    HAD_STOP_SERVERS,
+    HAD_STOPPED,
+};
+
+struct had {
+    struct settings *settings;
+    struct cluster cluster;
+    struct ha_core core;
+
+    /* loop.c. */
+    struct ev_loop *loop;
+    struct ev_timer *tick;
+    struct ev_timer *wake;      /* When the core wants a tick. */
+    struct queued_event *queue; /* Events to come, oldest first. */
+    struct queued_event **queue_tail;
+    bool stepping;
+    struct history *history;
+
+    /* Adapters. */
+    struct group *group;
+    struct fence *fence;
+    struct replica *replica[HA_N_DBS];
+    struct server *server[HA_N_DBS];
+    struct northd *northd;
+    struct control *control;
+
+    /* observe.c. */
+    mono_t started_at;
+    bool joined;
+    bool have_local;
+    struct ha_local local; /* As the core knows it. */
+    bool have_fence;
+    struct ha_fence fence_facts;
+
+    /* act.c. */
+    bool want_northd;    /* The core's wish. */
+    enum ha_why refused; /* Why the last switchover was refused... */
+    bool was_refused;    /* ...if it was. */
+
+    /* stop.c. */
+    enum had_stop stop;
+    mono_t stop_since;
+    bool leaving; /* SHUTDOWN was fed. */
+    bool reexec;  /* Main executes the program anew. */
+};
+
+#endif /* ha/had.h */

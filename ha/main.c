@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* ovn-had: options, the checks before anything is started, and the end. */
+
+#include "ha-config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ha/control.h"
+#include "ha/ev.h"
+#include "ha/foreign.h"
+#include "ha/had.h"
+#include "ha/instance.h"
+#include "ha/loop.h"
+#include "ha/observe.h"
+#include "ha/stop.h"
+#include "lib/log.h"
+#include "lib/xalloc.h"
+
+#define CONFIG_FILE HA_SYSCONFDIR "/" CONF_DEFAULT_FILE
+#define CLUSTER_POLL_MS 500
+
+struct options {
+    const char *config; /* NULL: the default file, which may be missing. */
+    const char *log_file;
+    const char *pidfile;
+    bool wait; /* For corosync. */
+};
+
+static void __attribute__((noreturn)) usage(int status)
+{
+    fprintf(status ? stderr : stdout,
+            "usage: ovn-had [OPTION]...\n"
+            "Keeps the OVN databases and ovn-northd available on this and "
+            "other control nodes.\n\n"
+            "  --config=FILE    read FILE instead of " CONFIG_FILE "\n"
+            "  --wait           wait for corosync instead of failing\n"
+            "  --foreground     accepted; it always stays there\n"
+            "  --log-file=FILE  log to FILE, too\n"
+            "  --pidfile=FILE   instead of ovn-had.pid in OVN's run folder\n"
+            "  -v, --verbose    log more\n"
+            "  -V, --version    print the version\n"
+            "  -h, --help       print this\n");
+    exit(status);
+}
+
+static void
+parse_options(int argc, char *argv[], struct options *o)
+{
+    enum { OPT_CONFIG = 256, OPT_WAIT, OPT_FOREGROUND, OPT_LOG, OPT_PIDFILE };
+    static const struct option longs[] = {
+        { "config", required_argument, NULL, OPT_CONFIG },
+        { "wait", no_argument, NULL, OPT_WAIT },
+        { "foreground", no_argument, NULL, OPT_FOREGROUND },
+        { "log-file", required_argument, NULL, OPT_LOG },
+        { "pidfile", required_argument, NULL, OPT_PIDFILE },
+        { "verbose", no_argument, NULL, 'v' },
+        { "version", no_argument, NULL, 'V' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "vVh", longs, NULL)) != -1) {
+        switch (c) {
+        case OPT_CONFIG:
+            o->config = optarg;
+            break;
+        case OPT_WAIT:
+            o->wait = true;
+            break;
+        case OPT_FOREGROUND:
+            break;
+        case OPT_LOG:
+            o->log_file = optarg;
+            break;
+        case OPT_PIDFILE:
+            o->pidfile = optarg;
+            break;
+        case 'v':
+            ha_log_set_level(HA_LOG_DBG);
+            break;
+        case 'V':
+            puts("ovn-had (ovn-ha) " PACKAGE_VERSION);
+            exit(0);
+        case 'h':
+            usage(0);
+        default:
+            usage(2);
+        }
+    }
+    if (optind < argc) {
+        usage(2);
+    }
+}
+
+static void __attribute__((noreturn, format(printf, 1, 2)))
+die(const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    ha_log(HA_LOG_ERR, "main", "%s", text);
+    exit(1);
+}
+
+static struct settings *
+read_settings(const struct options *o)
+{
+    struct settings *s;
+    struct conf *conf;
+    const char *folder;
+    char *text;
+    int error;
+
+    if (conf_load(o->config ? o->config : CONFIG_FILE, o->config != NULL,
+                  &conf, &text)) {
+        die("%s", text);
+    }
+    s = settings_create(conf);
+    if (o->pidfile) {
+        free(s->pidfile);
+        s->pidfile = ha_strdup(o->pidfile);
+    }
+    error = settings_make_folders(s, &folder);
+    if (error) {
+        die("%s: %s", folder, strerror(-error));
+    }
+    return s;
+}
+
+static void
+read_cluster(const struct options *o, struct cluster *cluster)
+{
+    char text[CLUSTER_ERROR_LEN];
+    bool told = false;
+    int error;
+
+    while ((error = cluster_read(cluster, text)) == -ECONNREFUSED && o->wait) {
+        if (!told) {
+            told = true;
+            ha_log(HA_LOG_INFO, "main", "%s; waiting for it", text);
+        }
+        usleep(CLUSTER_POLL_MS * 1000);
+    }
+    if (error) {
+        die("%s", text);
+    }
+}
+
+/* A node that has no record is no member yet: it must not take databases from
+ * whoever runs them now. */
+static void
+refuse_foreign_owner(const struct settings *s)
+{
+    char text[FOREIGN_TEXT_LEN];
+
+    if (access(s->record, F_OK) && foreign_owner(s, text)) {
+        die("this node's databases have another owner: %s", text);
+    }
+}
+
+static void
+on_terminate(void *had)
+{
+    stop_request(had);
+}
+
+static void
+on_hangup(void *had)
+{
+    char text[512];
+
+    if (!stop_reexec(had, text, sizeof text)) {
+        ha_log(HA_LOG_ERR, "main", "reload refused: %s", text);
+    }
+}
+
+static void
+run(struct had *h)
+{
+    struct ev_signal *signals[3];
+
+    h->loop = ev_loop_create();
+    signals[0] = ev_signal_create(h->loop, SIGTERM, on_terminate, h);
+    signals[1] = ev_signal_create(h->loop, SIGINT, on_terminate, h);
+    signals[2] = ev_signal_create(h->loop, SIGHUP, on_hangup, h);
+    observe_start(h);
+    if (loop_init(h) || control_create(h)) {
+        exit(1); /* Said why. */
+    }
+    instance_tell_systemd("READY=1");
+    loop_run(h);
+    control_destroy(h);
+    observe_close(h);
+    loop_close(h);
+    for (int i = 0; i < 3; i++) {
+        ev_signal_destroy(signals[i]);
+    }
+    ev_loop_destroy(h->loop);
+}
+
+int
+main(int argc, char *argv[])
+{
+    static struct had had; /* Large; the only one. */
+    struct options options = { .config = NULL };
+    char *program = instance_program(argv[0]);
+    char text[512];
+
+    parse_options(argc, argv, &options);
+    signal(SIGPIPE, SIG_IGN);
+    if (options.log_file && ha_log_to_file(options.log_file)) {
+        die("%s: %s", options.log_file, strerror(errno));
+    }
+    had.settings = read_settings(&options);
+    if (instance_lock(had.settings, text, sizeof text)) {
+        die("%s", text);
+    }
+    read_cluster(&options, &had.cluster);
+    refuse_foreign_owner(had.settings);
+    ha_log(HA_LOG_INFO, "main", "ovn-had " PACKAGE_VERSION " starts on %s%s",
+           cluster_name(&had.cluster, had.cluster.self),
+           instance_was_reexec() ? ", executed anew" : "");
+    run(&had);
+    if (had.reexec) {
+        die("%s cannot be executed: %s", program,
+            strerror(-instance_reexec(program, argv)));
+    }
+    instance_unlock(had.settings);
+    settings_destroy(had.settings);
+    free(program);
+    return 0;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ha/observe.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "ha/act.h"
+#include "ha/fence.h"
+#include "ha/group.h"
+#include "ha/had.h"
+#include "ha/loop.h"
+#include "ha/northd.h"
+#include "ha/replica.h"
+#include "ha/server.h"
+#include "lib/log.h"
+
+/* The core must know an adopted active by its facts before it meets the
+ * others; but a worker that cannot start must not keep this node away. */
+#define JOIN_PATIENCE_US 2000000
+
+/* This node's facts. */
+
+static void
+gather_local(const struct had *h, struct ha_local *local)
+{
+    const struct conf *conf = h->settings->conf;
+
+    /* Padding too: it is compared as memory. */
+    memset(local, 0, sizeof *local);
+    for (int db = 0; db < HA_N_DBS; db++) {
+        replica_facts(h->replica[db], &local->db[db]);
+        local->db[db].server_ok = server_ok(h->server[db]);
+        local->unfit |= server_unfit(h->server[db]);
+    }
+    local->priority = conf->priority;
+    local->nofailover = conf->nofailover;
+    local->northd_ok = northd_ok(h->northd);
+}
+
+static void
+observe_local(struct had *h)
+{
+    struct ha_event ev = { .type = HA_EV_LOCAL };
+
+    gather_local(h, &ev.local);
+    if (!h->have_local || memcmp(&ev.local, &h->local, sizeof h->local)) {
+        h->have_local = true;
+        h->local = ev.local;
+        loop_post(h, &ev);
+    }
+}
+
+/* Group. */
+
+static void
+on_view(void *h, const struct ha_set *members)
+{
+    struct ha_event ev = { .type = HA_EV_VIEW, .view.members = *members };
+
+    loop_post(h, &ev);
+}
+
+static void
+on_quorum(void *h, bool quorate, const struct ha_set *members)
+{
+    struct ha_event ev = {
+        .type = HA_EV_QUORUM,
+        .quorum = { .quorate = quorate, .members = *members },
+    };
+
+    loop_post(h, &ev);
+}
+
+static void
+on_msg(void *h, uint32_t from, const struct ha_msg *msg)
+{
+    struct ha_event ev = {
+        .type = HA_EV_MSG,
+        .msg = { .from = from, .msg = *msg },
+    };
+
+    loop_post(h, &ev);
+}
+
+/* Fence worker. */
+
+static void
+on_fence(void *h_, const struct wire_f_state *state)
+{
+    struct had *h = h_;
+    struct ha_event ev = { .type = HA_EV_FENCE };
+
+    if (state) {
+        ev.fence.connected = true;
+        ev.fence.serve = state->serve;
+        ev.fence.support = state->support;
+        ev.fence.open = state->door == WIRE_DOOR_OPEN;
+        ev.fence.closed = state->door == WIRE_DOOR_CLOSED;
+    }
+    if (!h->have_fence
+        || memcmp(&ev.fence, &h->fence_facts, sizeof ev.fence)) {
+        h->have_fence = true;
+        h->fence_facts = ev.fence;
+        act_northd(h);
+        loop_post(h, &ev);
+    }
+}
+
+static void
+on_supported(void *h, const struct wire_f_supported *supported)
+{
+    struct ha_event ev = {
+        .type = HA_EV_SUPPORTED,
+        .supported = { .epoch = supported->epoch,
+                       .old_promise_left_us = supported->old_promise_left_us },
+    };
+
+    loop_post(h, &ev);
+}
+
+/* Replica workers. */
+
+static void
+on_replica(void *h, enum ha_db db)
+{
+    (void) db;
+    observe_local(h);
+}
+
+static void
+on_peer(void *h, enum ha_db db, const struct wire_r_peer *peer)
+{
+    struct ha_event ev = {
+        .type = HA_EV_PEER,
+        .peer = {
+            .node = peer->node,
+            .db = db,
+            .facts = {
+                .connected = peer->connected,
+                .complete = peer->complete,
+                .acked = peer->acked,
+                .head = peer->head,
+                .lag_us = peer->lag_us,
+            },
+        },
+    };
+
+    loop_post(h, &ev);
+}
+
+static void
+on_probed(void *h_, const struct wire_r_probed *probed)
+{
+    struct had *h = h_;
+    struct ha_event ev = {
+        .type = HA_EV_PROBED,
+        .probed = { .token = probed->token, .error = probed->error },
+    };
+
+    if (probed->error) {
+        ha_log(HA_LOG_WARN, "northd", "an NB change has not reached SB: %s",
+               strerror(-probed->error));
+        if (probed->error == -ETIMEDOUT) {
+            northd_replace(h->northd, "an NB change does not reach SB");
+        }
+    } else {
+        ha_log(HA_LOG_INFO, "northd", "an NB change reached SB after %u ms",
+               probed->took_ms);
+    }
+    loop_post(h, &ev);
+}
+
+/* Databases and northd. */
+
+static void
+on_server(void *h_, enum ha_db db)
+{
+    struct had *h = h_;
+    struct wire_f_db facts;
+
+    server_describe(h->server[db], &facts);
+    fence_set_db(h->fence, &facts);
+    replica_set_server(h->replica[db], facts.pid);
+    if (server_has_file(h->server[db])) {
+        replica_start(h->replica[db]);
+    }
+    northd_set_servers(h->northd, server_pid(h->server[HA_NB])
+                                      && server_pid(h->server[HA_SB]));
+    observe_local(h);
+}
+
+static void
+on_northd(void *h_)
+{
+    struct had *h = h_;
+
+    fence_set_northd(h->fence, northd_pid(h->northd));
+    observe_local(h);
+}
+
+/* Everything together. */
+
+void
+observe_start(struct had *h)
+{
+    struct group_handler group = { h, on_view, on_quorum, on_msg };
+    struct fence_handler fence = { h, on_fence, on_supported };
+    struct replica_handler replica = { h, on_replica, on_peer, on_probed };
+    struct server_handler server = { h, on_server };
+    struct northd_handler northd = { h, on_northd };
+
+    h->group = group_create(h->loop, &h->cluster, &group);
+    h->fence = fence_create(h->loop, h->settings, &h->cluster, &fence);
+    h->northd = northd_create(h->loop, h->settings, &northd);
+    for (int db = 0; db < HA_N_DBS; db++) {
+        h->replica[db] =
+            replica_create(h->loop, db, h->settings, &h->cluster, &replica);
+        h->server[db] = server_create(h->loop, h->settings, db, &server);
+    }
+    for (int db = 0; db < HA_N_DBS; db++) {
+        server_start(h->server[db]);
+    }
+}
+
+void
+observe_close(struct had *h)
+{
+    group_destroy(h->group);
+    fence_destroy(h->fence);
+    northd_destroy(h->northd);
+    for (int db = 0; db < HA_N_DBS; db++) {
+        replica_destroy(h->replica[db]);
+        server_destroy(h->server[db]);
+    }
+}
+
+void
+observe_tick(struct had *h)
+{
+    bool heard =
+        replica_heard(h->replica[HA_NB]) && replica_heard(h->replica[HA_SB]);
+    bool late = mono_us_between(h->started_at, mono_now()) > JOIN_PATIENCE_US;
+
+    observe_local(h);
+    if (!h->joined && h->have_fence && h->fence_facts.connected
+        && (heard || late)) {
+        h->joined = true;
+        group_join(h->group);
+    }
+}

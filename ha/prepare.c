@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ha/prepare.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ha/ev.h"
+#include "ha/foreign.h"
+#include "lib/child.h"
+#include "lib/durable.h"
+#include "lib/log.h"
+#include "lib/xalloc.h"
+
+#define OUTPUT_MAX 4096
+
+enum step { STEP_CREATE, STEP_CHECK, STEP_BACKUP, STEP_COMPACT, STEP_CONVERT };
+
+struct prepare {
+    struct ev_loop *loop;
+    const struct settings *settings;
+    const struct settings_db *db;
+    prepare_done_func *done;
+    void *aux;
+    enum step step;
+    struct child child;
+    struct ev_fd *end; /* Of the step. */
+    struct ev_timer *finished;
+    char *output; /* File that takes what a step prints. */
+    char *backup;
+    char error[1024];
+};
+
+static void run_step(struct prepare *, enum step);
+
+static void
+on_finished(void *p_)
+{
+    struct prepare *p = p_;
+
+    p->done(p->aux, p->error[0] ? p->error : NULL);
+}
+
+/* Tells the result from the loop, so that 'done' may destroy 'p'. */
+static void
+finish(struct prepare *p)
+{
+    ev_timer_set_ms(p->finished, 0);
+}
+
+static void
+fail(struct prepare *p, const char *what, const char *why)
+{
+    snprintf(p->error, sizeof p->error, "%s: %s: %s", p->db->file, what, why);
+    finish(p);
+}
+
+static const char *
+step_name(enum step step)
+{
+    static const char *const names[] = {
+        [STEP_CREATE] = "creating the database",
+        [STEP_CHECK] = "comparing the schema",
+        [STEP_BACKUP] = "keeping a copy",
+        [STEP_COMPACT] = "compacting",
+        [STEP_CONVERT] = "converting to the new schema",
+    };
+
+    return names[step];
+}
+
+/* What follows after the step that ended well and printed 'text'. */
+static void
+next_step(struct prepare *p, const char *text)
+{
+    switch (p->step) {
+    case STEP_CHECK:
+        if (strncmp(text, "yes", 3)) {
+            finish(p);
+            break;
+        }
+        ha_log(HA_LOG_INFO, "prepare",
+               "%s has another schema than %s; "
+               "converting it, with a copy in %s",
+               p->db->file, p->db->schema, p->backup);
+        run_step(p, STEP_BACKUP);
+        break;
+    case STEP_BACKUP:
+        run_step(p, STEP_COMPACT);
+        break;
+    case STEP_COMPACT:
+        run_step(p, STEP_CONVERT);
+        break;
+    case STEP_CREATE:
+    case STEP_CONVERT:
+        finish(p);
+        break;
+    }
+}
+
+static void
+on_step_end(void *p_)
+{
+    struct prepare *p = p_;
+    char *text = NULL;
+    int status;
+    size_t n;
+
+    if (child_reap(&p->child, &status) == -EAGAIN) {
+        return;
+    }
+    ev_fd_destroy(p->end);
+    p->end = NULL;
+    child_close(&p->child);
+    if (durable_read(p->output, OUTPUT_MAX, &text, &n)) {
+        text = ha_strdup("");
+    }
+    unlink(p->output);
+    text[strcspn(text, "\n")] = '\0';
+    /* A file that a newer ovsdb-tool wrote may not compact; ovn-ctl goes on
+     * then, too. */
+    if (status && p->step != STEP_COMPACT) {
+        fail(p, step_name(p->step), text);
+    } else {
+        next_step(p, text);
+    }
+    free(text);
+}
+
+static void
+run_step(struct prepare *p, enum step step)
+{
+    const char *tool = p->settings->conf->ovsdb_tool;
+    const char *file = p->db->file, *schema = p->db->schema;
+    const char *const argvs[][6] = {
+        [STEP_CREATE] = { tool, "create", file, schema },
+        [STEP_CHECK] = { tool, "needs-conversion", file, schema },
+        [STEP_BACKUP] = { "/bin/cp", "-p", "--", file, p->backup },
+        [STEP_COMPACT] = { tool, "compact", file },
+        [STEP_CONVERT] = { tool, "convert", file, schema },
+    };
+    struct child_spec spec = {
+        .argv = argvs[step],
+        .log_path = p->output,
+    };
+    int error;
+
+    p->step = step;
+    unlink(p->output);
+    error = child_spawn(&spec, &p->child);
+    if (error) {
+        fail(p, argvs[step][0], strerror(-error));
+        return;
+    }
+    p->end = ev_fd_create(p->loop, p->child.pidfd, POLLIN, on_step_end, p);
+}
+
+struct prepare *
+prepare_start(struct ev_loop *loop, const struct settings *settings,
+              enum ha_db db, prepare_done_func *done, void *aux)
+{
+    struct prepare *p = ha_calloc(1, sizeof *p);
+
+    p->loop = loop;
+    p->settings = settings;
+    p->db = &settings->db[db];
+    p->done = done;
+    p->aux = aux;
+    p->child = CHILD_NONE;
+    p->finished = ev_timer_create(loop, on_finished, p);
+    p->output = ha_asprintf("%s/ovsdb-tool-%s.out", settings->conf->run_dir,
+                            p->db->short_name);
+    p->backup =
+        ha_asprintf("%s.backup-%lld", p->db->file, (long long) time(NULL));
+    if (access(p->db->file, F_OK)) {
+        ha_log(HA_LOG_INFO, "prepare", "%s does not exist; created",
+               p->db->file);
+        run_step(p, STEP_CREATE);
+    } else if (foreign_clustered(p->db->file)) {
+        fail(p, "refused", "it belongs to a RAFT cluster");
+    } else {
+        run_step(p, STEP_CHECK);
+    }
+    return p;
+}
+
+void
+prepare_destroy(struct prepare *p)
+{
+    if (!p) {
+        return;
+    }
+    ev_fd_destroy(p->end);
+    ev_timer_destroy(p->finished);
+    if (p->child.pid > 0) {
+        child_signal(&p->child, SIGKILL);
+        child_close(&p->child);
+    }
+    free(p->output);
+    free(p->backup);
+    free(p);
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ha/replica.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ha/ev.h"
+#include "ha/progress.h"
+#include "ha/worker.h"
+#include "lib/child.h"
+#include "lib/log.h"
+#include "lib/xalloc.h"
+
+#define PROGRAM "ovn-ha-replica"
+#define WORKER_FD 3 /* The socket's number in the worker. */
+#define WATCH_MS 500
+#define BACKOFF_MAX_MS 5000
+#define SETTLED_MS 10000 /* Up for so long: no quick death. */
+
+struct replica {
+    struct ev_loop *loop;
+    enum ha_db db;
+    const struct settings *settings;
+    const struct cluster *cluster;
+    struct replica_handler handler;
+    bool wanted;
+
+    struct child child;
+    struct ev_fd *death;
+    int fd;
+    struct ev_fd *io;
+    struct ev_timer *start; /* Backoff. */
+    struct ev_timer *watch;
+    struct progress progress;
+    mono_t started_at;
+    int backoff_ms;
+    uint32_t life;
+
+    pid_t server;
+    bool have_status;
+    struct wire_r_status status;
+    mono_t status_at;
+
+    /* Role sent last, and carried out last. */
+    uint32_t sent_token;
+    struct ha_epoch sent_epoch;
+    uint32_t done_token;
+    uint32_t done_role;
+    struct ha_epoch done_epoch;
+};
+
+static void
+send_msg(struct replica *r, enum wire_type type, const void *body, size_t n)
+{
+    int error = r->fd < 0 ? 0 : worker_send(r->fd, type, body, n);
+
+    if (error) {
+        /* It does not read, or is dead: a new one starts from a known state. */
+        ha_log(HA_LOG_WARN, "replica",
+               "%s: the worker takes no message (%s); "
+               "killed",
+               ha_db_name(r->db), strerror(-error));
+        child_signal(&r->child, SIGKILL);
+    }
+}
+
+static void
+send_peers(struct replica *r)
+{
+    struct wire_r_peers peers = { .n = 0 };
+
+    for (uint32_t i = 0; i < r->cluster->n_nodes; i++) {
+        cluster_to_wire(&r->cluster->nodes[i], &peers.nodes[peers.n++]);
+    }
+    send_msg(r, WIRE_R_PEERS, &peers, sizeof peers);
+}
+
+void
+replica_set_server(struct replica *r, pid_t pid)
+{
+    struct wire_r_server server = { .pid = pid };
+
+    r->server = pid;
+    send_msg(r, WIRE_R_SERVER, &server, sizeof server);
+}
+
+void
+replica_send_role(struct replica *r, const struct ha_action *a)
+{
+    const struct cluster_node *source =
+        cluster_node(r->cluster, a->replica.source);
+    struct wire_r_role role = {
+        .role = a->replica.role,
+        .token = a->replica.token,
+        .lineage = a->replica.lineage,
+        .epoch = a->replica.epoch,
+    };
+
+    if (source) {
+        cluster_to_wire(source, &role.source);
+        role.source_port = r->settings->db[r->db].repl_port;
+    }
+    r->sent_token = role.token;
+    r->sent_epoch = role.epoch;
+    send_msg(r, WIRE_R_ROLE, &role, sizeof role);
+}
+
+void
+replica_send_probe(struct replica *r, uint32_t token, uint32_t timeout_ms)
+{
+    struct wire_r_probe probe = { .token = token, .timeout_ms = timeout_ms };
+
+    send_msg(r, WIRE_R_PROBE, &probe, sizeof probe);
+}
+
+/* Receiving. */
+
+static void
+on_role_done(struct replica *r, const struct wire_r_role_done *done)
+{
+    if (done->token != r->sent_token) {
+        return;
+    }
+    if (done->error) {
+        ha_log(HA_LOG_ERR, "replica",
+               "%s: the worker cannot take its role: "
+               "%s",
+               ha_db_name(r->db), strerror(-done->error));
+        return;
+    }
+    r->done_token = done->token;
+    r->done_role = done->role;
+    r->done_epoch = r->sent_epoch;
+    r->status.pos = done->pos;
+    r->handler.changed(r->handler.aux, r->db);
+}
+
+static void
+on_status(struct replica *r, const struct worker_msg *msg)
+{
+    char old[WIRE_WHY_LEN];
+
+    memcpy(old, r->status.why, sizeof old);
+    worker_body(msg, &r->status, sizeof r->status);
+    r->status.why[sizeof r->status.why - 1] = '\0';
+    r->have_status = true;
+    r->status_at = mono_now();
+    progress_answer(&r->progress, r->status_at);
+    if (r->status.why[0] && strcmp(old, r->status.why)) {
+        ha_log(HA_LOG_INFO, "replica", "%s: %s", ha_db_name(r->db),
+               r->status.why);
+    }
+    r->handler.changed(r->handler.aux, r->db);
+}
+
+static void
+on_message(struct replica *r, const struct worker_msg *msg)
+{
+    struct wire_r_role_done done;
+    struct wire_r_probed probed;
+    struct wire_r_peer peer;
+
+    switch (msg->hdr.type) {
+    case WIRE_R_STATUS:
+        on_status(r, msg);
+        break;
+    case WIRE_R_PEER:
+        worker_body(msg, &peer, sizeof peer);
+        r->handler.peer(r->handler.aux, r->db, &peer);
+        break;
+    case WIRE_R_ROLE_DONE:
+        worker_body(msg, &done, sizeof done);
+        on_role_done(r, &done);
+        break;
+    case WIRE_R_PROBED:
+        worker_body(msg, &probed, sizeof probed);
+        r->handler.probed(r->handler.aux, &probed);
+        break;
+    default:
+        break;
+    }
+}
+
+static void
+on_readable(void *r_)
+{
+    static struct worker_msg msg; /* Too large for the stack. */
+    struct replica *r = r_;
+    int error;
+
+    while (!(error = worker_recv(r->fd, &msg))) {
+        on_message(r, &msg);
+    }
+    if (error != -EAGAIN) {
+        /* What comes next is its death. */
+        ev_fd_destroy(r->io);
+        r->io = NULL;
+        child_signal(&r->child, SIGKILL);
+    }
+}
+
+/* The process. */
+
+/* Lets go of a worker that is dead, or that dies of it. */
+static void
+forget_worker(struct replica *r)
+{
+    ev_fd_destroy(r->death);
+    r->death = NULL;
+    ev_fd_destroy(r->io);
+    r->io = NULL;
+    if (r->fd >= 0) {
+        close(r->fd);
+        r->fd = -1;
+    }
+    ev_timer_stop(r->watch);
+    child_close(&r->child);
+    r->have_status = false;
+    r->done_token = 0;
+    r->done_role = WIRE_R_IDLE;
+}
+
+static void
+on_death(void *r_)
+{
+    struct replica *r = r_;
+    int status;
+
+    if (child_reap(&r->child, &status) == -EAGAIN) {
+        return;
+    }
+    if (mono_us_between(r->started_at, mono_now()) > SETTLED_MS * 1000) {
+        r->backoff_ms = 0;
+    }
+    ha_log(HA_LOG_ERR, "replica",
+           "%s: the worker died; started again in "
+           "%d ms",
+           ha_db_name(r->db), r->backoff_ms);
+    forget_worker(r);
+    if (r->wanted) {
+        ev_timer_set_ms(r->start, r->backoff_ms);
+    }
+    r->backoff_ms = r->backoff_ms ? r->backoff_ms * 2 : 100;
+    if (r->backoff_ms > BACKOFF_MAX_MS) {
+        r->backoff_ms = BACKOFF_MAX_MS;
+    }
+    r->handler.changed(r->handler.aux, r->db);
+}
+
+/* The worker's arguments, which the caller frees. */
+static char **
+make_argv(const struct replica *r)
+{
+    const struct settings_db *db = &r->settings->db[r->db];
+    const struct conf *conf = r->settings->conf;
+    const struct cluster_node *self =
+        cluster_node(r->cluster, r->cluster->self);
+    bool v6 = strchr(self->address, ':') != NULL;
+    char **argv = ha_calloc(16, sizeof *argv);
+    size_t n = 0;
+
+    argv[n++] = worker_program(PROGRAM);
+    argv[n++] = ha_asprintf("--db=%s", db->short_name);
+    argv[n++] = ha_asprintf("--fd=%d", WORKER_FD);
+    argv[n++] = ha_asprintf("--file=%s", db->file);
+    argv[n++] = ha_asprintf("--server=unix:%s", db->private_sock);
+    argv[n++] = ha_asprintf("--listen=%s%s%s:%u", v6 ? "[" : "", self->address,
+                            v6 ? "]" : "", db->repl_port);
+    argv[n++] = ha_asprintf("--self=%u", self->id);
+    argv[n++] = ha_asprintf("--state-dir=%s", conf->state_dir);
+    if (r->cluster->key_file[0]) {
+        argv[n++] = ha_asprintf("--key-file=%s", r->cluster->key_file);
+    }
+    if (conf->private_key[0]) {
+        argv[n++] = ha_asprintf("--private-key=%s", conf->private_key);
+        argv[n++] = ha_asprintf("--certificate=%s", conf->certificate);
+        argv[n++] = ha_asprintf("--ca-cert=%s", conf->ca_cert);
+    }
+    return argv;
+}
+
+static int
+spawn(struct replica *r, int their_fd)
+{
+    char **argv = make_argv(r);
+    struct child_fd inherit = { .fd = their_fd, .as = WORKER_FD };
+    struct child_spec spec = {
+        .argv = (const char *const *) argv,
+        .fds = &inherit,
+        .n_fds = 1,
+        .log_path = r->settings->worker_log,
+    };
+    int error = child_spawn(&spec, &r->child);
+
+    if (error) {
+        ha_log(HA_LOG_ERR, "replica", "%s cannot be started: %s", argv[0],
+               strerror(-error));
+    }
+    for (size_t i = 0; argv[i]; i++) {
+        free(argv[i]);
+    }
+    free(argv);
+    return error;
+}
+
+static void
+on_start(void *r_)
+{
+    struct replica *r = r_;
+    int fds[2], error;
+
+    error = seq_pair(fds);
+    if (!error) {
+        error = spawn(r, fds[1]);
+        close(fds[1]);
+        if (error) {
+            close(fds[0]);
+        }
+    }
+    if (error) {
+        ev_timer_set_ms(r->start, BACKOFF_MAX_MS);
+        return;
+    }
+    r->life++;
+    r->started_at = mono_now();
+    progress_start(&r->progress, r->started_at);
+    r->fd = fds[0];
+    r->io = ev_fd_create(r->loop, r->fd, POLLIN, on_readable, r);
+    r->death = ev_fd_create(r->loop, r->child.pidfd, POLLIN, on_death, r);
+    ev_timer_set_ms(r->watch, WATCH_MS);
+    send_peers(r);
+    replica_set_server(r, r->server);
+    r->handler.changed(r->handler.aux, r->db);
+}
+
+/* A worker that loads a large file is silent, but works. */
+static void
+on_watch(void *r_)
+{
+    struct replica *r = r_;
+    struct progress_limits limits = {
+        .stopped_us = (int64_t) r->settings->hang_ms * 500,
+        .idle_us = (int64_t) r->settings->hang_ms * 2000,
+        .busy_us = (int64_t) r->settings->busy_ms * 1000,
+    };
+    struct child_stat st;
+
+    if (!child_read_stat(r->child.pid, &st)
+        && progress_observe(&r->progress, &limits, &st, 0, mono_now())
+               == PROGRESS_HUNG) {
+        ha_log(HA_LOG_ERR, "replica", "%s: the worker hangs (%s); killed",
+               ha_db_name(r->db), child_state_name(st.state));
+        child_signal(&r->child, SIGKILL);
+    }
+    ev_timer_set_ms(r->watch, WATCH_MS);
+}
+
+struct replica *
+replica_create(struct ev_loop *loop, enum ha_db db,
+               const struct settings *settings, const struct cluster *cluster,
+               const struct replica_handler *handler)
+{
+    struct replica *r = ha_calloc(1, sizeof *r);
+
+    r->loop = loop;
+    r->db = db;
+    r->settings = settings;
+    r->cluster = cluster;
+    r->handler = *handler;
+    r->child = CHILD_NONE;
+    r->fd = -1;
+    r->start = ev_timer_create(loop, on_start, r);
+    r->watch = ev_timer_create(loop, on_watch, r);
+    return r;
+}
+
+void
+replica_destroy(struct replica *r)
+{
+    if (r) {
+        forget_worker(r);
+        ev_timer_destroy(r->start);
+        ev_timer_destroy(r->watch);
+        free(r);
+    }
+}
+
+void
+replica_start(struct replica *r)
+{
+    if (!r->wanted) {
+        r->wanted = true;
+        ev_timer_set_ms(r->start, 0);
+    }
+}
+
+void
+replica_stop(struct replica *r)
+{
+    r->wanted = false;
+    ev_timer_stop(r->start);
+    if (r->child.pid > 0) {
+        child_signal(&r->child, SIGTERM);
+    }
+}
+
+bool
+replica_heard(const struct replica *r)
+{
+    return r->have_status;
+}
+
+void
+replica_facts(const struct replica *r, struct ha_local_db *db)
+{
+    memset(db, 0, sizeof *db);
+    db->life = r->life;
+    if (!r->have_status) {
+        return;
+    }
+    db->pos = r->status.pos;
+    db->role = r->done_role;
+    db->role_token = r->done_token;
+    db->role_epoch = r->done_epoch;
+    db->complete = r->status.flags & WIRE_RS_COMPLETE
+                   && !(r->status.flags & WIRE_RS_FOREIGN);
+    db->has_data = r->status.flags & WIRE_RS_HAS_DATA;
+    db->server_ok = r->status.flags & WIRE_RS_SERVER_OK;
+    db->connected = r->status.flags & WIRE_RS_CONNECTED;
+}
+
+const struct wire_r_status *
+replica_status(const struct replica *r, mono_t *ret_at)
+{
+    if (!r->have_status) {
+        return NULL;
+    }
+    *ret_at = r->status_at;
+    return &r->status;
+}

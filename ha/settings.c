@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ha/settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/xalloc.h"
+
+static void
+fill_db(struct settings *s, enum ha_db db, const char *name)
+{
+    const struct conf *conf = s->conf;
+    struct settings_db *d = &s->db[db];
+
+    d->short_name = name;
+    d->ctl = ha_asprintf("%s/ovn%s_db.ctl", conf->ovn_run_dir, name);
+    d->pidfile = ha_asprintf("%s/ovn%s_db.pid", conf->ovn_run_dir, name);
+    d->log = ha_asprintf("%s/ovsdb-server-%s.log", conf->log_dir, name);
+    d->private_sock = ha_asprintf("%s/%s.sock", s->private_dir, name);
+}
+
+struct settings *
+settings_create(struct conf *conf)
+{
+    struct settings *s = ha_calloc(1, sizeof *s);
+    struct settings_db *nb = &s->db[HA_NB], *sb = &s->db[HA_SB];
+
+    s->conf = conf;
+    s->lease_ms = conf->lease_ms;
+    s->beat_ms = conf->beat_ms;
+    s->hang_ms = conf->hang_ms;
+    s->busy_ms = conf->busy_ms;
+    s->private_dir = ha_asprintf("%s/private", conf->run_dir);
+    s->fence_sock = ha_asprintf("%s/fence.sock", conf->run_dir);
+    s->record = ha_asprintf("%s/record", conf->state_dir);
+    s->history_dir = ha_asprintf("%s/history", conf->state_dir);
+    s->pidfile = ha_asprintf("%s/ovn-had.pid", conf->ovn_run_dir);
+    s->worker_log = ha_asprintf("%s/ovn-ha-workers.log", conf->log_dir);
+    s->northd_pidfile = ha_asprintf("%s/ovn-northd.pid", conf->ovn_run_dir);
+    s->northd_log = ha_asprintf("%s/ovn-northd.log", conf->log_dir);
+
+    fill_db(s, HA_NB, "nb");
+    nb->file = conf->nb_db;
+    nb->schema = conf->nb_schema;
+    nb->public_sock = conf->nb_sock;
+    nb->listen = conf->listen_nb;
+    nb->repl_port = conf->port_nb;
+    nb->schema_name = "OVN_Northbound";
+    nb->global_table = "NB_Global";
+
+    fill_db(s, HA_SB, "sb");
+    sb->file = conf->sb_db;
+    sb->schema = conf->sb_schema;
+    sb->public_sock = conf->sb_sock;
+    sb->listen = conf->listen_sb;
+    sb->repl_port = conf->port_sb;
+    sb->schema_name = "OVN_Southbound";
+    sb->global_table = "SB_Global";
+    return s;
+}
+
+void
+settings_destroy(struct settings *s)
+{
+    if (!s) {
+        return;
+    }
+    for (int db = 0; db < HA_N_DBS; db++) {
+        free(s->db[db].ctl);
+        free(s->db[db].pidfile);
+        free(s->db[db].log);
+        free(s->db[db].private_sock);
+    }
+    free(s->private_dir);
+    free(s->fence_sock);
+    free(s->record);
+    free(s->history_dir);
+    free(s->pidfile);
+    free(s->worker_log);
+    free(s->northd_pidfile);
+    free(s->northd_log);
+    conf_destroy(s->conf);
+    free(s);
+}
+
+/* Makes 'path' and what is missing above it. */
+static int
+make_folder(const char *path, mode_t mode)
+{
+    char *copy = ha_strdup(path);
+    int error = 0;
+
+    for (char *p = strchr(copy + 1, '/'); p; p = strchr(p + 1, '/')) {
+        *p = '\0';
+        mkdir(copy, 0755);
+        *p = '/';
+    }
+    if (mkdir(copy, mode) && errno != EEXIST) {
+        error = -errno;
+    }
+    free(copy);
+    return error;
+}
+
+static int
+make_folder_of(const char *file)
+{
+    char *copy = ha_strdup(file), *slash = strrchr(copy, '/');
+    int error = 0;
+
+    if (slash && slash != copy) {
+        *slash = '\0';
+        error = make_folder(copy, 0755);
+    }
+    free(copy);
+    return error;
+}
+
+int
+settings_make_folders(const struct settings *s, const char **ret_folder)
+{
+    const struct {
+        const char *path;
+        mode_t mode;
+    } folders[] = {
+        { s->conf->ovn_run_dir, 0755 }, { s->conf->run_dir, 0755 },
+        { s->private_dir, 0700 },       { s->conf->state_dir, 0700 },
+        { s->history_dir, 0700 },       { s->conf->log_dir, 0755 },
+    };
+
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        int error = make_folder(folders[i].path, folders[i].mode);
+
+        if (error) {
+            *ret_folder = folders[i].path;
+            return error;
+        }
+    }
+    for (int db = 0; db < HA_N_DBS; db++) {
+        int error = make_folder_of(s->db[db].file);
+
+        if (error) {
+            *ret_folder = s->db[db].file;
+            return error;
+        }
+    }
+    /* Whoever made it before must not leave it open. */
+    if (chmod(s->private_dir, 0700)) {
+        *ret_folder = s->private_dir;
+        return -errno;
+    }
+    return 0;
+}

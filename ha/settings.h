@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HA_SETTINGS_H
+#define HA_SETTINGS_H 1
+
+/* What the configuration and OVN's conventions come to.
+ *
+ * Paths and numbers that ha/ uses, worked out once from lib/conf and fixed
+ * for one life; a reload does it again.  Made by main.c. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/conf.h"
+#include "lib/types.h"
+
+struct settings_db {
+    const char *file;         /* /var/lib/ovn/ovnnb_db.db */
+    const char *schema;       /* /usr/share/ovn/ovn-nb.ovsschema */
+    const char *public_sock;  /* /run/ovn/ovnnb_db.sock */
+    const char *listen;       /* Further public remotes, by commas. */
+    char *ctl;                /* /run/ovn/ovnnb_db.ctl */
+    char *pidfile;            /* /run/ovn/ovnnb_db.pid */
+    char *log;                /* /var/log/ovn/ovsdb-server-nb.log */
+    char *private_sock;       /* /run/ovn-ha/private/nb.sock */
+    uint16_t repl_port;       /* TCP, cluster addresses. */
+    const char *schema_name;  /* "OVN_Northbound" */
+    const char *global_table; /* "NB_Global" */
+    const char *short_name;   /* "nb" */
+};
+
+struct settings {
+    struct conf *conf;
+    struct settings_db db[HA_N_DBS];
+    uint32_t lease_ms;
+    uint32_t beat_ms;
+    uint32_t hang_ms;  /* Patience with what does not work... */
+    uint32_t busy_ms;  /* ...and with what works, but is deaf. */
+    char *private_dir; /* Only root may enter it. */
+    char *fence_sock;
+    char *record;
+    char *history_dir;
+    char *pidfile;    /* /run/ovn/ovn-had.pid */
+    char *worker_log; /* Their stdout and stderr. */
+    char *northd_pidfile;
+    char *northd_log;
+};
+
+/* Takes over 'conf'. */
+struct settings *settings_create(struct conf *);
+void settings_destroy(struct settings *);
+
+/* Makes the folders that do not exist.  Returns 0, or a negative errno and
+ * the folder's name. */
+int settings_make_folders(const struct settings *, const char **ret_folder);
+
+#endif /* ha/settings.h */

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ha/status.h"
+
+#include "ha-config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "ha/fence.h"
+#include "ha/group.h"
+#include "ha/had.h"
+#include "ha/northd.h"
+#include "ha/replica.h"
+#include "ha/server.h"
+
+#define SCHEMA 1
+
+static void
+put(json_t *object, const char *key, json_t *value)
+{
+    json_object_set_new(object, key, value);
+}
+
+static json_t *
+hex(uint64_t value)
+{
+    char text[20];
+
+    snprintf(text, sizeof text, "%016" PRIx64, value);
+    return json_string(text);
+}
+
+/* "3.1": number and node id. */
+static json_t *
+epoch(struct ha_epoch e)
+{
+    char text[32];
+
+    if (!e.n) {
+        return json_null();
+    }
+    snprintf(text, sizeof text, "%" PRIu32 ".%" PRIu32, e.n, e.node);
+    return json_string(text);
+}
+
+static json_t *
+why(uint32_t code)
+{
+    if (code == HA_WHY_NONE) {
+        return json_null();
+    }
+    return json_pack("{s:s, s:s}", "code", ha_why_code(code), "text",
+                     ha_why_text(code));
+}
+
+static json_t *
+names(const struct had *h, const struct ha_set *set)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < set->n; i++) {
+        json_array_append_new(
+            list, json_string(cluster_name(&h->cluster, set->id[i])));
+    }
+    return list;
+}
+
+static json_t *
+position(const struct ha_pos *pos)
+{
+    return json_pack("{s:o, s:o, s:I, s:o}", "lineage", hex(pos->lineage),
+                     "epoch", epoch(pos->epoch), "seq", (json_int_t) pos->seq,
+                     "chain", hex(pos->chain));
+}
+
+static const struct ha_peer *
+find_peer(const struct ha_core *c, uint32_t id)
+{
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        if (c->peers[i].id == id) {
+            return &c->peers[i];
+        }
+    }
+    return NULL;
+}
+
+/* What 'id' says of itself; this node needs no message for that. */
+static bool
+node_status(const struct had *h, uint32_t id, struct ha_status *ret_status)
+{
+    const struct ha_peer *peer = find_peer(&h->core, id);
+
+    if (id == h->cluster.self) {
+        ha_core_status(&h->core, ret_status);
+        return true;
+    }
+    if (!peer || !peer->heard || !ha_set_has(&h->core.view, id)) {
+        return false;
+    }
+    *ret_status = peer->status;
+    return true;
+}
+
+/* How far 'id' is behind the active, in records; null if that cannot be said.
+ * The best witness is the node that sends, then the one that receives, then
+ * what the two told the group. */
+static json_t *
+lag(const struct had *h, uint32_t id, enum ha_db db,
+    const struct ha_status *st)
+{
+    const struct ha_core *c = &h->core;
+    const struct ha_peer *peer = find_peer(c, id);
+    uint32_t active = c->record.active;
+    struct ha_pos head = { .lineage = 0 }, pos = st->local.db[db].pos;
+    const struct wire_r_status *own;
+    struct ha_status theirs;
+    mono_t at;
+
+    if (id == active) {
+        return json_integer(0);
+    }
+    if (active == h->cluster.self) {
+        if (!peer || !peer->recv[db].connected) {
+            return json_null();
+        }
+        head = peer->recv[db].head;
+        pos = peer->recv[db].acked;
+    } else if (id == h->cluster.self
+               && (own = replica_status(h->replica[db], &at))
+               && own->flags & WIRE_RS_CONNECTED) {
+        head = own->head;
+        pos = own->pos;
+    } else if (node_status(h, active, &theirs)) {
+        head = theirs.local.db[db].pos;
+    }
+    if (!head.lineage || head.lineage != pos.lineage) {
+        return json_null();
+    }
+    return json_integer(head.seq > pos.seq ? head.seq - pos.seq : 0);
+}
+
+static json_t *
+node_db(const struct had *h, uint32_t id, enum ha_db db,
+        const struct ha_status *st)
+{
+    const struct ha_local_db *l = &st->local.db[db];
+
+    return json_pack("{s:o, s:o, s:b, s:b, s:b, s:b}", "position",
+                     position(&l->pos), "lag_records", lag(h, id, db, st),
+                     "complete", l->complete, "has_data", l->has_data,
+                     "server_ok", l->server_ok, "connected", l->connected);
+}
+
+static json_t *
+node(const struct had *h, const struct cluster_node *n)
+{
+    const struct ha_core *c = &h->core;
+    bool is_active = c->in_force && c->record.active == n->id;
+    json_t *o = json_pack("{s:s, s:I, s:s, s:b, s:b}", "name", n->name, "id",
+                          (json_int_t) n->id, "address", n->address,
+                          "in_group", ha_set_has(&c->view, n->id), "in_sync",
+                          ha_set_has(&c->record.in_sync, n->id));
+    struct ha_status st;
+
+    if (!node_status(h, n->id, &st)) {
+        put(o, "state", json_string("absent"));
+        put(o, "why", why(HA_WHY_ABSENT));
+        return o;
+    }
+    put(o, "state", json_string(ha_state_name(st.state)));
+    put(o, "why", why(st.why));
+    put(o, "not_eligible",
+        is_active ? json_null() : why(ha_core_why_not(c, n->id)));
+    put(o, "epoch", epoch(st.hold));
+    put(o, "door_open", json_boolean(st.open));
+    put(o, "leaving", json_boolean(st.leaving));
+    put(o, "priority", json_integer(st.local.priority));
+    put(o, "nofailover", json_boolean(st.local.nofailover));
+    put(o, "northd_ok", json_boolean(st.local.northd_ok));
+    put(o, "nb", node_db(h, n->id, HA_NB, &st));
+    put(o, "sb", node_db(h, n->id, HA_SB, &st));
+    return o;
+}
+
+/* This node's own parts. */
+
+static json_t *
+own_fence(const struct had *h)
+{
+    static const char *const doors[] = { "closed", "waiting", "opening",
+                                         "open", "closing" };
+    const struct wire_f_state *st;
+    mono_t at;
+    json_int_t left;
+
+    st = fence_state(h->fence, &at);
+    if (!st) {
+        return json_pack("{s:b}", "connected", 0);
+    }
+    left = st->lease_left_us - mono_us_between(at, mono_now());
+    return json_pack(
+        "{s:b, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:s}", "connected", 1, "pid",
+        (int) st->pid, "door", st->door < 5 ? doors[st->door] : "unknown",
+        "lease_left_ms", left > 0 ? left / 1000 : 0, "acks", (int) st->n_acks,
+        "lease_losses", (int) st->lease_losses, "serve", epoch(st->serve),
+        "support", epoch(st->support), "why", st->why);
+}
+
+static json_t *
+own_db(const struct had *h, enum ha_db db)
+{
+    static const char *const phases[] = {
+        "no-file",  "loading",   "no-server", "idle",   "connecting",
+        "snapshot", "following", "active",    "failed",
+    };
+    const struct wire_r_status *st;
+    json_t *o = json_pack("{s:s, s:i, s:i, s:s}", "server",
+                          server_state(h->server[db]), "server_pid",
+                          (int) server_pid(h->server[db]), "server_starts",
+                          (int) server_starts(h->server[db]), "server_error",
+                          server_error(h->server[db]));
+    mono_t at;
+
+    st = replica_status(h->replica[db], &at);
+    if (!st) {
+        put(o, "replica", json_string("no worker"));
+        return o;
+    }
+    put(o, "replica",
+        json_string(st->phase < 9 ? phases[st->phase] : "unknown"));
+    put(o, "replica_why", json_string(st->why));
+    put(o, "resumes", json_integer(st->resumes));
+    put(o, "snapshots", json_integer(st->snapshots));
+    put(o, "foreign", json_boolean(st->flags & WIRE_RS_FOREIGN));
+    put(o, "file_bytes", json_integer(st->file_bytes));
+    put(o, "progress_done", json_integer(st->progress_done));
+    put(o, "progress_total", json_integer(st->progress_total));
+    return o;
+}
+
+static json_t *
+own_northd(const struct had *h)
+{
+    return json_pack("{s:s, s:i, s:i, s:b}", "state", northd_state(h->northd),
+                     "pid", (int) northd_pid(h->northd), "starts",
+                     (int) northd_starts(h->northd), "wanted", h->want_northd);
+}
+
+/* Together. */
+
+/* "ok", "degraded": served, but not as well protected as it should be, or
+ * "down": nobody serves, as far as this node knows. */
+static const char *
+health(const struct had *h)
+{
+    const struct ha_core *c = &h->core;
+    struct ha_status st;
+
+    if (!c->in_force || !c->quorate || !node_status(h, c->record.active, &st)
+        || st.state != HA_ACTIVE || !st.open) {
+        return "down";
+    }
+    for (uint32_t i = 0; i < h->cluster.n_nodes; i++) {
+        uint32_t id = h->cluster.nodes[i].id;
+
+        if (!node_status(h, id, &st) || !ha_set_has(&c->record.in_sync, id)
+            || !st.local.northd_ok
+            || (id != c->record.active && st.state != HA_STANDBY)) {
+            return "degraded";
+        }
+    }
+    return "ok";
+}
+
+static json_t *
+cluster(const struct had *h)
+{
+    const struct ha_core *c = &h->core;
+    const struct ha_record *r = &c->record;
+    json_t *o = json_pack(
+        "{s:s, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "health", health(h),
+        "lineage", hex(r->lineage), "epoch", epoch(r->epoch), "in_force",
+        c->in_force, "quorate", c->quorate, "members", names(h, &c->members),
+        "group", names(h, &c->view), "in_sync", names(h, &r->in_sync),
+        "suspects", names(h, &r->suspects));
+
+    put(o, "active",
+        r->active ? json_string(cluster_name(&h->cluster, r->active))
+                  : json_null());
+    put(o, "lease_ms", json_integer(c->cfg.lease_us / 1000));
+    put(o, "token_ms", json_integer(h->cluster.token_ms));
+    put(o, "nodes", json_integer(h->cluster.n_nodes));
+    return o;
+}
+
+json_t *
+status_make(const struct had *h)
+{
+    const struct ha_core *c = &h->core;
+    char when[32];
+    time_t now = time(NULL);
+    struct tm tm;
+    json_t *o, *nodes = json_array();
+
+    gmtime_r(&now, &tm);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    for (uint32_t i = 0; i < h->cluster.n_nodes; i++) {
+        json_array_append_new(nodes, node(h, &h->cluster.nodes[i]));
+    }
+    o = json_pack("{s:i, s:s, s:s, s:s, s:o, s:o}", "schema", SCHEMA,
+                  "version", PACKAGE_VERSION, "time", when, "node",
+                  cluster_name(&h->cluster, h->cluster.self), "cluster",
+                  cluster(h), "nodes", nodes);
+    put(o, "local",
+        json_pack("{s:s, s:o, s:I, s:b, s:b, s:o, s:o, s:o, s:o}", "state",
+                  ha_state_name(c->state), "why", why(c->why), "state_ms",
+                  (json_int_t) mono_us_between(c->state_since, mono_now())
+                      / 1000,
+                  "corosync", group_connected(h->group), "stopping",
+                  h->leaving, "fence", own_fence(h), "nb", own_db(h, HA_NB),
+                  "sb", own_db(h, HA_SB), "northd", own_northd(h)));
+    return o;
+}

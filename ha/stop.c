@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ha/stop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ha/fence.h"
+#include "ha/had.h"
+#include "ha/loop.h"
+#include "ha/northd.h"
+#include "ha/replica.h"
+#include "ha/server.h"
+#include "lib/log.h"
+
+/* Patience with each step. */
+#define FENCE_US 3000000
+#define NORTHD_US 2500000
+#define SERVERS_US 7000000
+#define HAND_OVER_US 20000000 /* The core has a limit of its own. */
+
+static void
+enter(struct had *h, enum had_stop stop)
+{
+    h->stop = stop;
+    h->stop_since = mono_now();
+}
+
+static bool
+past(const struct had *h, int64_t us)
+{
+    return mono_us_between(h->stop_since, mono_now()) > us;
+}
+
+void
+stop_request(struct had *h)
+{
+    struct ha_event ev = { .type = HA_EV_SHUTDOWN };
+
+    if (h->leaving) {
+        stop_begin(h);
+        return;
+    }
+    ha_log(HA_LOG_INFO, "stop", "asked to stop; handing over first");
+    h->leaving = true;
+    h->stop_since = mono_now();
+    loop_post(h, &ev);
+}
+
+void
+stop_begin(struct had *h)
+{
+    if (h->stop == HAD_RUNS) {
+        ha_log(HA_LOG_INFO, "stop", "closing the door");
+        h->leaving = true;
+        enter(h, HAD_STOP_FENCE);
+        fence_exit(h->fence);
+    }
+}
+
+bool
+stop_reexec(struct had *h, char *error, size_t size)
+{
+    struct conf *conf;
+    char *text;
+
+    if (h->leaving) {
+        snprintf(error, size, "it is being stopped");
+        return false;
+    }
+    if (conf_load(h->settings->conf->file, false, &conf, &text)) {
+        snprintf(error, size, "the configuration is wrong: %s", text);
+        free(text);
+        return false;
+    }
+    conf_destroy(conf);
+    ha_log(HA_LOG_INFO, "stop", "executing the program anew");
+    h->reexec = true;
+    loop_stop(h);
+    return true;
+}
+
+static void
+stop_servers(struct had *h)
+{
+    bool stopped = true;
+
+    for (int db = 0; db < HA_N_DBS; db++) {
+        stopped &= server_stopped(h->server[db]);
+    }
+    if (stopped || past(h, SERVERS_US)) {
+        enter(h, HAD_STOPPED);
+        ha_log(HA_LOG_INFO, "stop", "stopped");
+        loop_stop(h);
+    }
+}
+
+void
+stop_tick(struct had *h)
+{
+    switch (h->stop) {
+    case HAD_RUNS:
+        if (h->leaving && past(h, HAND_OVER_US)) {
+            stop_begin(h);
+        }
+        break;
+    case HAD_STOP_FENCE:
+        if (fence_exited(h->fence) || past(h, FENCE_US)) {
+            enter(h, HAD_STOP_NORTHD);
+            northd_stop(h->northd);
+        }
+        break;
+    case HAD_STOP_NORTHD:
+        if (northd_stopped(h->northd) || past(h, NORTHD_US)) {
+            enter(h, HAD_STOP_SERVERS);
+            for (int db = 0; db < HA_N_DBS; db++) {
+                replica_stop(h->replica[db]);
+                server_stop(h->server[db]);
+            }
+        }
+        break;
+    case HAD_STOP_SERVERS:
+        stop_servers(h);
+        break;
+    case HAD_STOPPED:
+        break;
+    }
+}

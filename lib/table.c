@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "lib/table.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const json_t *
+member(const json_t *object, const char *key)
+{
+    return json_object_get(object, key);
+}
+
+static const char *
+text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(member(object, key));
+
+    return text && *text ? text : "-";
+}
+
+static bool
+is_true(const json_t *object, const char *key)
+{
+    return json_is_true(member(object, key));
+}
+
+static const char *
+why_of(const json_t *object, const char *key)
+{
+    return json_string_value(member(member(object, key), "text"));
+}
+
+/* "n1 n2 n3" */
+static void
+print_names(FILE *out, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        fprintf(out, "%s%s", i ? " " : "",
+                json_string_value(json_array_get(list, i)));
+    }
+    if (!json_array_size(list)) {
+        fputs("none", out);
+    }
+}
+
+static void
+print_cluster(FILE *out, const json_t *status)
+{
+    const json_t *c = member(status, "cluster");
+
+    fprintf(out, "cluster  %s, active %s, epoch %s, lineage %s\n",
+            text_of(c, "health"), text_of(c, "active"), text_of(c, "epoch"),
+            text_of(c, "lineage"));
+    fprintf(out, "quorum   %s with ",
+            is_true(c, "quorate") ? "present" : "MISSING");
+    print_names(out, member(c, "members"));
+    fputs("; in sync ", out);
+    print_names(out, member(c, "in_sync"));
+    fprintf(out, "\nseen by  %s at %s\n\n", text_of(status, "node"),
+            text_of(status, "time"));
+}
+
+/* Position and lag of one database into two cells. */
+static void
+print_db(FILE *out, const json_t *db)
+{
+    const json_t *seq = member(member(db, "position"), "seq");
+    const json_t *lag = member(db, "lag_records");
+
+    if (json_is_integer(seq)) {
+        fprintf(out, " %10lld", (long long) json_integer_value(seq));
+    } else {
+        fprintf(out, " %10s", "-");
+    }
+    if (json_is_integer(lag)) {
+        fprintf(out, " %6lld", (long long) json_integer_value(lag));
+    } else {
+        fprintf(out, " %6s", "-");
+    }
+}
+
+static void
+print_node(FILE *out, const json_t *node)
+{
+    bool here = member(node, "nb") != NULL;
+
+    fprintf(out, "%-12.12s %-9s %-7s", text_of(node, "name"),
+            text_of(node, "state"), text_of(node, "epoch"));
+    print_db(out, member(node, "nb"));
+    print_db(out, member(node, "sb"));
+    fprintf(out, " %-6s %-7s %-6s\n",
+            !here                        ? "-"
+            : is_true(node, "northd_ok") ? "ok"
+                                         : "BAD",
+            is_true(node, "in_sync") ? "yes" : "NO",
+            !here                        ? "-"
+            : is_true(node, "door_open") ? "open"
+                                         : "closed");
+}
+
+/* Why this node is not well; nothing if it is. */
+static void
+print_reasons(FILE *out, const json_t *node)
+{
+    const char *name = text_of(node, "name");
+    const char *why = why_of(node, "why");
+    const char *not_eligible = why_of(node, "not_eligible");
+
+    if (why) {
+        fprintf(out, "  %s is %s: %s\n", name, text_of(node, "state"), why);
+    }
+    if (not_eligible && (!why || strcmp(why, not_eligible))) {
+        fprintf(out, "  %s may not become active: %s\n", name, not_eligible);
+    }
+    if (is_true(node, "leaving")) {
+        fprintf(out, "  %s is being stopped\n", name);
+    }
+}
+
+static void
+print_local_db(FILE *out, const json_t *local, const char *key,
+               const char *name)
+{
+    const json_t *db = member(local, key);
+
+    if (strcmp(text_of(db, "server"), "running")) {
+        fprintf(out, "  %s: ovsdb-server is %s\n", name,
+                text_of(db, "server"));
+    }
+    if (strcmp(text_of(db, "server_error"), "-")) {
+        fprintf(out, "  %s: %s\n", name, text_of(db, "server_error"));
+    }
+    if (strcmp(text_of(db, "replica_why"), "-")) {
+        fprintf(out, "  %s: replica %s: %s\n", name, text_of(db, "replica"),
+                text_of(db, "replica_why"));
+    }
+}
+
+/* What only the node itself knows. */
+static void
+print_local(FILE *out, const json_t *status)
+{
+    const json_t *local = member(status, "local");
+    const json_t *fence = member(local, "fence");
+    const json_t *northd = member(local, "northd");
+    const char *wanted = is_true(northd, "wanted") ? "active" : "paused";
+
+    if (!is_true(local, "corosync")) {
+        fputs("  corosync is not running here\n", out);
+    }
+    if (!is_true(fence, "connected")) {
+        fputs("  the fence worker is not running here\n", out);
+    } else if (strcmp(text_of(fence, "why"), "-")) {
+        fprintf(out, "  door: %s\n", text_of(fence, "why"));
+    }
+    print_local_db(out, local, "nb", "NB");
+    print_local_db(out, local, "sb", "SB");
+    if (strcmp(text_of(northd, "state"), wanted)) {
+        fprintf(out, "  northd is %s, wanted is %s\n",
+                text_of(northd, "state"), wanted);
+    }
+}
+
+/* Copies all reasons to 'out' under a heading, if there are any. */
+static void
+print_unwell(FILE *out, const json_t *status)
+{
+    const json_t *nodes = member(status, "nodes");
+    char *text = NULL;
+    size_t n;
+    FILE *reasons = open_memstream(&text, &n);
+
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        print_reasons(reasons, json_array_get(nodes, i));
+    }
+    print_local(reasons, status);
+    fclose(reasons);
+    if (n) {
+        fprintf(out, "\nnot well:\n%s", text);
+    }
+    free(text);
+}
+
+char *
+table_render(const json_t *status)
+{
+    const json_t *nodes = member(status, "nodes");
+    char *text = NULL;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+
+    print_cluster(out, status);
+    fprintf(out, "%-12s %-9s %-7s %10s %6s %10s %6s %-6s %-7s %-6s\n", "NODE",
+            "STATE", "EPOCH", "NB", "LAG", "SB", "LAG", "NORTHD", "IN-SYNC",
+            "DOOR");
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        print_node(out, json_array_get(nodes, i));
+    }
+    print_unwell(out, status);
+    fclose(out);
+    return text;
+}
