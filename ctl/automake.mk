@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# The operator's command, once ctl/main.c exists:
-#   bin_PROGRAMS += ovn-hactl
-#   ovn_hactl_SOURCES = ctl/main.c ...
-#   ovn_hactl_LDADD = lib/libha.a $(LIBHA_LIBS)
+# The operator's command.
+
+bin_PROGRAMS += ovn-hactl
+ovn_hactl_SOURCES = \
+	ctl/daemon.c \
+	ctl/daemon.h \
+	ctl/main.c \
+	ctl/switchover.c \
+	ctl/verbs.c \
+	ctl/verbs.h
+ovn_hactl_LDADD = lib/libha.a $(LIBHA_LIBS)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/daemon.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/verbs.h"
+#include "lib/durable.h"
+#include "lib/uctl.h"
+#include "lib/xalloc.h"
+
+#define CALL_MS 10000
+
+/* Returns the control socket's path, or NULL and a sentence. */
+static char *
+find_socket(char **ret_error)
+{
+    const char *rundir = getenv("OVN_RUNDIR");
+    char *path, *text;
+    size_t n;
+    long pid;
+    int error;
+
+    rundir = rundir && *rundir ? rundir : "/run/ovn";
+    path = ha_asprintf("%s/ovn-had.pid", rundir);
+    error = durable_read(path, 64, &text, &n);
+    if (error) {
+        *ret_error =
+            error == -ENOENT
+                ? ha_asprintf("ovn-had is not running here (there is no "
+                              "%s)",
+                              path)
+                : ha_asprintf("%s: %s", path, strerror(-error));
+        free(path);
+        return NULL;
+    }
+    pid = strtol(text, NULL, 10);
+    free(text);
+    free(path);
+    return ha_asprintf("%s/ovn-had.%ld.ctl", rundir, pid);
+}
+
+int
+daemon_call(const char *method, const char *const argv[], char **ret_reply)
+{
+    char *path = find_socket(ret_reply), *result, *refusal;
+    int error;
+
+    if (!path) {
+        return VERB_UNREACHABLE;
+    }
+    error =
+        uctl_call_wait(path, method, argv, mono_add_ms(mono_now(), CALL_MS),
+                       &result, &refusal);
+    if (error) {
+        *ret_reply = error == -ECONNREFUSED || error == -ENOENT
+                         ? ha_asprintf("ovn-had is not running here (nobody "
+                                       "listens on %s)",
+                                       path)
+                         : ha_asprintf("ovn-had does not answer on %s: %s",
+                                       path, strerror(-error));
+        free(path);
+        return VERB_UNREACHABLE;
+    }
+    free(path);
+    *ret_reply = result ? result : refusal;
+    return result ? VERB_FINE : VERB_FAILED;
+}
+
+int
+daemon_ask(const char *method, const char *const argv[], char **ret_reply)
+{
+    char *reply;
+    int status = daemon_call(method, argv, &reply);
+
+    if (status) {
+        fprintf(stderr, "ovn-hactl: %s\n", reply);
+        free(reply);
+        return status;
+    }
+    *ret_reply = reply;
+    return VERB_FINE;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CTL_DAEMON_H
+#define CTL_DAEMON_H 1
+
+/* Calls of this node's ovn-had.  Found as ovn-appctl finds a daemon: by its
+ * pid file in $OVN_RUNDIR, /run/ovn if that is not set. */
+
+/* Calls 'method' with the strings of 'argv', which ends in NULL, or is NULL.
+ * Returns 0 and the reply, which the caller frees; VERB_FAILED if it refused;
+ * VERB_UNREACHABLE: the reply is a sentence then. */
+int daemon_call(const char *method, const char *const argv[],
+                char **ret_reply);
+
+/* The same, but prints what went wrong and leaves no reply then. */
+int daemon_ask(const char *method, const char *const argv[], char **ret_reply);
+
+#endif /* ctl/daemon.h */

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* ovn-hactl: the operator's command.  Options, and which verb. */
+
+#include "ha-config.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/verbs.h"
+
+static void __attribute__((noreturn)) usage(int status)
+{
+    fprintf(
+        status ? stderr : stdout,
+        "usage: ovn-hactl [OPTION]... COMMAND [ARG]...\n"
+        "Shows and steers the ovn-ha cluster of this node.\n\n"
+        "commands:\n"
+        "  status [--json] [--watch [SECONDS]]\n"
+        "                   the cluster as this node sees it\n"
+        "  switchover [--to NODE] [--timeout SECONDS]\n"
+        "                   move the active role, and wait until it is so\n"
+        "  history [-n LINES] [--json]\n"
+        "                   what was decided here, and when\n"
+        "  leave            hand over, then end everything on this node\n"
+        "  reload           read the configuration anew, in place\n"
+        "  config           the settings in force, and where from\n"
+        "  version          of this command and of ovn-had\n\n"
+        "options:\n"
+        "  -h, --help       print this\n"
+        "  -V, --version    print the version\n\n"
+        "exit status: 0 fine; 1 refused or failed; 2 usage; 3 ovn-had\n"
+        "cannot be reached; 4 (status) no active node, or degraded\n");
+    exit(status);
+}
+
+struct verb {
+    const char *name;
+    int (*run)(struct verb_args *);
+    const char *options; /* Letters of those that it takes. */
+};
+
+static const struct verb verbs[] = {
+    { "status", verb_status, "jw" },   { "switchover", verb_switchover, "tT" },
+    { "history", verb_history, "nj" }, { "leave", verb_leave, "" },
+    { "reload", verb_reload, "" },     { "config", verb_config, "" },
+    { "version", verb_version, "" },
+};
+
+static const struct option longs[] = {
+    { "json", no_argument, NULL, 'j' },
+    { "watch", optional_argument, NULL, 'w' },
+    { "to", required_argument, NULL, 't' },
+    { "timeout", required_argument, NULL, 'T' },
+    { "lines", required_argument, NULL, 'n' },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },
+    { NULL, 0, NULL, 0 },
+};
+
+/* Seconds or lines.  Exits if it is none. */
+static double
+parse_number(const char *text, double min, double max)
+{
+    char *end;
+    double value = strtod(text, &end);
+
+    if (end == text || *end || !(value >= min && value <= max)) {
+        fprintf(stderr, "ovn-hactl: \"%s\" is not a number from %g to %g\n",
+                text, min, max);
+        exit(2);
+    }
+    return value;
+}
+
+static void
+set_option(struct verb_args *args, int c)
+{
+    switch (c) {
+    case 'j':
+        args->json = true;
+        break;
+    case 'w':
+        args->watch = true;
+        if (optarg) {
+            args->watch_seconds = parse_number(optarg, 0.1, 3600);
+        }
+        break;
+    case 't':
+        args->to = optarg;
+        break;
+    case 'T':
+        args->timeout_seconds = parse_number(optarg, 1, 3600);
+        break;
+    case 'n':
+        args->lines = parse_number(optarg, 1, 100000);
+        break;
+    case 'h':
+        usage(0);
+    case 'V':
+        puts("ovn-hactl (ovn-ha) " PACKAGE_VERSION);
+        exit(0);
+    default:
+        usage(2);
+    }
+}
+
+/* What stands behind the verb and is no option. */
+static void
+set_operands(struct verb_args *args, int n, char *operands[])
+{
+    if (n == 1 && args->watch) {
+        args->watch_seconds = parse_number(operands[0], 0.1, 3600);
+    } else if (n) {
+        fprintf(stderr, "ovn-hactl: \"%s\" is one argument too many\n",
+                operands[0]);
+        exit(2);
+    }
+}
+
+int
+main(int argc, char *argv[])
+{
+    struct verb_args args = { .watch_seconds = 1,
+                              .timeout_seconds = 60,
+                              .lines = 50 };
+    char used[16] = "";
+    size_t n_used = 0;
+    int c;
+
+    while ((c = getopt_long(argc, argv, "jn:hV", longs, NULL)) != -1) {
+        set_option(&args, c);
+        if (n_used < sizeof used - 1) {
+            used[n_used++] = c;
+        }
+    }
+    if (optind >= argc) {
+        usage(2);
+    }
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        const struct verb *verb = &verbs[i];
+
+        if (strcmp(verb->name, argv[optind])) {
+            continue;
+        }
+        if (strspn(used, verb->options) != n_used) {
+            fprintf(stderr, "ovn-hactl: %s does not take that option\n",
+                    verb->name);
+            return 2;
+        }
+        set_operands(&args, argc - optind - 1, argv + optind + 1);
+        return verb->run(&args);
+    }
+    fprintf(stderr, "ovn-hactl: there is no command \"%s\"; see --help\n",
+            argv[optind]);
+    return 2;
+}

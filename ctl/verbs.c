@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/verbs.h"
+
+#include "ha-config.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl/daemon.h"
+#include "lib/table.h"
+#include "lib/xalloc.h"
+
+/* Prints what 'method' says. */
+static int
+show(const char *method, const char *const argv[])
+{
+    char *reply;
+    int status = daemon_ask(method, argv, &reply);
+
+    if (!status) {
+        fputs(reply, stdout);
+        free(reply);
+    }
+    return status;
+}
+
+/* Gets the status as JSON, which the caller owns. */
+int
+verbs_get_status(json_t **ret_status)
+{
+    static const char *const argv[] = { "--json", NULL };
+    json_error_t error;
+    char *reply;
+    int status = daemon_ask("cluster/status", argv, &reply);
+
+    if (status) {
+        return status;
+    }
+    *ret_status = json_loads(reply, 0, &error);
+    free(reply);
+    if (!*ret_status) {
+        fprintf(stderr, "ovn-hactl: ovn-had's answer is no JSON: %s\n",
+                error.text);
+        return VERB_FAILED;
+    }
+    return VERB_FINE;
+}
+
+static int
+show_status(bool json)
+{
+    json_t *status;
+    const char *health;
+    char *text;
+    int rc = verbs_get_status(&status);
+
+    if (rc) {
+        return rc;
+    }
+    text = json ? json_dumps(status, JSON_INDENT(2)) : table_render(status);
+    fputs(text, stdout);
+    if (json) {
+        putchar('\n');
+    }
+    free(text);
+    health = json_string_value(
+        json_object_get(json_object_get(status, "cluster"), "health"));
+    rc = health && !strcmp(health, "ok") ? VERB_FINE : VERB_UNWELL;
+    json_decref(status);
+    return rc;
+}
+
+int
+verb_status(struct verb_args *args)
+{
+    struct timespec pause = {
+        .tv_sec = args->watch_seconds,
+        .tv_nsec = (args->watch_seconds - (long) args->watch_seconds) * 1e9,
+    };
+    bool terminal = isatty(STDOUT_FILENO);
+
+    if (!args->watch) {
+        return show_status(args->json);
+    }
+    /* Until interrupted; a daemon that restarts comes back by itself. */
+    for (;;) {
+        if (terminal) {
+            fputs("\033[H\033[2J", stdout);
+        }
+        show_status(args->json);
+        if (!terminal && !args->json) {
+            putchar('\n');
+        }
+        fflush(stdout);
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* One line TIME|EPOCH|STATE|TEXT as an object. */
+static json_t *
+history_entry(char *line)
+{
+    const char *keys[] = { "time", "epoch", "state", "text" };
+    json_t *entry = json_object();
+
+    for (int i = 0; i < 4; i++) {
+        char *field = i < 3 ? strsep(&line, "|") : line;
+
+        if (!field) {
+            break;
+        }
+        json_object_set_new(entry, keys[i], json_string(field));
+    }
+    return entry;
+}
+
+int
+verb_history(struct verb_args *args)
+{
+    char lines[16], *reply, *rest, *line, *text;
+    const char *argv[] = { lines, NULL };
+    json_t *list;
+    int status;
+
+    snprintf(lines, sizeof lines, "%d", args->lines);
+    if (!args->json) {
+        return show("history", argv);
+    }
+    status = daemon_ask("history", argv, &reply);
+    if (status) {
+        return status;
+    }
+    list = json_array();
+    for (rest = reply; (line = strsep(&rest, "\n"));) {
+        if (*line) {
+            json_array_append_new(list, history_entry(line));
+        }
+    }
+    text = json_dumps(list, JSON_INDENT(2));
+    puts(text);
+    free(text);
+    json_decref(list);
+    free(reply);
+    return VERB_FINE;
+}
+
+int
+verb_leave(struct verb_args *args)
+{
+    (void) args;
+    return show("leave", NULL);
+}
+
+int
+verb_reload(struct verb_args *args)
+{
+    (void) args;
+    return show("reload", NULL);
+}
+
+int
+verb_config(struct verb_args *args)
+{
+    (void) args;
+    return show("config", NULL);
+}
+
+int
+verb_version(struct verb_args *args)
+{
+    (void) args;
+    puts("ovn-hactl (ovn-ha) " PACKAGE_VERSION);
+    return show("version", NULL);
+}

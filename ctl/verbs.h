@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CTL_VERBS_H
+#define CTL_VERBS_H 1
+
+/* What ovn-hactl can do, one function a verb.  Each prints its result or one
+ * clear line of error and returns the exit status. */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+enum verb_exit {
+    VERB_FINE = 0,
+    VERB_FAILED = 1, /* Or refused. */
+    VERB_USAGE = 2,
+    VERB_UNREACHABLE = 3, /* ovn-had does not answer. */
+    VERB_UNWELL = 4,      /* No active node, or degraded. */
+};
+
+struct verb_args {
+    bool json;
+    bool watch;
+    double watch_seconds;
+    const char *to; /* Node; NULL: the best. */
+    double timeout_seconds;
+    int lines;
+};
+
+/* For the verbs: gets ovn-had's status, which the caller owns.  Returns an exit
+ * status, after a line of error if it is not 0. */
+int verbs_get_status(json_t **ret_status);
+
+int verb_status(struct verb_args *);
+int verb_switchover(struct verb_args *);
+int verb_history(struct verb_args *);
+int verb_leave(struct verb_args *);
+int verb_reload(struct verb_args *);
+int verb_config(struct verb_args *);
+int verb_version(struct verb_args *);
+
+#endif /* ctl/verbs.h */
