@@ -61,3 +61,8 @@ lib_libha_a_SOURCES += lib/hmac.c lib/hmac.h
 UNIT_TESTS += tests/unit/test-hmac
 tests_unit_test_hmac_SOURCES = tests/unit/test-hmac.c
 tests_unit_test_hmac_LDADD = $(TEST_LIBS)
+
+lib_libha_a_SOURCES += lib/digest.c lib/digest.h
+UNIT_TESTS += tests/unit/test-digest
+tests_unit_test_digest_SOURCES = tests/unit/test-digest.c
+tests_unit_test_digest_LDADD = $(TEST_LIBS)

@@ -1,15 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The only folder that includes headers of Open vSwitch, whose <config.h>
-# comes first in each file.  Everything but main.c is in libreplica.a.
+# comes first in each file.  Everything but main.c is in libreplica.a, and what
+# needs nothing of Open vSwitch in libplain.a, which unit tests and fuzzers
+# link alone.
+
+noinst_LIBRARIES += replica/libplain.a
+replica_libplain_a_SOURCES = \
+	replica/aside.c \
+	replica/aside.h \
+	replica/frame.c \
+	replica/frame.h \
+	replica/points.c \
+	replica/points.h \
+	replica/record.c \
+	replica/record.h
 
 noinst_LIBRARIES += replica/libreplica.a
 replica_libreplica_a_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
-replica_libreplica_a_SOURCES =
+replica_libreplica_a_SOURCES = \
+	replica/applier.c \
+	replica/applier.h \
+	replica/dbserver.c \
+	replica/dbserver.h \
+	replica/link.c \
+	replica/link.h \
+	replica/oplog-cursor.c \
+	replica/oplog-private.h \
+	replica/oplog.c \
+	replica/oplog.h \
+	replica/peers.c \
+	replica/peers.h \
+	replica/probe.c \
+	replica/probe.h \
+	replica/receiver.c \
+	replica/receiver.h \
+	replica/sender.c \
+	replica/sender.h \
+	replica/shadow.c \
+	replica/shadow.h \
+	replica/worker.c \
+	replica/worker.h
 
-# The worker, once replica/main.c exists:
-#   pkglibexec_PROGRAMS += ovn-ha-replica
-#   ovn_ha_replica_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
-#   ovn_ha_replica_SOURCES = replica/main.c
-#   ovn_ha_replica_LDADD = replica/libreplica.a lib/libha.a \
-#   	$(LIBHA_LIBS) $(OVS_LIBS)
+pkglibexec_PROGRAMS += ovn-ha-replica
+ovn_ha_replica_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS) \
+	-DHA_VERSION='"$(VERSION)"'
+ovn_ha_replica_SOURCES = replica/main.c
+ovn_ha_replica_LDADD = replica/libreplica.a replica/libplain.a lib/libha.a \
+	$(LIBHA_LIBS) $(OVS_LIBS)

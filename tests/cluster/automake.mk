@@ -5,6 +5,7 @@
 EXTRA_DIST += \
 	tests/cluster/conftest.py \
 	tests/cluster/fence_parts.py \
+	tests/cluster/replica_parts.py \
 	tests/cluster/test_fence.py \
 	tests/cluster/test_alternatives.py \
 	tests/cluster/test_lab.py

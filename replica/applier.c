@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "replica/applier.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jsonrpc.h"
+#include "openvswitch/json.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/shash.h"
+#include "util.h"
+
+#include "lib/log.h"
+#include "replica/dbserver.h"
+#include "replica/oplog.h"
+
+#define MAX_FLIGHT 64               /* Transactions unanswered. */
+#define MAX_FLIGHT_BYTES (8u << 20) /* ... and their records' bytes. */
+#define LOAD_SLICE (1u << 20)
+
+/* A transaction without its reply. */
+struct flight {
+    uint64_t id;
+    struct ha_pos pos; /* After it. */
+    size_t bytes;
+    bool durable;
+    bool sync; /* Ends a batch, but is not durable itself. */
+};
+
+struct applier {
+    struct oplog *log;
+    struct dbserver *server;
+
+    struct shadow *shadow;
+    struct oplog_gen *gen;  /* Whose file the shadow was loaded from. */
+    bool prepared;          /* The shadow is ahead of the file only by what
+                                 * is in flight. */
+    uint64_t connection;    /* Of 'server', when it was prepared. */
+    unsigned int n_foreign; /* Foreign records in the shadow. */
+
+    struct flight flights[MAX_FLIGHT];
+    size_t first, n;
+    size_t flight_bytes;
+    bool draining; /* Was full: wait for half of it. */
+
+    struct ha_pos sent, durable;
+    uint64_t logged;          /* 'seq' of the last one with a record. */
+    struct shadow *want;      /* Becomes the shadow when the difference is
+                                 * applied. */
+    char why[SHADOW_WHY_LEN]; /* Failure, or "". */
+};
+
+struct applier *
+applier_create(struct oplog *log, struct dbserver *server)
+{
+    struct applier *a = xzalloc(sizeof *a);
+
+    a->log = log;
+    a->server = server;
+    return a;
+}
+
+void
+applier_drop_shadow(struct applier *a)
+{
+    shadow_destroy(a->shadow);
+    oplog_gen_unref(a->gen);
+    a->shadow = NULL;
+    a->gen = NULL;
+    a->prepared = false;
+}
+
+void
+applier_forget(struct applier *a)
+{
+    if (a->n) {
+        /* The replies are of no interest any more, and what has not happened
+         * yet shall not. */
+        dbserver_reset(a->server);
+    }
+    applier_drop_shadow(a);
+    shadow_destroy(a->want);
+    a->want = NULL;
+    a->n = 0;
+    a->flight_bytes = 0;
+    a->draining = false;
+}
+
+void
+applier_destroy(struct applier *a)
+{
+    if (a) {
+        applier_forget(a);
+        free(a);
+    }
+}
+
+static int
+applier_fail(struct applier *a, const char *why)
+{
+    if (!a->why[0]) {
+        ovs_strlcpy(a->why, why, sizeof a->why);
+        ha_log(HA_LOG_WARN, "applier", "%s", a->why);
+    }
+    applier_forget(a);
+    return -EIO;
+}
+
+const char *
+applier_failure(const struct applier *a)
+{
+    return a->why[0] ? a->why : NULL;
+}
+
+bool
+applier_is_busy(const struct applier *a)
+{
+    return a->n > 0;
+}
+
+bool
+applier_has_room(const struct applier *a)
+{
+    return a->prepared && !a->draining && a->n < MAX_FLIGHT
+           && a->flight_bytes < MAX_FLIGHT_BYTES && !a->want;
+}
+
+struct ha_pos
+applier_position(const struct applier *a)
+{
+    const struct oplog_gen *gen = a->log->gen;
+    struct ha_pos none = { .seq = 0 };
+
+    if (!gen) {
+        return none;
+    }
+    return a->prepared && !a->n && !a->log->n_foreign
+                   && gen->end_pos.seq == a->logged
+               ? a->sent
+               : gen->end_pos;
+}
+
+struct ha_pos
+applier_sent(const struct applier *a)
+{
+    return a->sent;
+}
+
+struct ha_pos
+applier_durable(const struct applier *a)
+{
+    return a->durable;
+}
+
+const struct shadow *
+applier_shadow(const struct applier *a)
+{
+    return a->shadow;
+}
+
+bool
+applier_is_prepared(const struct applier *a)
+{
+    return a->prepared;
+}
+
+bool
+applier_is_loaded(const struct applier *a)
+{
+    return a->shadow
+           && (a->prepared
+               || (a->gen == a->log->gen
+                   && shadow_offset(a->shadow) == a->log->gen->end));
+}
+
+/* ---- Preparation --------------------------------------------------------- */
+
+bool
+applier_load(struct applier *a)
+{
+    struct oplog_gen *gen = a->log->gen;
+    int ret;
+
+    if (a->log->state != OPLOG_READY) {
+        return false;
+    }
+    if (a->shadow && a->gen != gen) {
+        applier_drop_shadow(a);
+    }
+    if (!a->shadow) {
+        a->gen = oplog_gen_ref(gen);
+        a->shadow = shadow_create(gen->fd, gen->end, NULL);
+    }
+    shadow_extend(a->shadow, gen->end);
+    ret = shadow_load(a->shadow, LOAD_SLICE, a->why);
+    if (ret < 0) {
+        applier_fail(a, "the own file cannot be loaded");
+    } else if (ret > 0) {
+        poll_immediate_wake();
+    }
+    return !ret;
+}
+
+bool
+applier_prepare(struct applier *a)
+{
+    if (a->prepared && a->connection != dbserver_connection(a->server)
+        && a->n) {
+        applier_forget(a);
+    }
+    if (!dbserver_is_ready(a->server) || a->n || a->want) {
+        return false;
+    }
+    /* Whatever an earlier connection did is in the file by now. */
+    if (oplog_catch_up(a->log)) {
+        return false;
+    }
+    if (a->prepared
+        && (a->log->n_foreign != a->n_foreign
+            || a->log->gen->end_pos.seq != a->logged)) {
+        applier_forget(a);
+    }
+    a->connection = dbserver_connection(a->server);
+    a->why[0] = '\0';
+    if (!a->prepared) {
+        if (!applier_load(a)) {
+            return false;
+        }
+        a->prepared = true;
+        a->sent = a->durable = a->log->gen->end_pos;
+        a->logged = a->sent.seq;
+        a->n_foreign = a->log->n_foreign;
+    }
+    return true;
+}
+
+/* ---- Replies ------------------------------------------------------------- */
+
+/* What is wrong with the result 'json' of one operation; NULL: nothing. */
+static const char *
+result_error(const struct json *json)
+{
+    const struct json *member;
+
+    if (json->type != JSON_OBJECT) {
+        return json->type == JSON_NULL ? NULL : "a result of unknown form";
+    }
+    member = shash_find_data(json_object(json), "error");
+    if (member) {
+        const struct json *details =
+            shash_find_data(json_object(json), "details");
+
+        return details && details->type == JSON_STRING ? json_string(details)
+               : member->type == JSON_STRING           ? json_string(member)
+                                                       : "an error";
+    }
+    member = shash_find_data(json_object(json), "count");
+    if (member
+        && (member->type != JSON_INTEGER || json_integer(member) != 1)) {
+        return "a row is missing";
+    }
+    return NULL;
+}
+
+static const char *
+reply_error(const struct jsonrpc_msg *msg)
+{
+    const char *error = NULL;
+
+    if (msg->type != JSONRPC_REPLY || msg->result->type != JSON_ARRAY) {
+        return "the request was refused";
+    }
+    for (size_t i = 0; !error && i < json_array(msg->result)->n; i++) {
+        error = result_error(json_array(msg->result)->elems[i]);
+    }
+    return error;
+}
+
+/* The difference is in. */
+static void
+applier_resynced(struct applier *a)
+{
+    shadow_destroy(a->shadow);
+    a->shadow = a->want;
+    a->want = NULL;
+    a->n_foreign = 0;
+}
+
+static void
+applier_landed(struct applier *a, const struct flight *f)
+{
+    if (f->sync && !f->durable) {
+        if (oplog_catch_up(a->log) || oplog_sync(a->log)) {
+            applier_fail(a, "the own file cannot be synced");
+            return;
+        }
+    }
+    if (f->durable || f->sync) {
+        a->durable = f->pos;
+    }
+    if (a->want) {
+        applier_resynced(a);
+    }
+    if (a->n <= MAX_FLIGHT / 2 && a->flight_bytes < MAX_FLIGHT_BYTES / 2) {
+        a->draining = false;
+    }
+}
+
+static void
+applier_reply(struct applier *a, const struct jsonrpc_msg *msg)
+{
+    struct flight f = a->flights[a->first];
+    const char *error = NULL;
+    char why[SHADOW_WHY_LEN];
+
+    if (!a->n || !msg->id || msg->id->type != JSON_INTEGER
+        || (uint64_t) json_integer(msg->id) + 1 != f.id) {
+        error = "a reply out of order";
+    } else {
+        error = reply_error(msg);
+    }
+    if (error) {
+        snprintf(why, sizeof why,
+                 "record %" PRIu64 " was not applied by the "
+                 "own server: %.90s",
+                 f.pos.seq, error);
+        applier_fail(a, why);
+        return;
+    }
+    a->first = (a->first + 1) % MAX_FLIGHT;
+    a->n--;
+    a->flight_bytes -= f.bytes;
+    applier_landed(a, &f);
+}
+
+void
+applier_run(struct applier *a)
+{
+    struct jsonrpc_msg *msg;
+
+    if (a->n && a->connection != dbserver_connection(a->server)) {
+        applier_fail(a, "the own server's connection was lost");
+    } else if (a->n && !dbserver_is_ready(a->server)) {
+        applier_fail(a, "the own server is gone");
+    }
+    while ((msg = dbserver_recv(a->server))) {
+        applier_reply(a, msg);
+        jsonrpc_msg_destroy(msg);
+    }
+}
+
+/* ---- Applying ------------------------------------------------------------ */
+
+static void
+add_comment(struct json *params, enum record_kind kind,
+            const struct record_comment *comment)
+{
+    struct json *op = json_object_create();
+    char text[RECORD_COMMENT_MAX];
+
+    record_format_comment(kind, comment, text);
+    json_object_put_string(op, "op", "comment");
+    json_object_put_string(op, "comment", text);
+    json_array_add(params, op);
+}
+
+static void
+add_commit(struct json *params)
+{
+    struct json *op = json_object_create();
+
+    json_object_put_string(op, "op", "commit");
+    json_object_put(op, "durable", json_boolean_create(true));
+    json_array_add(params, op);
+}
+
+/* Sends 'params', which is consumed. */
+static int
+applier_send(struct applier *a, struct json *params, const struct ha_pos *pos,
+             size_t bytes, bool durable)
+{
+    struct flight *f = &a->flights[(a->first + a->n) % MAX_FLIGHT];
+
+    if (durable) {
+        add_commit(params);
+    }
+    f->id = dbserver_transact(a->server, params);
+    if (!f->id) {
+        return applier_fail(a, "the own server is gone");
+    }
+    f->pos = *pos;
+    f->bytes = bytes;
+    f->durable = durable;
+    f->sync = false;
+    a->n++;
+    a->flight_bytes += bytes;
+    a->draining = a->n == MAX_FLIGHT || a->flight_bytes >= MAX_FLIGHT_BYTES;
+    a->logged = pos->seq;
+    return 0;
+}
+
+/* A record without effect leaves no record here: its position holds as soon
+ * as all before it is durable. */
+static void
+applier_skip(struct applier *a, const struct ha_pos *pos, bool last)
+{
+    if (!a->n) {
+        a->durable = *pos;
+    } else {
+        struct flight *f = &a->flights[(a->first + a->n - 1) % MAX_FLIGHT];
+
+        f->pos = *pos;
+        f->sync = f->sync || last;
+    }
+}
+
+int
+applier_add(struct applier *a, const char *body, const struct ha_pos *pos,
+            bool last)
+{
+    struct record_comment comment = { .pos = *pos, .prev = a->logged };
+    struct json *params = dbserver_begin(a->server);
+    char why[SHADOW_WHY_LEN];
+    int error = 0;
+    int n;
+
+    ovs_assert(applier_has_room(a));
+    last = last || a->n + 1 == MAX_FLIGHT
+           || a->flight_bytes + strlen(body) >= MAX_FLIGHT_BYTES;
+    n = shadow_apply(a->shadow, body, params, why);
+    if (n < 0) {
+        char text[2 * SHADOW_WHY_LEN];
+
+        json_destroy(params);
+        snprintf(text, sizeof text,
+                 "record %" PRIu64 " does not fit the own "
+                 "database: %s",
+                 pos->seq, why);
+        return applier_fail(a, text);
+    }
+    a->sent = *pos;
+    if (!n) {
+        json_destroy(params);
+        applier_skip(a, pos, last);
+    } else {
+        add_comment(params, RECORD_APPLIED, &comment);
+        error = applier_send(a, params, pos, strlen(body), last);
+    }
+    return error;
+}
+
+struct json *
+applier_diff(const struct applier *a, const struct shadow *want,
+             struct shadow_diff *ret)
+{
+    struct json *params = dbserver_begin(a->server);
+
+    shadow_diff(a->shadow, want, params, ret);
+    return params;
+}
+
+int
+applier_resync(struct applier *a, struct json *ops, struct shadow *want,
+               const struct ha_pos *pos)
+{
+    struct record_comment comment = { .pos = *pos };
+    bool empty = json_array(ops)->n <= 2; /* Name and assertion alone. */
+    int error;
+
+    ovs_assert(!a->n && !a->want && a->prepared);
+    a->sent = *pos;
+    a->want = want;
+    if (empty) {
+        /* No record is written, so the position file must say it. */
+        json_destroy(ops);
+        error = oplog_set_pos(a->log, pos);
+        if (error) {
+            return applier_fail(a, "the position file cannot be written");
+        }
+        a->logged = pos->seq;
+        a->durable = *pos;
+        applier_resynced(a);
+        return 0;
+    }
+    add_comment(ops, RECORD_RESYNC, &comment);
+    return applier_send(a, ops, pos, 0, true);
+}

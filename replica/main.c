@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* ovn-ha-replica: ships or applies the log of one OVN database.  Started by
+ * ovn-had, one for NB and one for SB; ends when the supervisor's socket
+ * closes. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "stream-ssl.h"
+#include "util.h"
+
+#include "lib/log.h"
+#include "replica/worker.h"
+
+struct options {
+    struct worker_config worker;
+    const char *private_key, *certificate, *ca_cert;
+    const char *log_file;
+};
+
+enum {
+    OPT_DB = 256,
+    OPT_FILE,
+    OPT_SERVER,
+    OPT_LISTEN,
+    OPT_SELF,
+    OPT_STATE_DIR,
+    OPT_KEY_FILE,
+    OPT_PRIVATE_KEY,
+    OPT_CERTIFICATE,
+    OPT_CA_CERT,
+    OPT_FD,
+    OPT_LOG_FILE,
+};
+
+static const struct option long_options[] = {
+    { "db", required_argument, NULL, OPT_DB },
+    { "file", required_argument, NULL, OPT_FILE },
+    { "server", required_argument, NULL, OPT_SERVER },
+    { "listen", required_argument, NULL, OPT_LISTEN },
+    { "self", required_argument, NULL, OPT_SELF },
+    { "state-dir", required_argument, NULL, OPT_STATE_DIR },
+    { "key-file", required_argument, NULL, OPT_KEY_FILE },
+    { "private-key", required_argument, NULL, OPT_PRIVATE_KEY },
+    { "certificate", required_argument, NULL, OPT_CERTIFICATE },
+    { "ca-cert", required_argument, NULL, OPT_CA_CERT },
+    { "fd", required_argument, NULL, OPT_FD },
+    { "log-file", required_argument, NULL, OPT_LOG_FILE },
+    { "verbose", no_argument, NULL, 'v' },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },
+    { NULL, 0, NULL, 0 },
+};
+
+static void
+usage(void)
+{
+    printf("Usage: ovn-ha-replica --db=nb|sb --file=FILE --server=REMOTE\n"
+           "           --listen=ADDRESS:PORT --self=NODE --state-dir=DIR\n"
+           "           [--key-file=FILE] [--private-key=FILE\n"
+           "           --certificate=FILE --ca-cert=FILE] [--fd=N]\n"
+           "           [--log-file=FILE] [-v]\n"
+           "Ships or applies the log of one OVN database for ovn-had, which\n"
+           "starts it.\n");
+}
+
+static bool
+set_db(struct worker_config *w, const char *name)
+{
+    w->db = strcmp(name, "sb") ? HA_NB : HA_SB;
+    return !strcmp(name, "nb") || !strcmp(name, "sb");
+}
+
+/* Parses a number from 'min' on. */
+static bool
+set_number(const char *text, int min, long long int max, long long int *ret)
+{
+    char *end;
+
+    errno = 0;
+    *ret = strtoll(text, &end, 10);
+    return !errno && end != text && !*end && *ret >= min && *ret <= max;
+}
+
+/* Takes the option 'c'.  Returns false if its value is bad. */
+static bool
+set_option(struct options *o, int c, const char *value)
+{
+    const char **texts[] = {
+        [OPT_FILE - OPT_DB] = &o->worker.file,
+        [OPT_SERVER - OPT_DB] = &o->worker.server,
+        [OPT_LISTEN - OPT_DB] = &o->worker.listen,
+        [OPT_STATE_DIR - OPT_DB] = &o->worker.state_dir,
+        [OPT_KEY_FILE - OPT_DB] = &o->worker.key_file,
+        [OPT_PRIVATE_KEY - OPT_DB] = &o->private_key,
+        [OPT_CERTIFICATE - OPT_DB] = &o->certificate,
+        [OPT_CA_CERT - OPT_DB] = &o->ca_cert,
+        [OPT_LOG_FILE - OPT_DB] = &o->log_file,
+    };
+    long long int n = 0;
+    bool ok = true;
+
+    if (c == 'v') {
+        ha_log_set_level(HA_LOG_DBG);
+    } else if (c == OPT_DB) {
+        ok = set_db(&o->worker, value);
+    } else if (c == OPT_SELF) {
+        ok = set_number(value, 1, UINT32_MAX, &n);
+        o->worker.self = n;
+    } else if (c == OPT_FD) {
+        ok = set_number(value, 0, INT32_MAX, &n);
+        o->worker.fd = n;
+    } else {
+        *texts[c - OPT_DB] = value;
+    }
+    return ok;
+}
+
+static bool
+check_options(struct options *o)
+{
+    const struct worker_config *w = &o->worker;
+    int n_tls = !!o->private_key + !!o->certificate + !!o->ca_cert;
+
+    if (!w->file || !w->server || !w->listen || !strrchr(w->listen, ':')
+        || !w->self || !w->state_dir) {
+        fprintf(stderr, "ovn-ha-replica: --db, --file, --server, --listen, "
+                        "--self and --state-dir are needed\n");
+        return false;
+    }
+    if (n_tls && n_tls != 3) {
+        fprintf(stderr, "ovn-ha-replica: TLS needs --private-key, "
+                        "--certificate and --ca-cert\n");
+        return false;
+    }
+    o->worker.tls = n_tls == 3;
+    return true;
+}
+
+/* Returns -1 to go on, or an exit status. */
+static int
+parse_options(int argc, char *argv[], struct options *o)
+{
+    bool has_db = false;
+    int c;
+
+    o->worker.fd = -1;
+    while ((c = getopt_long(argc, argv, "vhV", long_options, NULL)) != -1) {
+        if (c == 'h') {
+            usage();
+            return EXIT_SUCCESS;
+        } else if (c == 'V') {
+            printf("ovn-ha-replica %s\n", HA_VERSION);
+            return EXIT_SUCCESS;
+        } else if (c == '?' || !set_option(o, c, optarg)) {
+            if (c != '?') {
+                fprintf(stderr, "ovn-ha-replica: '%s' is no good value\n",
+                        optarg);
+            }
+            return EXIT_FAILURE;
+        }
+        has_db = has_db || c == OPT_DB;
+    }
+    return has_db && optind == argc && check_options(o) ? -1 : EXIT_FAILURE;
+}
+
+/* Open vSwitch's own messages: warnings only, beside ours. */
+static void
+start_log(const struct options *o)
+{
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    vlog_set_levels(NULL, VLF_CONSOLE, VLL_WARN);
+    if (o->log_file) {
+        int error = ha_log_to_file(o->log_file);
+
+        if (error) {
+            fprintf(stderr, "ovn-ha-replica: %s: %s\n", o->log_file,
+                    strerror(-error));
+        } else {
+            ha_log_to_stderr(false);
+            vlog_set_levels(NULL, VLF_CONSOLE, VLL_OFF);
+            vlog_set_levels(NULL, VLF_FILE, VLL_WARN);
+            vlog_set_log_file(o->log_file);
+        }
+    }
+}
+
+int
+main(int argc, char *argv[])
+{
+    struct options o = { .private_key = NULL };
+    struct worker *worker;
+    int status;
+
+    set_program_name(argv[0]);
+    status = parse_options(argc, argv, &o);
+    if (status >= 0) {
+        return status;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    start_log(&o);
+    if (o.worker.tls) {
+        stream_ssl_set_key_and_cert(o.private_key, o.certificate);
+        stream_ssl_set_ca_cert_file(o.ca_cert, false);
+    }
+    if (worker_create(&o.worker, &worker)) {
+        return EXIT_FAILURE;
+    }
+    while (worker_run(worker)) {
+        worker_wait(worker);
+        poll_block();
+    }
+    worker_destroy(worker);
+    return EXIT_SUCCESS;
+}

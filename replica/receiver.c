@@ -1,0 +1,870 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "replica/receiver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "openvswitch/json.h"
+#include "openvswitch/list.h"
+#include "openvswitch/poll-loop.h"
+#include "stream.h"
+#include "timeval.h"
+#include "util.h"
+
+#include "lib/log.h"
+#include "replica/applier.h"
+#include "replica/aside.h"
+#include "replica/dbserver.h"
+#include "replica/link.h"
+#include "replica/oplog.h"
+
+#define RETRY_MS 200         /* After a session ended. */
+#define RETRY_FAILED_MS 5000 /* After one that cannot go well. */
+#define CONNECT_MS 3000      /* For connecting and the handshake. */
+#define SILENCE_MS 5000      /* The source has a heartbeat each second. */
+#define ACK_MS 1000
+#define QUEUE_BYTES (16u << 20) /* Records that wait for the applier. */
+#define FRAMES 1024             /* Taken in one round. */
+#define LOAD_SLICE (1u << 20)
+
+enum receiver_state {
+    RECEIVER_OFF,
+    RECEIVER_PREPARE, /* Own server and shadow. */
+    RECEIVER_CONNECT,
+    RECEIVER_CHALLENGE, /* Waits for it. */
+    RECEIVER_WELCOME,   /* Said hello. */
+    RECEIVER_SCHEMA,
+    RECEIVER_ANNOUNCE, /* Waits for the snapshot's begin. */
+    RECEIVER_SNAPSHOT, /* Takes in its bytes. */
+    RECEIVER_LOAD,     /* Builds the database of it. */
+    RECEIVER_ASIDE,    /* Saves what gives way. */
+    RECEIVER_RESYNC,   /* The difference is under way. */
+    RECEIVER_STREAM,
+};
+
+struct queued {
+    struct ovs_list node;
+    struct ha_pos pos;
+    char *body;
+    size_t bytes;
+};
+
+struct receiver {
+    struct receiver_config cfg;
+    struct oplog *log;
+    struct dbserver *server;
+    struct applier *applier;
+
+    enum receiver_state state;
+    struct wire_node source;
+    uint16_t port;
+    uint64_t lineage;
+    struct link *link;
+    long long int next_try, began, next_ack;
+    struct frame_hello hello;
+    uint8_t hello_body[FRAME_FIXED_MAX];
+    enum oplog_found found; /* What the source says of our position. */
+
+    int snapshot_fd; /* -1: none. */
+    struct frame_snapshot snapshot;
+    uint64_t snapshot_have;
+    struct shadow *want; /* Being built from it. */
+    struct json *ops;    /* Operations towards it. */
+    struct aside *aside;
+
+    struct frame_record record; /* Being taken in. */
+    char *body;
+    size_t body_have;
+    struct ha_pos taken; /* After the last record taken in. */
+    struct ovs_list queue;
+    size_t queue_bytes;
+
+    struct ha_pos head, acked;
+    uint32_t resumes, snapshots;
+    bool failed; /* 'why' is for good. */
+    char why[WIRE_WHY_LEN];
+};
+
+struct receiver *
+receiver_create(const struct receiver_config *cfg, struct oplog *log,
+                struct dbserver *server, struct applier *applier)
+{
+    struct receiver *r = xzalloc(sizeof *r);
+
+    r->cfg = *cfg;
+    r->log = log;
+    r->server = server;
+    r->applier = applier;
+    r->snapshot_fd = -1;
+    ovs_list_init(&r->queue);
+    return r;
+}
+
+/* ---- Ending -------------------------------------------------------------- */
+
+static void
+receiver_drop_snapshot(struct receiver *r)
+{
+    if (r->snapshot_fd >= 0) {
+        close(r->snapshot_fd);
+    }
+    r->snapshot_fd = -1;
+    shadow_destroy(r->want);
+    r->want = NULL;
+    json_destroy(r->ops);
+    r->ops = NULL;
+    aside_destroy(r->aside);
+    r->aside = NULL;
+    memset(&r->snapshot, 0, sizeof r->snapshot);
+    r->snapshot_have = 0;
+}
+
+static void
+receiver_drop_records(struct receiver *r)
+{
+    struct queued *q;
+
+    LIST_FOR_EACH_POP(q, node, &r->queue)
+    {
+        free(q->body);
+        free(q);
+    }
+    r->queue_bytes = 0;
+    free(r->body);
+    r->body = NULL;
+}
+
+static void
+receiver_disconnect(struct receiver *r)
+{
+    link_finish(r->link);
+    r->link = NULL;
+    receiver_drop_snapshot(r);
+    receiver_drop_records(r);
+}
+
+/* Ends the session and comes again after 'ms'. */
+static void
+receiver_again(struct receiver *r, int ms, const char *why)
+{
+    if (strcmp(r->why, why)) {
+        ha_log(HA_LOG_WARN, "receiver", "node %" PRIu32 ": %s", r->source.id,
+               why);
+    }
+    ovs_strlcpy(r->why, why, sizeof r->why);
+    receiver_disconnect(r);
+    r->state = RECEIVER_PREPARE;
+    r->next_try = time_msec() + ms;
+}
+
+/* Ends the session for a reason that will not go away by itself. */
+static void
+receiver_fail(struct receiver *r, const char *why)
+{
+    receiver_again(r, RETRY_FAILED_MS, why);
+    r->failed = true;
+}
+
+void
+receiver_stop(struct receiver *r)
+{
+    receiver_disconnect(r);
+    r->state = RECEIVER_OFF;
+    r->failed = false;
+    r->why[0] = '\0';
+}
+
+void
+receiver_destroy(struct receiver *r)
+{
+    if (r) {
+        receiver_stop(r);
+        free(r);
+    }
+}
+
+void
+receiver_follow(struct receiver *r, const struct wire_node *source,
+                uint16_t port, uint64_t lineage)
+{
+    receiver_stop(r);
+    r->source = *source;
+    r->port = port;
+    r->lineage = lineage;
+    r->state = RECEIVER_PREPARE;
+    r->next_try = 0;
+    memset(&r->head, 0, sizeof r->head);
+}
+
+/* ---- Handshake ----------------------------------------------------------- */
+
+static void
+receiver_prepare(struct receiver *r)
+{
+    const struct ha_pos *own;
+    struct stream *stream;
+    char *name;
+    int error;
+
+    if (time_msec() < r->next_try || !applier_prepare(r->applier)) {
+        return;
+    }
+    own = &r->log->gen->end_pos;
+    if (own->lineage && r->lineage && own->lineage != r->lineage
+        && shadow_has_data(applier_shadow(r->applier))) {
+        receiver_fail(r, "the own database is of another lineage and has "
+                         "data; it does not give way by itself");
+        return;
+    }
+    name = peers_stream_name(&r->source, r->port, r->cfg.tls);
+    error = stream_open(name, &stream, DSCP_DEFAULT);
+    free(name);
+    if (error) {
+        receiver_again(r, RETRY_MS, "the source cannot be reached");
+        return;
+    }
+    r->link = link_create(stream);
+    r->began = time_msec();
+    r->state = RECEIVER_CONNECT;
+}
+
+static void
+receiver_say_hello(struct receiver *r, const struct link_frame *f)
+{
+    struct frame_hello *h = &r->hello;
+    struct frame_challenge m;
+    size_t n;
+
+    if (frame_get_challenge(f->body, f->n, &m) || m.version != FRAME_VERSION) {
+        receiver_fail(r, "the source speaks another version of the protocol");
+        return;
+    }
+    memset(h, 0, sizeof *h);
+    h->version = FRAME_VERSION;
+    h->caps = r->cfg.key->present ? FRAME_CAP_KEY : 0;
+    h->db = r->cfg.db;
+    h->node = r->cfg.self;
+    h->pos = applier_sent(r->applier);
+    h->flags = r->log->n_foreign ? FRAME_HELLO_SNAPSHOT : 0;
+    ha_random_bytes(h->nonce, sizeof h->nonce);
+    n = frame_put_hello(r->hello_body, h);
+    frame_mac(r->cfg.key, "ovn-ha replica hello 1", f->body,
+              FRAME_CHALLENGE_LEN, r->hello_body, n, h->mac);
+    n = frame_put_hello(r->hello_body, h);
+    link_send(r->link, FRAME_HELLO, r->hello_body, n, NULL, 0);
+    r->state = RECEIVER_WELCOME;
+}
+
+static void
+receiver_welcome(struct receiver *r, const struct link_frame *f)
+{
+    struct frame_welcome m;
+
+    if (frame_get_welcome(f->body, f->n, &m)) {
+        receiver_again(r, RETRY_MS, "the source's welcome is garbled");
+        return;
+    }
+    if (!frame_mac_is(r->cfg.key, "ovn-ha replica welcome 1", r->hello_body,
+                      FRAME_HELLO_LEN, f->body, FRAME_WELCOME_LEN, m.mac)) {
+        receiver_fail(r, "the source does not have our key");
+    } else if (m.node != r->source.id) {
+        receiver_fail(r, "the source is another node than it should be");
+    } else if (r->lineage && m.head.lineage != r->lineage) {
+        receiver_fail(r, "the source is of another lineage");
+    } else {
+        r->found = m.found;
+        r->head = m.head;
+        r->state = RECEIVER_SCHEMA;
+    }
+}
+
+static void
+receiver_begin_stream(struct receiver *r)
+{
+    r->taken = applier_sent(r->applier);
+    r->acked = (struct ha_pos){ .seq = 0 };
+    r->next_ack = 0;
+    r->failed = false;
+    r->why[0] = '\0';
+    r->state = RECEIVER_STREAM;
+}
+
+static void
+receiver_schema(struct receiver *r, const struct link_frame *f)
+{
+    char *theirs = xmemdup0((const char *) f->body, f->n);
+    const char *ours = dbserver_schema(r->server);
+    char why[SHADOW_WHY_LEN];
+    int error;
+
+    error = shadow_check_schema(ours, theirs, why);
+    free(theirs);
+    if (error) {
+        receiver_fail(r, why);
+    } else if (r->found == OPLOG_FOUND) {
+        r->resumes++;
+        ha_log(HA_LOG_INFO, "receiver",
+               "resumed from node %" PRIu32 " at "
+               "record %" PRIu64,
+               r->source.id, r->hello.pos.seq);
+        receiver_begin_stream(r);
+    } else {
+        r->state = RECEIVER_ANNOUNCE;
+    }
+}
+
+/* ---- Snapshot ------------------------------------------------------------ */
+
+static const char *
+found_to_string(enum oplog_found found)
+{
+    switch (found) {
+    case OPLOG_FOUND:
+        return "it is found";
+    case OPLOG_OTHER_LINEAGE:
+        return "own lineage is another";
+    case OPLOG_OLDER:
+        return "own position is older than the source's log";
+    case OPLOG_BEYOND:
+        return "own position is beyond the end of the source's log";
+    case OPLOG_DIFFERS:
+        return "own last record is not in the source's log";
+    case OPLOG_NONE:
+    default:
+        return "own position is not known";
+    }
+}
+
+/* A file without a name, so that nothing is left behind. */
+static int
+open_nameless(const char *folder)
+{
+    char *path;
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd >= 0) {
+        return fd;
+    }
+    path = xasprintf("%s/snapshot.XXXXXX", folder);
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0) {
+        unlink(path);
+    }
+    free(path);
+    return fd;
+}
+
+static void
+receiver_begin_snapshot(struct receiver *r, const struct link_frame *f)
+{
+    if (frame_get_snapshot(f->body, f->n, &r->snapshot)
+        || !r->snapshot.pos.lineage) {
+        receiver_again(r, RETRY_MS, "the source's snapshot is garbled");
+        return;
+    }
+    r->snapshot_have = 0;
+    r->snapshot_fd = open_nameless(r->cfg.state_dir);
+    if (r->snapshot_fd < 0) {
+        receiver_again(r, RETRY_FAILED_MS,
+                       "no file can be made for the "
+                       "snapshot");
+        return;
+    }
+    r->snapshots++;
+    r->state = RECEIVER_SNAPSHOT;
+    ha_log(HA_LOG_INFO, "receiver",
+           "node %" PRIu32 " sends a snapshot of "
+           "%" PRIu64 " bytes: %s",
+           r->source.id, r->snapshot.bytes,
+           r->log->n_foreign ? "own file holds foreign records"
+                             : found_to_string(r->found));
+}
+
+static void
+receiver_snapshot_data(struct receiver *r, const struct link_frame *f)
+{
+    const uint8_t *p = f->body;
+    size_t n = f->n;
+
+    if (n > r->snapshot.bytes - r->snapshot_have) {
+        receiver_again(r, RETRY_MS, "the source's snapshot is too long");
+        return;
+    }
+    while (n) {
+        ssize_t done = write(r->snapshot_fd, p, n);
+
+        if (done <= 0) {
+            receiver_again(r, RETRY_FAILED_MS,
+                           "the snapshot cannot be written to the own disk");
+            return;
+        }
+        p += done;
+        n -= done;
+    }
+    r->snapshot_have += f->n;
+    if (r->snapshot_have == r->snapshot.bytes) {
+        r->want = shadow_create(r->snapshot_fd, r->snapshot.bytes,
+                                dbserver_schema(r->server));
+        r->state = RECEIVER_LOAD;
+    }
+}
+
+static void
+receiver_apply_diff(struct receiver *r)
+{
+    struct json *ops = r->ops;
+    struct shadow *want = r->want;
+
+    r->ops = NULL;
+    r->want = NULL;
+    r->state = RECEIVER_RESYNC;
+    if (applier_resync(r->applier, ops, want, &r->snapshot.pos)) {
+        receiver_again(r, RETRY_MS, applier_failure(r->applier));
+    }
+}
+
+/* True if what gives way may be nowhere else.  What the same epoch's active
+ * node wrote and this follower only repeated is not lost. */
+static bool
+receiver_must_set_aside(const struct receiver *r, const struct shadow_diff *d)
+{
+    const struct ha_pos *own = &r->log->gen->end_pos;
+
+    if (!d->n_delete && !d->n_update) {
+        return false;
+    }
+    if (!shadow_has_data(applier_shadow(r->applier))) {
+        return false;
+    }
+    return r->log->n_foreign || r->found != OPLOG_OLDER
+           || ha_epoch_cmp(own->epoch, r->snapshot.pos.epoch);
+}
+
+static void
+receiver_loaded(struct receiver *r)
+{
+    const struct oplog_gen *gen = r->log->gen;
+    struct shadow_diff d;
+
+    r->ops = applier_diff(r->applier, r->want, &d);
+    ha_log(HA_LOG_INFO, "receiver",
+           "the snapshot at record %" PRIu64 " differs by %" PRIu64
+           " new, %" PRIu64 " changed and %" PRIu64
+           " removed rows of %" PRIu64,
+           r->snapshot.pos.seq, d.n_insert, d.n_update, d.n_delete,
+           d.n_insert + d.n_shared);
+    if (!receiver_must_set_aside(r, &d)) {
+        receiver_apply_diff(r);
+        return;
+    }
+    r->aside = aside_create(r->cfg.state_dir, r->cfg.db, &gen->end_pos,
+                            gen->fd, gen->end);
+    if (!r->aside) {
+        receiver_again(r, RETRY_FAILED_MS,
+                       "own data that the source does "
+                       "not have cannot be set aside");
+        return;
+    }
+    r->state = RECEIVER_ASIDE;
+}
+
+static void
+receiver_load(struct receiver *r)
+{
+    char why[SHADOW_WHY_LEN], text[WIRE_WHY_LEN];
+    int ret = shadow_load(r->want, LOAD_SLICE, why);
+
+    if (ret < 0) {
+        snprintf(text, sizeof text,
+                 "the source's snapshot does not load: "
+                 "%.120s",
+                 why);
+        receiver_fail(r, text);
+    } else if (ret > 0) {
+        poll_immediate_wake();
+    } else {
+        receiver_loaded(r);
+    }
+}
+
+static void
+receiver_set_aside(struct receiver *r)
+{
+    int ret = aside_run(r->aside);
+
+    if (ret > 0) {
+        poll_immediate_wake();
+    } else if (ret < 0) {
+        receiver_again(r, RETRY_FAILED_MS,
+                       "own data that the source does "
+                       "not have cannot be set aside");
+    } else {
+        ha_log(HA_LOG_WARN, "receiver",
+               "own data that node %" PRIu32 " does "
+               "not have gives way; a copy is %s",
+               r->source.id, aside_path(r->aside));
+        receiver_apply_diff(r);
+    }
+}
+
+static void
+receiver_resync(struct receiver *r)
+{
+    if (applier_failure(r->applier)) {
+        receiver_again(r, RETRY_MS, applier_failure(r->applier));
+    } else if (!applier_is_busy(r->applier)) {
+        oplog_catch_up(r->log);
+        receiver_drop_snapshot(r);
+        receiver_begin_stream(r);
+    }
+}
+
+/* ---- Records ------------------------------------------------------------- */
+
+/* A record is complete. */
+static void
+receiver_take_record(struct receiver *r)
+{
+    const struct frame_record *m = &r->record;
+    uint8_t sha1[DIGEST_SHA1_LEN];
+    struct queued *q;
+
+    digest_sha1(r->body, m->bytes, sha1);
+    if (memcmp(sha1, m->sha1, sizeof sha1)) {
+        receiver_again(r, RETRY_MS, "a record of the source is damaged");
+        return;
+    }
+    q = xmalloc(sizeof *q);
+    q->pos = m->pos;
+    q->bytes = m->bytes;
+    q->body = r->body;
+    q->body[q->bytes] = '\0';
+    r->body = NULL;
+    r->taken = m->pos;
+    r->queue_bytes += q->bytes;
+    ovs_list_push_back(&r->queue, &q->node);
+}
+
+/* True if a record with 'm' can follow what was taken last. */
+static bool
+record_follows(const struct receiver *r, const struct frame_record *m)
+{
+    struct ha_pos next;
+
+    if (m->pos.lineage != r->taken.lineage) {
+        return false;
+    }
+    if (m->flags & FRAME_RECORD_RELAYED) {
+        return m->pos.seq > r->taken.seq;
+    }
+    next = record_next_pos(&r->taken, m->pos.epoch, m->sha1);
+    return m->pos.seq == next.seq && m->pos.chain == next.chain;
+}
+
+static void
+receiver_record(struct receiver *r, const struct link_frame *f)
+{
+    struct frame_record *m = &r->record;
+    size_t n = f->n - FRAME_RECORD_LEN;
+
+    if (r->body || frame_get_record(f->body, f->n, m)) {
+        receiver_again(r, RETRY_MS, "a record of the source is garbled");
+        return;
+    }
+    if (!record_follows(r, m)) {
+        receiver_again(r, RETRY_MS,
+                       "the source's records do not continue "
+                       "what is here");
+        return;
+    }
+    r->body = xmalloc(m->bytes + 1);
+    memcpy(r->body, f->body + FRAME_RECORD_LEN, n);
+    r->body_have = n;
+    if (n == m->bytes) {
+        receiver_take_record(r);
+    }
+}
+
+static void
+receiver_more(struct receiver *r, const struct link_frame *f)
+{
+    if (!r->body || f->n > r->record.bytes - r->body_have) {
+        receiver_again(r, RETRY_MS, "a record of the source is garbled");
+        return;
+    }
+    memcpy(r->body + r->body_have, f->body, f->n);
+    r->body_have += f->n;
+    if (r->body_have == r->record.bytes) {
+        receiver_take_record(r);
+    }
+}
+
+/* Hands over what the applier takes. */
+static void
+receiver_feed(struct receiver *r)
+{
+    while (!ovs_list_is_empty(&r->queue) && applier_has_room(r->applier)) {
+        struct queued *q =
+            CONTAINER_OF(ovs_list_pop_front(&r->queue), struct queued, node);
+        bool last = ovs_list_is_empty(&r->queue);
+        int error = applier_add(r->applier, q->body, &q->pos, last);
+
+        r->queue_bytes -= q->bytes;
+        free(q->body);
+        free(q);
+        if (error) {
+            return;
+        }
+    }
+}
+
+static void
+receiver_ack(struct receiver *r)
+{
+    struct ha_pos pos = applier_durable(r->applier);
+    uint8_t body[FRAME_FIXED_MAX];
+
+    if (pos.seq != r->acked.seq || time_msec() >= r->next_ack) {
+        link_send(r->link, FRAME_ACK, body, frame_put_pos(body, &pos), NULL,
+                  0);
+        r->acked = pos;
+        r->next_ack = time_msec() + ACK_MS;
+    }
+}
+
+static void
+receiver_stream(struct receiver *r)
+{
+    receiver_feed(r);
+    if (applier_failure(r->applier)) {
+        receiver_again(r, RETRY_MS, applier_failure(r->applier));
+    } else if (!dbserver_is_ready(r->server)) {
+        receiver_again(r, 0, "the own server is gone");
+    } else if (r->log->n_foreign) {
+        receiver_again(r, 0, r->log->foreign_why);
+    } else {
+        receiver_ack(r);
+    }
+}
+
+/* ---- Frames -------------------------------------------------------------- */
+
+static void
+receiver_heartbeat(struct receiver *r, const struct link_frame *f)
+{
+    struct ha_pos head;
+
+    if (!frame_get_pos(f->body, f->n, &head)) {
+        r->head = head;
+    }
+}
+
+static void
+receiver_refused(struct receiver *r, const struct link_frame *f)
+{
+    char why[WIRE_WHY_LEN] = "the source refuses";
+    struct frame_refuse m = { .code = 0 };
+
+    if (!frame_get_refuse(f->body, f->n, &m)) {
+        snprintf(why, sizeof why, "the source refuses: %.130s", m.text);
+    }
+    switch (m.code) {
+    case FRAME_NOT_READY:
+    case FRAME_CHANGED:
+    case FRAME_NO_MEMBER:
+        receiver_again(r, RETRY_MS, why);
+        break;
+    default:
+        receiver_fail(r, why);
+        break;
+    }
+}
+
+/* The type of frame that is awaited in each state of the handshake; 0: any. */
+static enum frame_type
+receiver_awaits(const struct receiver *r)
+{
+    switch (r->state) {
+    case RECEIVER_CHALLENGE:
+        return FRAME_CHALLENGE;
+    case RECEIVER_WELCOME:
+        return FRAME_WELCOME;
+    case RECEIVER_SCHEMA:
+        return FRAME_SCHEMA;
+    case RECEIVER_ANNOUNCE:
+        return FRAME_SNAPSHOT;
+    case RECEIVER_SNAPSHOT:
+        return FRAME_DATA;
+    default:
+        return 0;
+    }
+}
+
+static void
+receiver_take(struct receiver *r, const struct link_frame *f)
+{
+    bool awaited = f->type == receiver_awaits(r);
+
+    if (f->type == FRAME_REFUSE) {
+        receiver_refused(r, f);
+    } else if (f->type == FRAME_HEARTBEAT) {
+        receiver_heartbeat(r, f);
+    } else if (f->type == FRAME_CHALLENGE && awaited) {
+        receiver_say_hello(r, f);
+    } else if (f->type == FRAME_WELCOME && awaited) {
+        receiver_welcome(r, f);
+    } else if (f->type == FRAME_SCHEMA && awaited) {
+        receiver_schema(r, f);
+    } else if (f->type == FRAME_SNAPSHOT && awaited) {
+        receiver_begin_snapshot(r, f);
+    } else if (f->type == FRAME_DATA && awaited) {
+        receiver_snapshot_data(r, f);
+    } else if (f->type == FRAME_RECORD && r->state == RECEIVER_STREAM) {
+        receiver_record(r, f);
+    } else if (f->type == FRAME_MORE && r->state == RECEIVER_STREAM) {
+        receiver_more(r, f);
+    } else if (!(f->type & FRAME_OPTIONAL)) {
+        receiver_fail(r, "the source sends what is not understood");
+    }
+}
+
+/* True while frames can be taken: not while the difference is made, when what
+ * comes must wait, nor with too much in the queue. */
+static bool
+receiver_is_open(const struct receiver *r)
+{
+    return r->link && r->state != RECEIVER_LOAD && r->state != RECEIVER_ASIDE
+           && r->state != RECEIVER_RESYNC && r->queue_bytes < QUEUE_BYTES;
+}
+
+static bool
+receiver_is_late(const struct receiver *r)
+{
+    long long int now = time_msec();
+
+    return r->state < RECEIVER_ANNOUNCE
+               ? now - r->began > CONNECT_MS
+               : receiver_is_open(r) && now - link_heard(r->link) > SILENCE_MS;
+}
+
+static void
+receiver_run_link(struct receiver *r)
+{
+    struct link_frame f;
+    int ret = 0;
+
+    if (link_run(r->link)) {
+        receiver_again(r, RETRY_MS, "the connection to the source is lost");
+        return;
+    }
+    if (r->state == RECEIVER_CONNECT && link_is_connected(r->link)) {
+        r->state = RECEIVER_CHALLENGE;
+    }
+    for (int i = 0; i < FRAMES && receiver_is_open(r); i++) {
+        ret = link_recv(r->link, &f);
+        if (ret <= 0) {
+            break;
+        }
+        receiver_take(r, &f);
+    }
+    if (r->link && ret < 0) {
+        receiver_again(r, RETRY_MS, "the connection to the source is lost");
+    } else if (r->link && receiver_is_late(r)) {
+        receiver_again(r, RETRY_MS, "the source is silent");
+    }
+}
+
+void
+receiver_run(struct receiver *r)
+{
+    if (r->state == RECEIVER_PREPARE) {
+        receiver_prepare(r);
+    }
+    if (r->link) {
+        receiver_run_link(r);
+    }
+    switch (r->state) {
+    case RECEIVER_LOAD:
+        receiver_load(r);
+        break;
+    case RECEIVER_ASIDE:
+        receiver_set_aside(r);
+        break;
+    case RECEIVER_RESYNC:
+        receiver_resync(r);
+        break;
+    case RECEIVER_STREAM:
+        receiver_stream(r);
+        break;
+    default:
+        break;
+    }
+    if (r->link) {
+        link_run(r->link);
+    }
+}
+
+void
+receiver_wait(struct receiver *r)
+{
+    if (r->state == RECEIVER_PREPARE) {
+        poll_timer_wait_until(MAX(r->next_try, time_msec() + 20));
+    }
+    if (r->link) {
+        link_wait(r->link, receiver_is_open(r));
+        poll_timer_wait(200);
+    }
+}
+
+static enum wire_r_phase
+receiver_phase(const struct receiver *r)
+{
+    if (r->failed) {
+        return WIRE_RP_FAILED;
+    }
+    switch (r->state) {
+    case RECEIVER_STREAM:
+        return WIRE_RP_FOLLOWING;
+    case RECEIVER_ANNOUNCE:
+    case RECEIVER_SNAPSHOT:
+    case RECEIVER_LOAD:
+    case RECEIVER_ASIDE:
+    case RECEIVER_RESYNC:
+        return WIRE_RP_SNAPSHOT;
+    case RECEIVER_PREPARE:
+        return !dbserver_is_ready(r->server)    ? WIRE_RP_NO_SERVER
+               : !applier_is_loaded(r->applier) ? WIRE_RP_LOADING
+                                                : WIRE_RP_CONNECTING;
+    default:
+        return WIRE_RP_CONNECTING;
+    }
+}
+
+void
+receiver_get_status(const struct receiver *r, struct wire_r_status *s)
+{
+    s->phase = receiver_phase(r);
+    s->source = r->source.id;
+    s->head = r->head;
+    if (r->state == RECEIVER_STREAM && ha_pos_cmp(&r->taken, &s->head) > 0) {
+        s->head = r->taken;
+    }
+    s->resumes = r->resumes;
+    s->snapshots = r->snapshots;
+    if (s->phase == WIRE_RP_SNAPSHOT) {
+        s->progress_done = r->snapshot_have;
+        s->progress_total = r->snapshot.bytes;
+    }
+    if (r->link && r->state > RECEIVER_WELCOME) {
+        s->flags |= WIRE_RS_CONNECTED;
+    }
+    ovs_strlcpy(s->why, r->why, sizeof s->why);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HA_REPLICA_RECEIVER_H
+#define HA_REPLICA_RECEIVER_H 1
+
+/* Follows a source: connects, says where the own file stands, takes a snapshot
+ * or resumes, and hands record after record to the applier.
+ *
+ * Whatever fails, it goes back to the start and says the true state of the own
+ * file again; so there is one way in, and it is well trodden. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/types.h"
+#include "lib/wire.h"
+#include "replica/peers.h"
+
+struct applier;
+struct dbserver;
+struct oplog;
+struct receiver;
+
+struct receiver_config {
+    enum ha_db db;
+    uint32_t self;
+    bool tls;
+    const struct frame_key *key;
+    const char *state_dir;
+};
+
+struct receiver *receiver_create(const struct receiver_config *,
+                                 struct oplog *, struct dbserver *,
+                                 struct applier *);
+void receiver_destroy(struct receiver *);
+
+/* Follows 'source' from now on; 'lineage' is what it must have. */
+void receiver_follow(struct receiver *, const struct wire_node *source,
+                     uint16_t port, uint64_t lineage);
+
+/* Takes nothing more from the source.  What is with the own server already
+ * is the applier's. */
+void receiver_stop(struct receiver *);
+
+void receiver_run(struct receiver *);
+void receiver_wait(struct receiver *);
+
+/* Fills in what the receiver knows: phase, source, head, counts, progress,
+ * reason. */
+void receiver_get_status(const struct receiver *, struct wire_r_status *);
+
+#endif /* replica/receiver.h */

@@ -1,0 +1,714 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "replica/sender.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "openvswitch/list.h"
+#include "openvswitch/poll-loop.h"
+#include "stream.h"
+#include "timeval.h"
+#include "util.h"
+
+#include "lib/log.h"
+#include "lib/mono.h"
+#include "replica/link.h"
+#include "replica/oplog.h"
+
+#define MAX_SESSIONS (2 * HA_MAX_NODES)
+#define BACKLOG_MAX (1u << 20) /* Bytes that wait in one link. */
+#define CHUNK (64u << 10)      /* Of a snapshot. */
+#define WINDOW_RECORDS 8192    /* Shipped, not acknowledged. */
+#define WINDOW_BYTES (16u << 20)
+#define BATCH 512     /* Records of one session in one round. */
+#define HELLO_MS 5000 /* For the handshake. */
+#define SILENCE_MS \
+    120000 /* A receiver that loads a large snapshot says
+                                 * nothing meanwhile. */
+#define HEARTBEAT_MS 1000
+#define CUT_LOG_MS 5000 /* Between two complaints about strangers. */
+
+enum session_state {
+    SESSION_HELLO, /* Sent the challenge. */
+    SESSION_SNAPSHOT,
+    SESSION_STREAM,
+    SESSION_DEAD,
+};
+
+/* A record that was shipped and is not acknowledged. */
+struct shipped {
+    uint64_t seq, chain;
+    size_t bytes;
+    int64_t at_us;
+};
+
+struct session {
+    struct ovs_list node;
+    struct link *link;
+    enum session_state state;
+    uint32_t peer; /* Node id, 0: not known yet. */
+    long long int began, next_heartbeat;
+    uint8_t challenge[FRAME_CHALLENGE_LEN];
+
+    struct oplog_cursor cursor;          /* Next record to ship. */
+    uint64_t snapshot_off, snapshot_end; /* In the cursor's generation. */
+    struct oplog_record record; /* Being shipped in pieces; body NULL: none. */
+    size_t record_off;
+
+    struct shipped window[WINDOW_RECORDS];
+    size_t first, n;
+    size_t window_bytes;
+
+    struct ha_pos acked;
+    bool complete; /* Past its snapshot. */
+};
+
+struct sender {
+    struct sender_config cfg;
+    struct oplog *log;
+    struct pstream *listener;
+    long long int next_listen, next_cut_log;
+    struct ovs_list sessions;
+    size_t n_sessions;
+    struct wire_r_peer known[HA_MAX_NODES]; /* By node, for the supervisor. */
+    size_t n_known;
+};
+
+struct sender *
+sender_create(const struct sender_config *cfg, struct oplog *log)
+{
+    struct sender *s = xzalloc(sizeof *s);
+
+    s->cfg = *cfg;
+    s->log = log;
+    ovs_list_init(&s->sessions);
+    return s;
+}
+
+static void
+session_destroy(struct sender *s, struct session *session)
+{
+    ovs_list_remove(&session->node);
+    s->n_sessions--;
+    link_finish(session->link);
+    oplog_cursor_close(&session->cursor);
+    free(session->record.body);
+    free(session);
+}
+
+void
+sender_destroy(struct sender *s)
+{
+    struct session *session;
+
+    if (s) {
+        LIST_FOR_EACH_SAFE (session, node, &s->sessions) {
+            session_destroy(s, session);
+        }
+        pstream_close(s->listener);
+        free(s);
+    }
+}
+
+/* ---- What the supervisor sees -------------------------------------------- */
+
+static struct wire_r_peer *
+sender_known(struct sender *s, uint32_t node)
+{
+    for (size_t i = 0; i < s->n_known; i++) {
+        if (s->known[i].node == node) {
+            return &s->known[i];
+        }
+    }
+    if (s->n_known == HA_MAX_NODES) {
+        memmove(s->known, s->known + 1, (HA_MAX_NODES - 1) * sizeof *s->known);
+        s->n_known--;
+    }
+    s->known[s->n_known] = (struct wire_r_peer){ .node = node };
+    return &s->known[s->n_known++];
+}
+
+static void
+session_report(struct sender *s, const struct session *session)
+{
+    struct wire_r_peer *k = sender_known(s, session->peer);
+
+    k->connected = session->state != SESSION_DEAD;
+    k->complete = session->complete;
+    k->acked = session->acked;
+    k->lag_us =
+        session->n ? mono_now().us - session->window[session->first].at_us : 0;
+}
+
+bool
+sender_get_peer(struct sender *s, size_t i, struct wire_r_peer *ret)
+{
+    const struct session *session;
+
+    LIST_FOR_EACH (session, node, &s->sessions) {
+        if (session->peer) {
+            session_report(s, session);
+        }
+    }
+    if (i >= s->n_known) {
+        return false;
+    }
+    *ret = s->known[i];
+    if (s->log->gen) {
+        ret->head = s->log->gen->end_pos;
+    }
+    return true;
+}
+
+/* ---- Ending -------------------------------------------------------------- */
+
+static void
+session_end(struct sender *s, struct session *session)
+{
+    if (session->state != SESSION_DEAD) {
+        session->state = SESSION_DEAD;
+        if (session->peer) {
+            session->complete = false;
+            session_report(s, session);
+            ha_log(HA_LOG_INFO, "sender", "node %" PRIu32 " is disconnected",
+                   session->peer);
+        }
+    }
+}
+
+static void
+session_refuse(struct sender *s, struct session *session,
+               enum frame_refusal code, const char *text)
+{
+    ha_log(HA_LOG_WARN, "sender", "%s is refused: %s",
+           link_name(session->link), text);
+    link_refuse(session->link, code, text);
+    session_end(s, session);
+}
+
+void
+sender_check_peers(struct sender *s)
+{
+    struct session *session;
+
+    LIST_FOR_EACH (session, node, &s->sessions) {
+        if (session->state != SESSION_DEAD
+            && !peers_allow(s->cfg.peers, link_name(session->link),
+                            session->peer)) {
+            session_refuse(s, session, FRAME_NO_MEMBER,
+                           "no member of the cluster any more");
+        }
+    }
+}
+
+/* ---- Beginning ----------------------------------------------------------- */
+
+static void
+session_challenge(struct sender *s, struct session *session)
+{
+    struct frame_challenge m = {
+        .version = FRAME_VERSION,
+        .caps = s->cfg.key->present ? FRAME_CAP_KEY : 0,
+    };
+
+    ha_random_bytes(m.nonce, sizeof m.nonce);
+    frame_put_challenge(session->challenge, &m);
+    link_send(session->link, FRAME_CHALLENGE, session->challenge,
+              sizeof session->challenge, NULL, 0);
+}
+
+/* Says no to a stranger, without letting it fill the log. */
+static void
+sender_cut(struct sender *s, struct stream *stream, const char *why)
+{
+    if (time_msec() >= s->next_cut_log) {
+        s->next_cut_log = time_msec() + CUT_LOG_MS;
+        ha_log(HA_LOG_WARN, "sender", "a connection from %s is cut: %s",
+               stream_get_name(stream), why);
+    }
+    stream_close(stream);
+}
+
+static void
+sender_accept_one(struct sender *s, struct stream *stream)
+{
+    struct session *session;
+
+    if (s->n_sessions >= MAX_SESSIONS) {
+        sender_cut(s, stream, "too many connections");
+        return;
+    }
+    if (!peers_allow(s->cfg.peers, stream_get_name(stream), 0)) {
+        sender_cut(s, stream, "no member of the cluster");
+        return;
+    }
+    session = xzalloc(sizeof *session);
+    session->link = link_create(stream);
+    session->began = time_msec();
+    ovs_list_push_back(&s->sessions, &session->node);
+    s->n_sessions++;
+    session_challenge(s, session);
+}
+
+static void
+sender_accept(struct sender *s)
+{
+    if (!s->listener && time_msec() >= s->next_listen) {
+        const char *colon = strrchr(s->cfg.listen, ':');
+        char *name =
+            xasprintf("%s:%s:%.*s", s->cfg.tls ? "pssl" : "ptcp", colon + 1,
+                      (int) (colon - s->cfg.listen), s->cfg.listen);
+        int error = pstream_open(name, &s->listener, DSCP_DEFAULT);
+
+        if (error) {
+            ha_log(HA_LOG_ERR, "sender", "cannot listen on %s: %s",
+                   s->cfg.listen, ovs_strerror(error));
+            s->listener = NULL;
+            s->next_listen = time_msec() + 1000;
+        }
+        free(name);
+    }
+    for (int i = 0; s->listener && i < 8; i++) {
+        struct stream *stream;
+
+        if (pstream_accept(s->listener, &stream)) {
+            break;
+        }
+        sender_accept_one(s, stream);
+    }
+}
+
+/* Checks who it is that says 'm'.  Returns true if all is well. */
+static bool
+session_check_hello(struct sender *s, struct session *session,
+                    const struct frame_hello *m, const struct link_frame *f)
+{
+    if (m->version != FRAME_VERSION) {
+        session_refuse(s, session, FRAME_BAD_VERSION,
+                       "speaks another version of the protocol");
+    } else if (!(m->caps & FRAME_CAP_KEY) != !s->cfg.key->present) {
+        session_refuse(s, session, FRAME_BAD_KEY,
+                       "one side has a key, the other has not");
+    } else if (!frame_mac_is(s->cfg.key, "ovn-ha replica hello 1",
+                             session->challenge, sizeof session->challenge,
+                             f->body, FRAME_HELLO_LEN, m->mac)) {
+        session_refuse(s, session, FRAME_BAD_KEY, "the key differs");
+    } else if (m->db != s->cfg.db) {
+        session_refuse(s, session, FRAME_BAD_DB,
+                       "asks for the other database");
+    } else if (!m->node
+               || !peers_allow(s->cfg.peers, link_name(session->link),
+                               m->node)) {
+        session_refuse(s, session, FRAME_NO_MEMBER,
+                       "no member of the cluster has this id and address");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* A node has one session: a new one takes the place of the old one. */
+static void
+sender_drop_others(struct sender *s, const struct session *keep)
+{
+    struct session *session;
+
+    LIST_FOR_EACH (session, node, &s->sessions) {
+        if (session != keep && session->peer == keep->peer) {
+            session_end(s, session);
+        }
+    }
+}
+
+static void
+session_welcome(struct sender *s, struct session *session,
+                const struct link_frame *hello, enum oplog_found found)
+{
+    struct frame_welcome m = {
+        .node = s->cfg.self,
+        .found = found,
+        .head = s->log->gen->end_pos,
+    };
+    const char *schema = s->log->gen->schema_text;
+    uint8_t body[FRAME_FIXED_MAX];
+    size_t n = frame_put_welcome(body, &m);
+
+    frame_mac(s->cfg.key, "ovn-ha replica welcome 1", hello->body,
+              FRAME_HELLO_LEN, body, n, m.mac);
+    n = frame_put_welcome(body, &m);
+    link_send(session->link, FRAME_WELCOME, body, n, NULL, 0);
+    link_send(session->link, FRAME_SCHEMA, schema, strlen(schema), NULL, 0);
+}
+
+/* The whole file up to its end. */
+static void
+session_begin_snapshot(struct sender *s, struct session *session)
+{
+    struct frame_snapshot m = { .pos = s->log->gen->end_pos };
+    uint8_t body[FRAME_FIXED_MAX];
+
+    oplog_cursor_end(s->log, &session->cursor);
+    session->snapshot_off = 0;
+    session->snapshot_end = m.bytes = session->cursor.off;
+    session->state = SESSION_SNAPSHOT;
+    link_send(session->link, FRAME_SNAPSHOT, body,
+              frame_put_snapshot(body, &m), NULL, 0);
+}
+
+static void
+session_hello(struct sender *s, struct session *session,
+              const struct link_frame *f)
+{
+    enum oplog_found found;
+    struct frame_hello m;
+
+    if (f->type != FRAME_HELLO || frame_get_hello(f->body, f->n, &m)) {
+        session_refuse(s, session, FRAME_BAD_FRAME, "says no hello");
+        return;
+    }
+    if (!session_check_hello(s, session, &m, f)) {
+        return;
+    }
+    session->peer = m.node;
+    sender_drop_others(s, session);
+    if (s->log->state != OPLOG_READY || !s->log->gen->end_pos.lineage
+        || s->log->n_foreign || !s->log->gen->schema_text
+        || strlen(s->log->gen->schema_text) > FRAME_BODY_MAX
+        || oplog_sync(s->log)) {
+        session_refuse(s, session, FRAME_NOT_READY,
+                       "this node has no complete log");
+        return;
+    }
+    found = m.flags & FRAME_HELLO_SNAPSHOT
+                ? OPLOG_NONE
+                : oplog_find(s->log, &m.pos, &session->cursor);
+    session_welcome(s, session, f, found);
+    if (found == OPLOG_FOUND) {
+        session->state = SESSION_STREAM;
+        session->complete = true;
+        session->acked = m.pos;
+    } else {
+        session_begin_snapshot(s, session);
+    }
+    ha_log(HA_LOG_INFO, "sender",
+           "node %" PRIu32 " at record %" PRIu64 " %s "
+           "record %" PRIu64,
+           m.node, m.pos.seq,
+           found == OPLOG_FOUND ? "resumes; the log is at"
+                                : "needs a snapshot; it is of",
+           s->log->gen->end_pos.seq);
+}
+
+/* ---- Shipping ------------------------------------------------------------ */
+
+static bool
+session_has_room(const struct session *session)
+{
+    return link_backlog(session->link) < BACKLOG_MAX
+           && session->n < WINDOW_RECORDS
+           && session->window_bytes < WINDOW_BYTES;
+}
+
+static void
+session_note_shipped(struct session *session, const struct ha_pos *pos,
+                     size_t bytes)
+{
+    struct shipped *w =
+        &session->window[(session->first + session->n) % WINDOW_RECORDS];
+
+    w->seq = pos->seq;
+    w->chain = pos->chain;
+    w->bytes = bytes;
+    w->at_us = mono_now().us;
+    session->n++;
+    session->window_bytes += bytes;
+}
+
+static void
+session_ship_snapshot(struct sender *s, struct session *session)
+{
+    static char buf[CHUNK];
+
+    while (session->snapshot_off < session->snapshot_end
+           && link_backlog(session->link) < BACKLOG_MAX) {
+        size_t want =
+            MIN(sizeof buf, session->snapshot_end - session->snapshot_off);
+        ssize_t n = pread(session->cursor.gen->fd, buf, want,
+                          (off_t) session->snapshot_off);
+
+        if (n <= 0) {
+            session_refuse(s, session, FRAME_CHANGED,
+                           "the file cannot be "
+                           "read");
+            return;
+        }
+        link_send(session->link, FRAME_DATA, buf, n, NULL, 0);
+        session->snapshot_off += n;
+    }
+    if (session->snapshot_off == session->snapshot_end) {
+        session_note_shipped(session, &session->cursor.pos, 0);
+        session->state = SESSION_STREAM;
+    }
+}
+
+/* Ships the rest of a record that is too large for one frame. */
+static void
+session_ship_more(struct session *session)
+{
+    struct oplog_record *r = &session->record;
+
+    while (r->body && link_backlog(session->link) < BACKLOG_MAX) {
+        size_t n = MIN(CHUNK, r->n - session->record_off);
+
+        link_send(session->link, FRAME_MORE, r->body + session->record_off, n,
+                  NULL, 0);
+        session->record_off += n;
+        if (session->record_off == r->n) {
+            free(r->body);
+            r->body = NULL;
+        }
+    }
+}
+
+static void
+session_ship_record(struct session *session, struct oplog_record *r)
+{
+    struct frame_record m = {
+        .pos = r->pos,
+        .flags = r->relayed ? FRAME_RECORD_RELAYED : 0,
+        .bytes = r->n,
+    };
+    uint8_t head[FRAME_FIXED_MAX];
+    size_t n = MIN(CHUNK, r->n);
+
+    memcpy(m.sha1, r->sha1, sizeof m.sha1);
+    link_send(session->link, FRAME_RECORD, head, frame_put_record(head, &m),
+              r->body, n);
+    session_note_shipped(session, &r->pos, r->n);
+    if (n < r->n) {
+        session->record = *r;
+        session->record_off = n;
+        session_ship_more(session);
+    } else {
+        free(r->body);
+    }
+}
+
+/* Steps to the next generation, if its schema is the same. */
+static bool
+session_step(struct sender *s, struct session *session)
+{
+    uint8_t schema[DIGEST_SHA256_LEN];
+
+    memcpy(schema, session->cursor.gen->schema, sizeof schema);
+    if (!oplog_cursor_step(&session->cursor)) {
+        return false;
+    }
+    if (memcmp(schema, session->cursor.gen->schema, sizeof schema)) {
+        session_refuse(s, session, FRAME_CHANGED,
+                       "the schema has changed; come again");
+        return false;
+    }
+    return true;
+}
+
+/* Takes the next record that may be shipped.  Returns 1 if there is one. */
+static int
+session_next(struct sender *s, struct session *session, struct oplog_record *r)
+{
+    int ret;
+
+    do {
+        ret = oplog_cursor_next(&session->cursor, session->cursor.gen->synced,
+                                r);
+    } while (!ret && session->state == SESSION_STREAM
+             && session_step(s, session));
+    if (ret < 0 || (ret && !r->counted)) {
+        if (ret > 0) {
+            free(r->body);
+        }
+        session_refuse(s, session, FRAME_CHANGED,
+                       "the log cannot be followed further");
+        return 0;
+    }
+    return ret;
+}
+
+static void
+session_ship(struct sender *s, struct session *session)
+{
+    struct oplog_record r;
+
+    session_ship_more(session);
+    for (int i = 0;
+         i < BATCH && !session->record.body && session->state == SESSION_STREAM
+         && session_has_room(session);
+         i++) {
+        if (session_next(s, session, &r) != 1) {
+            break;
+        }
+        session_ship_record(session, &r);
+        if (i + 1 == BATCH) {
+            poll_immediate_wake();
+        }
+    }
+}
+
+static void
+session_heartbeat(struct sender *s, struct session *session)
+{
+    uint8_t body[FRAME_FIXED_MAX];
+
+    if (time_msec() >= session->next_heartbeat && s->log->gen
+        && !session->record.body && session->state != SESSION_HELLO) {
+        session->next_heartbeat = time_msec() + HEARTBEAT_MS;
+        link_send(session->link, FRAME_HEARTBEAT, body,
+                  frame_put_pos(body, &s->log->gen->end_pos), NULL, 0);
+    }
+}
+
+/* ---- Acknowledgements ---------------------------------------------------- */
+
+static void
+session_ack(struct sender *s, struct session *session,
+            const struct ha_pos *pos)
+{
+    while (session->n && session->window[session->first].seq <= pos->seq) {
+        const struct shipped *w = &session->window[session->first];
+
+        if (w->seq == pos->seq && w->chain != pos->chain) {
+            session_refuse(s, session, FRAME_BAD_CHAIN,
+                           "holds another "
+                           "record under the same number");
+            return;
+        }
+        session->window_bytes -= w->bytes;
+        session->first = (session->first + 1) % WINDOW_RECORDS;
+        session->n--;
+        session->complete = true;
+    }
+    if (session->complete) {
+        session->acked = *pos;
+    }
+}
+
+static void
+session_take(struct sender *s, struct session *session,
+             const struct link_frame *f)
+{
+    struct frame_refuse refuse;
+    struct ha_pos pos;
+
+    if (f->type == FRAME_REFUSE && !frame_get_refuse(f->body, f->n, &refuse)) {
+        ha_log(HA_LOG_WARN, "sender", "%s refuses: %s",
+               link_name(session->link), refuse.text);
+        session_end(s, session);
+    } else if (session->state == SESSION_HELLO) {
+        session_hello(s, session, f);
+    } else if (f->type == FRAME_ACK && !frame_get_pos(f->body, f->n, &pos)) {
+        session_ack(s, session, &pos);
+    } else if (!(f->type & FRAME_OPTIONAL)) {
+        session_refuse(s, session, FRAME_BAD_FRAME,
+                       "sends what is not understood");
+    }
+}
+
+/* ---- The loop ------------------------------------------------------------ */
+
+static bool
+session_is_late(const struct session *session)
+{
+    long long int now = time_msec();
+
+    return session->state == SESSION_HELLO
+               ? now - session->began > HELLO_MS
+               : now - link_heard(session->link) > SILENCE_MS;
+}
+
+static void
+session_run(struct sender *s, struct session *session)
+{
+    struct link_frame f;
+    int ret = 1;
+
+    if (link_run(session->link)) {
+        session_end(s, session);
+        return;
+    }
+    for (int i = 0; i < BATCH && session->state != SESSION_DEAD; i++) {
+        ret = link_recv(session->link, &f);
+        if (ret <= 0) {
+            break;
+        }
+        session_take(s, session, &f);
+    }
+    if (ret < 0 || session_is_late(session)) {
+        session_end(s, session);
+    }
+    if (session->state == SESSION_SNAPSHOT) {
+        session_ship_snapshot(s, session);
+    }
+    if (session->state == SESSION_STREAM) {
+        session_ship(s, session);
+    }
+    if (session->state != SESSION_DEAD) {
+        session_heartbeat(s, session);
+        link_run(session->link);
+    }
+}
+
+/* True if someone waits for what is not durable yet. */
+static bool
+sender_wants_sync(const struct sender *s)
+{
+    const struct session *session;
+
+    LIST_FOR_EACH (session, node, &s->sessions) {
+        if (session->state == SESSION_STREAM) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+sender_run(struct sender *s)
+{
+    struct session *session;
+
+    sender_accept(s);
+    if (sender_wants_sync(s)) {
+        oplog_sync(s->log);
+    }
+    LIST_FOR_EACH_SAFE (session, node, &s->sessions) {
+        session_run(s, session);
+        if (session->state == SESSION_DEAD) {
+            session_destroy(s, session);
+        }
+    }
+}
+
+void
+sender_wait(struct sender *s)
+{
+    struct session *session;
+
+    if (s->listener) {
+        pstream_wait(s->listener);
+    } else {
+        poll_timer_wait_until(s->next_listen);
+    }
+    LIST_FOR_EACH (session, node, &s->sessions) {
+        link_wait(session->link, true);
+        poll_timer_wait_until(session->state == SESSION_HELLO
+                                  ? session->began + HELLO_MS + 1
+                                  : session->next_heartbeat);
+    }
+}

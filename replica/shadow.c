@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "replica/shadow.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bitmap.h"
+#include "column.h"
+#include "file.h"
+#include "openvswitch/json.h"
+#include "ovsdb-data.h"
+#include "ovsdb-error.h"
+#include "ovsdb.h"
+#include "row.h"
+#include "storage.h"
+#include "ovsdb/table.h"
+#include "transaction.h"
+#include "util.h"
+#include "uuid.h"
+
+#include "replica/oplog.h"
+
+struct shadow {
+    struct ovsdb *db; /* NULL until the schema is read. */
+    int fd;
+    uint64_t off; /* Loaded up to here. */
+    uint64_t upto;
+    char *schema_text; /* In place of the file's own, or NULL. */
+};
+
+struct shadow *
+shadow_create(int fd, uint64_t upto, const char *schema_text)
+{
+    struct shadow *s = xzalloc(sizeof *s);
+
+    s->fd = fd;
+    s->upto = upto;
+    s->schema_text = nullable_xstrdup(schema_text);
+    return s;
+}
+
+void
+shadow_destroy(struct shadow *s)
+{
+    if (s) {
+        ovsdb_destroy(s->db);
+        free(s->schema_text);
+        free(s);
+    }
+}
+
+void
+shadow_extend(struct shadow *s, uint64_t upto)
+{
+    s->upto = upto;
+}
+
+uint64_t
+shadow_offset(const struct shadow *s)
+{
+    return s->off;
+}
+
+/* Turns an error of libovsdb, if there is one, into 'why'. */
+static int
+explain(struct ovsdb_error *error, char why[SHADOW_WHY_LEN])
+{
+    if (error) {
+        char *text = ovsdb_error_to_string_free(error);
+
+        ovs_strlcpy(why, text, SHADOW_WHY_LEN);
+        free(text);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int
+shadow_load_schema(struct shadow *s, const char *body,
+                   char why[SHADOW_WHY_LEN])
+{
+    struct json *json =
+        json_from_string(s->schema_text ? s->schema_text : body);
+    struct ovsdb_schema *schema;
+    int error;
+
+    error = explain(ovsdb_schema_from_json(json, &schema), why);
+    json_destroy(json);
+    if (!error) {
+        s->db = ovsdb_create(schema, ovsdb_storage_create_unbacked(NULL));
+    }
+    return error;
+}
+
+static int
+shadow_replay(struct shadow *s, const char *body, char why[SHADOW_WHY_LEN])
+{
+    struct json *json = json_from_string(body);
+    struct ovsdb_txn *txn;
+    int error;
+
+    error = explain(ovsdb_file_txn_from_json(s->db, json, false, &txn), why);
+    json_destroy(json);
+    return error ? error : explain(ovsdb_txn_replay_commit(txn), why);
+}
+
+/* Loads one record.  Returns 1, 0 at the end, or a negative errno. */
+static int
+shadow_load_one(struct shadow *s, char why[SHADOW_WHY_LEN])
+{
+    struct record_header h;
+    char *body;
+    int error;
+
+    if (s->off >= s->upto) {
+        return 0;
+    }
+    error = oplog_read_record(s->fd, s->off, &h, &body);
+    if (error != 1) {
+        snprintf(why, SHADOW_WHY_LEN, "no whole record at offset %" PRIu64,
+                 s->off);
+        return error ? error : -EBADMSG;
+    }
+    error =
+        s->db ? shadow_replay(s, body, why) : shadow_load_schema(s, body, why);
+    free(body);
+    s->off += h.header_len + h.body_len;
+    return error ? error : 1;
+}
+
+int
+shadow_load(struct shadow *s, size_t budget, char why[SHADOW_WHY_LEN])
+{
+    uint64_t stop = s->off + budget;
+    int ret;
+
+    do {
+        ret = shadow_load_one(s, why);
+    } while (ret > 0 && s->off < stop);
+    return ret > 0 && s->off >= s->upto ? 0 : ret;
+}
+
+uint64_t
+shadow_rows(const struct shadow *s)
+{
+    struct shash_node *node;
+    uint64_t n = 0;
+
+    SHASH_FOR_EACH (node, &s->db->tables) {
+        const struct ovsdb_table *table = node->data;
+
+        n += hmap_count(&table->rows);
+    }
+    return n;
+}
+
+bool
+shadow_has_data(const struct shadow *s)
+{
+    /* What ovn-ctl, ovn-nbctl init and an idle northd (23.03) write. */
+    static const char *const nb[] = { "NB_Global", "Connection", "SSL", NULL };
+    static const char *const sb[] = {
+        "SB_Global",      "Connection",      "SSL",
+        "RBAC_Role",      "RBAC_Permission", "DHCP_Options",
+        "DHCPv6_Options", "Address_Set",     NULL
+    };
+    const char *const *empty;
+    struct shash_node *node;
+
+    empty = strcmp(s->db->schema->name, "OVN_Northbound") ? sb : nb;
+    SHASH_FOR_EACH (node, &s->db->tables) {
+        const struct ovsdb_table *table = node->data;
+        const char *const *name = empty;
+
+        while (*name && strcmp(*name, node->name)) {
+            name++;
+        }
+        if (!*name && !hmap_is_empty(&table->rows)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Operations ---------------------------------------------------------- */
+
+static struct json *
+op_create(const char *op, const struct ovsdb_table *table)
+{
+    struct json *json = json_object_create();
+
+    json_object_put_string(json, "op", op);
+    json_object_put_string(json, "table", table->schema->name);
+    return json;
+}
+
+static struct json *
+uuid_to_json(const struct uuid *uuid)
+{
+    return json_array_create_2(
+        json_string_create("uuid"),
+        json_string_create_nocopy(xasprintf(UUID_FMT, UUID_ARGS(uuid))));
+}
+
+static void
+op_put_where(struct json *op, const struct uuid *uuid)
+{
+    json_object_put(op, "where",
+                    json_array_create_1(json_array_create_3(
+                        json_string_create("_uuid"), json_string_create("=="),
+                        uuid_to_json(uuid))));
+}
+
+static struct json *
+op_delete(const struct ovsdb_row *row)
+{
+    struct json *op = op_create("delete", row->table);
+
+    op_put_where(op, ovsdb_row_get_uuid(row));
+    return op;
+}
+
+static bool
+is_replicated(const struct ovsdb_column *column)
+{
+    return column->index >= OVSDB_N_STD_COLUMNS && column->persistent;
+}
+
+static struct json *
+op_insert(const struct ovsdb_row *row)
+{
+    struct json *op = op_create("insert", row->table);
+    struct json *columns = json_object_create();
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &row->table->schema->columns) {
+        const struct ovsdb_column *column = node->data;
+        const struct ovsdb_datum *datum = &row->fields[column->index];
+
+        if (is_replicated(column)
+            && !ovsdb_datum_is_default(datum, &column->type)) {
+            json_object_put(columns, column->name,
+                            ovsdb_datum_to_json(datum, &column->type));
+        }
+    }
+    json_object_put_format(op, "uuid", UUID_FMT,
+                           UUID_ARGS(ovsdb_row_get_uuid(row)));
+    json_object_put(op, "row", columns);
+    return op;
+}
+
+/* An update of the changed columns, or NULL if none of them counts. */
+static struct json *
+op_update(const struct ovsdb_row *new, const unsigned long int *changed)
+{
+    struct json *columns = NULL;
+    struct shash_node *node;
+    struct json *op;
+
+    SHASH_FOR_EACH (node, &new->table->schema->columns) {
+        const struct ovsdb_column *column = node->data;
+
+        if (is_replicated(column) && bitmap_is_set(changed, column->index)) {
+            columns = columns ? columns : json_object_create();
+            json_object_put(columns, column->name,
+                            ovsdb_datum_to_json(&new->fields[column->index],
+                                                &column->type));
+        }
+    }
+    if (!columns) {
+        return NULL;
+    }
+    op = op_create("update", new->table);
+    op_put_where(op, ovsdb_row_get_uuid(new));
+    json_object_put(op, "row", columns);
+    return op;
+}
+
+struct apply_aux {
+    struct json *ops;
+    int n;
+};
+
+static bool
+apply_change(const struct ovsdb_row *old, const struct ovsdb_row *new,
+             const unsigned long int *changed, void *aux_)
+{
+    struct apply_aux *aux = aux_;
+    struct json *op;
+
+    op = !new   ? op_delete(old)
+         : !old ? op_insert(new)
+                : op_update(new, changed);
+    if (op) {
+        json_array_add(aux->ops, op);
+        aux->n++;
+    }
+    return true;
+}
+
+int
+shadow_apply(struct shadow *s, const char *body, struct json *ops,
+             char why[SHADOW_WHY_LEN])
+{
+    struct apply_aux aux = { .ops = ops };
+    struct json *json = json_from_string(body);
+    struct ovsdb_txn_progress *progress;
+    struct ovsdb_txn *txn;
+    int error;
+
+    error = explain(ovsdb_file_txn_from_json(s->db, json, false, &txn), why);
+    json_destroy(json);
+    if (error) {
+        return error;
+    }
+    /* The precommit in it finds out what changes. */
+    progress = ovsdb_txn_propose_commit(txn, false);
+    error = explain(ovsdb_error_clone(ovsdb_txn_progress_get_error(progress)),
+                    why);
+    ovsdb_txn_progress_destroy(progress);
+    if (error) {
+        ovsdb_txn_abort(txn);
+        return error;
+    }
+    ovsdb_txn_for_each_change(txn, apply_change, &aux);
+    ovsdb_txn_complete(txn);
+    return aux.n;
+}
+
+/* ---- Difference ---------------------------------------------------------- */
+
+/* Column indexes differ between two databases of one schema, so columns are
+ * matched by name. */
+static struct json *
+diff_row(const struct ovsdb_row *have, const struct ovsdb_row *want)
+{
+    unsigned long int *changed;
+    struct shash_node *node;
+    struct json *op;
+
+    changed = bitmap_allocate(shash_count(&want->table->schema->columns));
+    SHASH_FOR_EACH (node, &want->table->schema->columns) {
+        const struct ovsdb_column *w = node->data;
+        const struct ovsdb_column *h =
+            ovsdb_table_schema_get_column(have->table->schema, w->name);
+
+        if (h && is_replicated(w)
+            && !ovsdb_datum_equals(&have->fields[h->index],
+                                   &want->fields[w->index], &w->type)) {
+            bitmap_set1(changed, w->index);
+        }
+    }
+    op = op_update(want, changed);
+    bitmap_free(changed);
+    return op;
+}
+
+static void
+diff_table(const struct ovsdb_table *have, const struct ovsdb_table *want,
+           struct json *ops, struct shadow_diff *d)
+{
+    const struct ovsdb_row *row, *other;
+
+    HMAP_FOR_EACH (row, hmap_node, &have->rows) {
+        if (!ovsdb_table_get_row(want, ovsdb_row_get_uuid(row))) {
+            json_array_add(ops, op_delete(row));
+            d->n_delete++;
+        }
+    }
+    HMAP_FOR_EACH (row, hmap_node, &want->rows) {
+        other = ovsdb_table_get_row(have, ovsdb_row_get_uuid(row));
+        if (!other) {
+            json_array_add(ops, op_insert(row));
+            d->n_insert++;
+        } else {
+            struct json *op = diff_row(other, row);
+
+            d->n_shared++;
+            if (op) {
+                json_array_add(ops, op);
+                d->n_update++;
+            }
+        }
+    }
+}
+
+void
+shadow_diff(const struct shadow *have, const struct shadow *want,
+            struct json *ops, struct shadow_diff *ret)
+{
+    struct shash_node *node;
+
+    memset(ret, 0, sizeof *ret);
+    SHASH_FOR_EACH (node, &want->db->tables) {
+        const struct ovsdb_table *h = ovsdb_get_table(have->db, node->name);
+
+        if (h) {
+            diff_table(h, node->data, ops, ret);
+        }
+    }
+}
+
+/* ---- Schemas ------------------------------------------------------------- */
+
+static int
+check_table(const struct ovsdb_table_schema *ours,
+            const struct ovsdb_table_schema *theirs, char why[SHADOW_WHY_LEN])
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &theirs->columns) {
+        if (!ovsdb_table_schema_get_column(ours, node->name)) {
+            snprintf(why, SHADOW_WHY_LEN,
+                     "own schema has no column %s in "
+                     "table %s",
+                     node->name, theirs->name);
+            return -EPROTO;
+        }
+    }
+    return 0;
+}
+
+static int
+check_tables(const struct ovsdb_schema *ours,
+             const struct ovsdb_schema *theirs, char why[SHADOW_WHY_LEN])
+{
+    struct shash_node *node;
+    int error = 0;
+
+    if (strcmp(ours->name, theirs->name)) {
+        snprintf(why, SHADOW_WHY_LEN, "own database is %s, the source's %s",
+                 ours->name, theirs->name);
+        return -EPROTO;
+    }
+    SHASH_FOR_EACH (node, &theirs->tables) {
+        const struct ovsdb_table_schema *t =
+            shash_find_data(&ours->tables, node->name);
+        if (!t) {
+            snprintf(why, SHADOW_WHY_LEN,
+                     "own schema %s has no table %s of "
+                     "the source's %s",
+                     ours->version, node->name, theirs->version);
+            return -EPROTO;
+        }
+        error = check_table(t, node->data, why);
+        if (error) {
+            break;
+        }
+    }
+    return error;
+}
+
+static int
+schema_parse(const char *text, struct ovsdb_schema **ret,
+             char why[SHADOW_WHY_LEN])
+{
+    struct json *json = json_from_string(text);
+    int error = explain(ovsdb_schema_from_json(json, ret), why);
+
+    json_destroy(json);
+    return error;
+}
+
+int
+shadow_check_schema(const char *ours_text, const char *theirs_text,
+                    char why[SHADOW_WHY_LEN])
+{
+    struct ovsdb_schema *ours, *theirs;
+    int error;
+
+    error = schema_parse(ours_text, &ours, why);
+    if (error) {
+        return error;
+    }
+    error = schema_parse(theirs_text, &theirs, why);
+    if (!error) {
+        error = check_tables(ours, theirs, why);
+        ovsdb_schema_destroy(theirs);
+    }
+    ovsdb_schema_destroy(ours);
+    return error;
+}

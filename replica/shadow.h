@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HA_REPLICA_SHADOW_H
+#define HA_REPLICA_SHADOW_H 1
+
+/* A copy of a database in memory, built by the code that ovsdb-server itself
+ * loads its file with.
+ *
+ * A record holds differences (sets and maps as symmetric differences), so to
+ * turn it into operations one must know the state before.  The receiver keeps
+ * one shadow of its own database, and makes a second one of a snapshot to
+ * compute the difference.
+ *
+ * Never writes anything. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct json;
+struct shadow;
+
+#define SHADOW_WHY_LEN 160
+
+/* An empty shadow of the database file 'fd', of which the first 'upto' bytes
+ * will be loaded.  With 'schema_text' not NULL that schema (JSON) is used in
+ * place of the file's own.  'fd' must stay open while it is loading. */
+struct shadow *shadow_create(int fd, uint64_t upto, const char *schema_text);
+void shadow_destroy(struct shadow *);
+
+/* Loads on, about 'budget' bytes, at least one record.  Returns 1 if there is
+ * more to load, 0 if all is there, or a negative errno with a reason. */
+int shadow_load(struct shadow *, size_t budget, char why[SHADOW_WHY_LEN]);
+
+/* Loads on from where it was, up to 'upto' of the same file. */
+void shadow_extend(struct shadow *, uint64_t upto);
+uint64_t shadow_offset(const struct shadow *);
+
+/* Counts what was loaded. */
+uint64_t shadow_rows(const struct shadow *);
+
+/* True if there is anything that packages and an idle northd do not write by
+ * themselves. */
+bool shadow_has_data(const struct shadow *);
+
+/* Applies the record 'body' (of JSON text), and appends the operations that do
+ * the same to a server's database to the array 'ops'.  Returns the number of
+ * operations, 0 for a record without effect, or a negative errno. */
+int shadow_apply(struct shadow *, const char *body, struct json *ops,
+                 char why[SHADOW_WHY_LEN]);
+
+struct shadow_diff {
+    uint64_t n_insert, n_delete, n_update;
+    uint64_t n_shared; /* Rows that both have. */
+};
+
+/* Appends the operations that make 'have' into 'want' to 'ops'. */
+void shadow_diff(const struct shadow *have, const struct shadow *want,
+                 struct json *ops, struct shadow_diff *ret);
+
+/* Compares the schemas by JSON text: every table and column of 'theirs' must
+ * be in 'ours'.  Returns 0, or -EPROTO with a reason. */
+int shadow_check_schema(const char *ours, const char *theirs,
+                        char why[SHADOW_WHY_LEN]);
+
+#endif /* replica/shadow.h */

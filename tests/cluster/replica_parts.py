@@ -1,0 +1,510 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real ovsdb-servers with an ovn-ha-replica worker each, and the supervisor's
+end of each worker in the test's hand.
+
+The messages are those of lib/wire.h."""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import time
+import uuid
+from collections import namedtuple
+from pathlib import Path
+
+from lab import wait_until
+from lab.ovsdb import Closed, Session, dial
+
+ROLE, PEERS, SERVER, PROBE = range(128, 132)
+STATUS, PEER, ROLE_DONE, PROBED = range(192, 196)
+IDLE, FOLLOW, ACTIVE = range(3)
+(P_NO_FILE, P_LOADING, P_NO_SERVER, P_IDLE, P_CONNECTING, P_SNAPSHOT,
+ P_FOLLOWING, P_ACTIVE, P_FAILED) = range(9)
+COMPLETE, HAS_DATA, FOREIGN, SERVER_OK, CONNECTED = (1 << i for i in range(5))
+MAX_NODES = 16
+
+SCHEMAS = {"nb": "/usr/share/ovn/ovn-nb.ovsschema",
+           "sb": "/usr/share/ovn/ovn-sb.ovsschema"}
+NAMES = {"nb": "OVN_Northbound", "sb": "OVN_Southbound"}
+LINEAGE = 0xfeedc0de12345678
+
+Pos = namedtuple("Pos", "lineage n node seq chain")
+Status = namedtuple("Status", "role phase flags resumes snapshots source pos "
+                    "head file_bytes done total seen_us why")
+PeerStatus = namedtuple("PeerStatus", "node connected complete acked head "
+                        "lag_us")
+Done = namedtuple("Done", "role token pos error")
+Probed = namedtuple("Probed", "token error took_ms")
+
+POS = struct.Struct("=QIIQQ")
+HDR = struct.Struct("=HHI")
+
+
+def parse(kind, body):
+    """Turns a message's body into a tuple."""
+    def pos(offset):
+        return Pos(*POS.unpack_from(body, offset))
+    if kind == STATUS:
+        head = struct.unpack_from("=6I", body)
+        rest = struct.unpack_from("=QQQq160s", body, 88)
+        return Status(*head, pos(24), pos(56), *rest[:4],
+                      rest[4].split(b"\0")[0].decode())
+    if kind == PEER:
+        node, connected, complete, _ = struct.unpack_from("=4I", body)
+        return PeerStatus(node, connected, complete, pos(16), pos(48),
+                          struct.unpack_from("=q", body, 80)[0])
+    if kind == ROLE_DONE:
+        role, token = struct.unpack_from("=II", body)
+        return Done(role, token, pos(8),
+                    struct.unpack_from("=i", body, 40)[0])
+    return Probed(*struct.unpack_from("=IiI", body))
+
+
+def wire_node(ident, address="127.0.0.1"):
+    """A struct wire_node; id 0 is none."""
+    addr = struct.pack("=H", socket.AF_INET) + b"\0\0"
+    addr += socket.inet_aton(address)
+    return struct.pack("=II", ident, 0) + addr.ljust(128, b"\0")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Node:
+    """One ovsdb-server with its worker."""
+
+    def __init__(self, ident, folder, program, db="nb", key=None, tls=None):
+        self.id = ident
+        self.db = db
+        self.folder = Path(folder)
+        self.program = program
+        self.key = key
+        self.tls = tls
+        self.folder.mkdir(parents=True)
+        self.file = self.folder / f"ovn{db}_db.db"
+        self.sock = self.folder / f"{db}.sock"
+        self.ctl = self.folder / f"{db}.ctl"
+        self.state = self.folder / "state"
+        self.state.mkdir()
+        self.port = free_port()
+        self.server = self.worker = self.sup = None
+        self.status = None
+        self.history = []
+        self.peers = {}
+        self.dones = {}
+        self.probes = {}
+        self.token = 0
+        self.cond = threading.Condition()
+        self.peer_ids = []
+        self.last_role = None
+
+    # The database.
+
+    def create_db(self, schema=None):
+        subprocess.run(["ovsdb-tool", "create", str(self.file),
+                        schema or SCHEMAS[self.db]], check=True)
+
+    def start_server(self):
+        if not self.file.exists():
+            self.create_db()
+        self.server = subprocess.Popen(
+            ["ovsdb-server", f"--remote=punix:{self.sock}",
+             f"--unixctl={self.ctl}", "-vconsole:off",
+             f"--log-file={self.folder}/server.log", "--no-chdir",
+             str(self.file)])
+        wait_until(self.answers, 10, "ovsdb-server answers")
+        if self.sup:
+            self.send(SERVER, struct.pack("=I", self.server.pid))
+
+    def answers(self):
+        try:
+            self.call("echo", [])
+            return True
+        except (OSError, Closed):
+            return False
+
+    def stop_server(self):
+        """Kills it."""
+        self.server.kill()
+        self.server.wait()
+        self.sock.unlink(missing_ok=True)
+
+    def session(self):
+        return Session(dial(self.sock))
+
+    def call(self, method, params, timeout=20):
+        s = self.session()
+        try:
+            return s.call(method, params, timeout)
+        finally:
+            s.close()
+
+    def transact(self, *ops):
+        """One transaction; returns its results, raises if one failed."""
+        answer = self.call("transact", [NAMES[self.db], *ops])
+        bad = [r for r in answer["result"] if r and r.get("error")]
+        assert not bad, bad
+        return answer["result"]
+
+    def compact(self):
+        subprocess.run(["ovs-appctl", "-t", str(self.ctl),
+                        "ovsdb-server/compact"], check=True,
+                       stdout=subprocess.DEVNULL, timeout=20)
+
+    def dump(self):
+        """All rows of all tables with their _uuid, but ephemeral columns."""
+        schema = json.loads(Path(SCHEMAS[self.db]).read_text())
+        ops, tables = [], sorted(schema["tables"])
+        for t in tables:
+            columns = [c for c, d in schema["tables"][t]["columns"].items()
+                       if not d.get("ephemeral")]
+            ops.append({"op": "select", "table": t, "where": [],
+                        "columns": columns + ["_uuid"]})
+        result = self.transact(*ops)
+        return {t: {r["_uuid"][1]: canonical(r) for r in res["rows"]}
+                for t, res in zip(tables, result) if res["rows"]}
+
+    # The worker.
+
+    def start_worker(self):
+        mine, theirs = socket.socketpair(socket.AF_UNIX,
+                                         socket.SOCK_SEQPACKET)
+        argv = [str(self.program), f"--db={self.db}", f"--file={self.file}",
+                f"--server=unix:{self.sock}",
+                f"--listen=127.0.0.1:{self.port}", f"--self={self.id}",
+                f"--state-dir={self.state}", f"--fd={theirs.fileno()}",
+                f"--log-file={self.folder}/worker.log"]
+        if self.key:
+            argv.append(f"--key-file={self.key}")
+        if self.tls:
+            argv += [f"--private-key={self.tls}-privkey.pem",
+                     f"--certificate={self.tls}-cert.pem",
+                     f"--ca-cert={self.tls.parent}/ca.pem"]
+        self.worker = subprocess.Popen(argv, pass_fds=[theirs.fileno()])
+        theirs.close()
+        self.sup = mine
+        self.status = None
+        threading.Thread(target=self._listen, args=(mine,),
+                         daemon=True).start()
+        self.set_peers(self.peer_ids)
+        if self.last_role:
+            self.send_role(*self.last_role)
+
+    def stop_worker(self):
+        """Kills it."""
+        self.worker.kill()
+        self.worker.wait()
+        self.sup.close()
+        self.sup = None
+
+    def end_worker(self):
+        """Ends it by closing its socket."""
+        self.sup.shutdown(socket.SHUT_RDWR)
+        self.sup.close()
+        self.sup = None
+        return self.worker.wait(5)
+
+    def _listen(self, sock):
+        while True:
+            try:
+                data = sock.recv(65536)
+            except OSError:
+                return
+            if not data:
+                return
+            kind = HDR.unpack_from(data)[1]
+            m = parse(kind, data[HDR.size:])
+            with self.cond:
+                if kind == STATUS:
+                    self.status = m
+                    self.history.append((time.monotonic(), m))
+                elif kind == PEER:
+                    self.peers[m.node] = m
+                elif kind == ROLE_DONE:
+                    self.dones[m.token] = m
+                else:
+                    self.probes[m.token] = m
+                self.cond.notify_all()
+
+    def wait(self, condition, deadline=10, what=None):
+        """Waits until condition(status) of a status to come holds."""
+        end = time.monotonic() + deadline
+        with self.cond:
+            while True:
+                if self.status and condition(self.status):
+                    return self.status
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError(f"node {self.id}: {what}; status "
+                                       f"{self.status}\n{self.tail()}")
+                self.cond.wait(left)
+
+    def wait_peer(self, ident, condition, deadline=10):
+        end = time.monotonic() + deadline
+        with self.cond:
+            while True:
+                m = self.peers.get(ident)
+                if m and condition(m):
+                    return m
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError(f"node {self.id}: peer {m}\n"
+                                       + self.tail())
+                self.cond.wait(left)
+
+    def tail(self):
+        log = self.folder / "worker.log"
+        return log.read_text()[-4000:] if log.exists() else ""
+
+    def send(self, kind, body):
+        self.sup.send(HDR.pack(1, kind, len(body)) + body)
+
+    def set_peers(self, ids):
+        self.peer_ids = ids
+        body = struct.pack("=I4x", len(ids))
+        body += b"".join(wire_node(i) for i in ids)
+        self.send(PEERS, body.ljust(8 + MAX_NODES * 136, b"\0"))
+
+    def send_role(self, role, epoch, source=None, lineage=LINEAGE):
+        self.token += 1
+        self.last_role = (role, epoch, source, lineage)
+        body = struct.pack("=IIQII", role, self.token, lineage, *epoch)
+        body += wire_node(source.id if source else 0)
+        body += struct.pack("=HHI", source.port if source else 0, 0, 0)
+        self.send(ROLE, body)
+        return self.token
+
+    def role(self, role, epoch, source=None, lineage=LINEAGE, deadline=10):
+        """Tells the role and waits until it is so."""
+        token = self.send_role(role, epoch, source, lineage)
+        end = time.monotonic() + deadline
+        with self.cond:
+            while token not in self.dones:
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError(f"node {self.id}: no ROLE_DONE; "
+                                       f"{self.status}\n{self.tail()}")
+                self.cond.wait(left)
+            return self.dones[token]
+
+    def active(self, n, lineage=LINEAGE):
+        done = self.role(ACTIVE, (n, self.id), lineage=lineage)
+        assert done.error == 0, done
+        return done
+
+    def follow(self, source, n, lineage=LINEAGE):
+        done = self.role(FOLLOW, (n, source.id), source, lineage)
+        assert done.error == 0, done
+
+    def idle(self, n=1):
+        done = self.role(IDLE, (n, self.id))
+        assert done.error == 0, done
+        return done
+
+    def probe(self, timeout=5):
+        self.token += 1
+        token = self.token
+        self.send(PROBE, struct.pack("=II", token, int(timeout * 1000)))
+        wait_until(lambda: token in self.probes, timeout + 3)
+        return self.probes[token]
+
+    def wait_following(self, deadline=15):
+        return self.wait(lambda s: s.phase == P_FOLLOWING, deadline,
+                         "following")
+
+    def wait_at(self, pos, deadline=20):
+        """Waits until the durable position is 'pos'."""
+        return self.wait(lambda s: s.pos.seq == pos.seq
+                         and s.pos.chain == pos.chain, deadline, f"at {pos}")
+
+    def head(self, deadline=5):
+        """The position of an active node once it has read all that was
+        written before."""
+        size = self.file.stat().st_size
+        return self.wait(lambda s: s.file_bytes >= size, deadline,
+                         f"at byte {size}").pos
+
+    def stop(self):
+        for p in (self.worker, self.server):
+            if p and p.poll() is None:
+                p.kill()
+                p.wait()
+        if self.sup:
+            self.sup.close()
+
+
+def canonical(row):
+    """Sets and maps in a fixed order."""
+    out = {}
+    for column, value in row.items():
+        if isinstance(value, list) and value and value[0] in ("set", "map"):
+            value = [value[0], sorted(value[1], key=json.dumps)]
+        out[column] = value
+    return out
+
+
+class Writer(threading.Thread):
+    """Random transactions on NB: sets, maps, references, garbage, deletes."""
+
+    def __init__(self, node, seed, rate=None):
+        super().__init__(daemon=True)
+        self.node = node
+        self.random = random.Random(seed)
+        self.tag = f"w{seed}"
+        self.rate = rate
+        self.stopping = False
+        self.acknowledged = 0
+        self.errors = []
+        self.switches = []
+
+    def stop(self):
+        self.stopping = True
+        self.join(20)
+        assert not self.errors, self.errors
+        return self.acknowledged
+
+    def run(self):
+        session = None
+        while not self.stopping:
+            try:
+                session = session or self.node.session()
+                self.step(session)
+                if self.rate:
+                    time.sleep(self.random.expovariate(self.rate))
+            except (OSError, Closed, TimeoutError):
+                if session:
+                    session.close()
+                session = None
+                time.sleep(0.02)
+        if session:
+            session.close()
+
+    def step(self, session):
+        ops = self.make()
+        answer = session.call("transact", [NAMES["nb"], *ops], 5)
+        bad = [r for r in answer["result"] if r and r.get("error")]
+        if bad:
+            self.errors.append(bad)
+        else:
+            self.acknowledged += 1
+
+    def make(self):
+        r = self.random
+        if len(self.switches) < 3:
+            return self.add_switch()
+        kind = r.choice(["port", "port", "map", "set", "toggle", "acl",
+                         "drop", "switch", "unport"])
+        return getattr(self, "add_" + kind)()
+
+    def where(self):
+        return [["_uuid", "==", ["uuid", self.random.choice(self.switches)]]]
+
+    def add_switch(self):
+        ident = str(uuid.UUID(int=self.random.getrandbits(128)))
+        self.switches.append(ident)
+        return [{"op": "insert", "table": "Logical_Switch", "uuid": ident,
+                 "row": {"name": f"{self.tag}-{len(self.switches)}"}},
+                {"op": "comment", "comment": "a client's comment"}]
+
+    def add_port(self):
+        name = f"{self.tag}-{self.random.getrandbits(48):x}"
+        return [{"op": "insert", "table": "Logical_Switch_Port",
+                 "uuid-name": "p", "row": {
+                     "name": name, "addresses": ["set", ["dynamic", name]],
+                     "options": ["map", [["a", name], ["b", "ü\"\\"]]]}},
+                {"op": "mutate", "table": "Logical_Switch",
+                 "where": self.where(), "mutations": [
+                     ["ports", "insert", ["set", [["named-uuid", "p"]]]]]}]
+
+    def add_map(self):
+        key = f"k{self.random.randrange(20)}"
+        return [{"op": "mutate", "table": "Logical_Switch",
+                 "where": self.where(), "mutations": [
+                     ["external_ids", "delete", ["set", [key]]],
+                     ["external_ids", "insert",
+                      ["map", [[key, str(self.random.random())]]]]]}]
+
+    def add_set(self):
+        return [{"op": "update", "table": "Logical_Switch",
+                 "where": self.where(), "row": {"other_config": [
+                     "map", [[f"o{self.random.randrange(9)}", "1"]]]}}]
+
+    def add_toggle(self):
+        op = self.random.choice(["insert", "delete"])
+        value = ["map", [["t", "1"]]] if op == "insert" else ["set", ["t"]]
+        return [{"op": "mutate", "table": "Logical_Switch",
+                 "where": self.where(),
+                 "mutations": [["external_ids", op, value]]}]
+
+    def add_acl(self):
+        return [{"op": "insert", "table": "ACL", "uuid-name": "a", "row": {
+                     "priority": self.random.randrange(32768),
+                     "direction": "to-lport", "action": "allow",
+                     "match": "ip4 && tcp.dst == 1"}},
+                {"op": "update", "table": "Logical_Switch",
+                 "where": self.where(),
+                 "row": {"acls": ["set", [["named-uuid", "a"]]]}}]
+
+    def add_drop(self):
+        if len(self.switches) < 6:
+            return self.add_switch()
+        where = self.where()
+        self.switches.remove(where[0][2][1])
+        return [{"op": "delete", "table": "Logical_Switch", "where": where}]
+
+    def add_unport(self):
+        return [{"op": "update", "table": "Logical_Switch",
+                 "where": self.where(), "row": {"ports": ["set", []]}}]
+
+
+class Cluster:
+    """Nodes under one folder."""
+
+    def __init__(self, folder, program, **kwargs):
+        self.folder = Path(folder)
+        self.program = program
+        self.kwargs = kwargs
+        self.nodes = []
+        self.key = self.folder / "authkey"
+        self.key.write_bytes(hashlib.sha256(b"key").digest() * 8)
+
+    def add(self, **kwargs):
+        """A node with an empty database, its worker idle."""
+        args = {"key": self.key, **self.kwargs, **kwargs}
+        ident = len(self.nodes) + 1
+        node = Node(ident, self.folder / f"n{ident}", self.program, **args)
+        self.nodes.append(node)
+        node.start_server()
+        node.start_worker()
+        self.meet()
+        return node
+
+    def meet(self):
+        ids = [n.id for n in self.nodes]
+        for n in self.nodes:
+            if n.sup:
+                n.set_peers(ids)
+
+    def stop(self):
+        for n in self.nodes:
+            n.stop()
+
+    def save_logs(self, target):
+        for n in self.nodes:
+            shutil.copytree(n.folder, Path(target) / f"n{n.id}",
+                            ignore=shutil.ignore_patterns("*.sock", "*.ctl"))
+
+
+def program():
+    root = os.environ.get("OVN_HA_PKGLIBEXECDIR") or os.environ.get(
+        "OVN_HA_BUILDDIR") or Path(__file__).resolve().parents[2]
+    return Path(root) / "ovn-ha-replica"
