@@ -29,9 +29,13 @@ act_persist(struct had *h, const struct ha_durable *durable)
 void
 act_northd(struct had *h)
 {
-    northd_set_run(h->northd, h->want_northd && h->have_fence
-                                  && h->fence_facts.connected
-                                  && h->fence_facts.open);
+    bool open =
+        h->have_fence && h->fence_facts.connected && h->fence_facts.open;
+
+    /* An adopted active goes on until the core knows better. */
+    if (h->have_fence) {
+        northd_set_run(h->northd, open && (h->want_northd || !h->has_wish));
+    }
 }
 
 static void
@@ -59,6 +63,7 @@ act(struct had *h, const struct ha_action *a)
         replica_send_role(h->replica[a->replica.db], a);
         break;
     case HA_ACT_NORTHD:
+        h->has_wish = true;
         h->want_northd = a->run;
         act_northd(h);
         break;

@@ -57,7 +57,8 @@ struct had {
     struct ha_fence fence_facts;
 
     /* act.c. */
-    bool want_northd;    /* The core's wish. */
+    bool has_wish;       /* The core said what northd is to do: */
+    bool want_northd;    /* its wish. */
     enum ha_why refused; /* Why the last switchover was refused... */
     bool was_refused;    /* ...if it was. */
 

@@ -36,6 +36,7 @@ struct northd {
     struct northd_handler handler;
 
     bool servers_up;
+    bool has_orders; /* Until then an adopted one goes on as it is. */
     bool run;
     bool stopping;
     bool stopped;
@@ -144,7 +145,7 @@ adopt(struct northd *n)
     }
     ha_log(HA_LOG_INFO, "northd", "adopted ovn-northd, process %d",
            n->child.pid);
-    n->may_work = true; /* Who knows. */
+    n->may_work = false; /* Its first answer will tell. */
     watch_child(n);
     return true;
 }
@@ -244,7 +245,7 @@ on_timer(void *n_)
 static void
 enforce(struct northd *n)
 {
-    if (n->child.pid <= 0 || n->killed || n->stopping) {
+    if (n->child.pid <= 0 || n->killed || n->stopping || !n->has_orders) {
         return;
     }
     if (!n->run && n->may_work && n->said != SAID_PAUSED) {
@@ -292,8 +293,10 @@ on_status(void *n_, const char *result, const char *error, int code)
     }
     progress_answer(&n->progress, now);
     n->said = parse_status(result);
-    if (n->said == SAID_PAUSED && !call_is_busy(n->resume)) {
-        n->may_work = n->run;
+    if (n->said != SAID_PAUSED) {
+        n->may_work = true;
+    } else if (!call_is_busy(n->resume)) {
+        n->may_work = false;
     }
     if (n->said != SAID_STANDBY || old != SAID_STANDBY) {
         n->standby_since = now;
@@ -393,9 +396,10 @@ northd_set_servers(struct northd *n, bool up)
 void
 northd_set_run(struct northd *n, bool run)
 {
-    if (n->run == run) {
+    if (n->has_orders && n->run == run) {
         return;
     }
+    n->has_orders = true;
     n->run = run;
     enforce(n);
     if (run && n->child.pid > 0 && n->said == SAID_NOTHING) {
