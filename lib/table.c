@@ -153,7 +153,8 @@ print_local(FILE *out, const json_t *status)
     }
     if (!is_true(fence, "connected")) {
         fputs("  the fence worker is not running here\n", out);
-    } else if (strcmp(text_of(fence, "why"), "-")) {
+    } else if (strcmp(text_of(fence, "serve"), "-")
+               && strcmp(text_of(fence, "why"), "-")) {
         fprintf(out, "  door: %s\n", text_of(fence, "why"));
     }
     print_local_db(out, local, "nb", "NB");
