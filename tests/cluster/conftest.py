@@ -12,6 +12,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import Lab  # noqa: E402
+from lab.shell import build_folder  # noqa: E402
+
+# Programs that a test starts by itself, and theirs, are found here.
+os.environ.setdefault("OVN_HA_PKGLIBEXECDIR", str(build_folder()))
 
 _labs = []
 

@@ -2,8 +2,11 @@
 """The lab's alternatives to ovn-had, which benches compare it with: they come
 up, survive a power cut as well as they can, and are measured."""
 
+import shutil
+
 import pytest
-from lab import Backup, Corosync, Mirror, Raft, Writer, wait_until
+from lab import (Backup, Corosync, Mirror, Pacemaker, Raft, Writer,
+                 wait_until)
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +67,19 @@ def test_backup(lab):
     system.follow(lab["n1"], new)
     system.switchover(lab["n1"])
     assert system.active() is lab["n1"]
+
+
+@pytest.mark.skipif(not shutil.which("pacemakerd"),
+                    reason="build-aux/install-deps --alternatives")
+def test_pacemaker(lab):
+    """Pacemaker moves the virtual IP and the role, after a fault and when
+    told to."""
+    fresh(lab)
+    lab.start_corosync()
+    system = Pacemaker(lab, monitor_s=(2, 3))
+    lab.finish_compute(system.start())
+    new, writer = power_cut(lab, system)
+    assert len(writer.lost(new)) <= 3
+    other = next(n for n in lab.control if n.pid and n is not new)
+    system.switchover(other)
+    wait_until(lambda: system.active() is other, 30, "the role moves")

@@ -131,7 +131,7 @@ def test_no_last_word(lab):
 
 
 def _dialed(lab, node):
-    session = lab.dial(node, "nb")
+    session = lab.dial(node.address, "nb")
     try:
         session.transact(DATABASES["nb"], timeout=1)
     except ConnectionError:

@@ -8,6 +8,7 @@ from .lab import Lab, labs_folder
 from .ledger import Ledger
 from .mirror import Mirror
 from .ovsdb import Closed, Session
+from .pacemaker import Pacemaker
 from .prober import Prober
 from .raft import Raft
 from .shell import CommandError
@@ -16,6 +17,6 @@ from .wait import Timeout, wait_until
 from .writer import Writer
 
 __all__ = ["Backup", "Closed", "CommandError", "ComputeNode", "ControlNode",
-           "Corosync", "Lab", "Ledger", "Mirror", "Prober", "Raft", "Session",
-           "Timeout", "Traffic", "Workload", "Writer", "labs_folder",
-           "wait_until"]
+           "Corosync", "Lab", "Ledger", "Mirror", "Pacemaker", "Prober",
+           "Raft", "Session", "Timeout", "Traffic", "Workload", "Writer",
+           "labs_folder", "wait_until"]

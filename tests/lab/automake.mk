@@ -24,6 +24,7 @@ LAB_FILES = \
 	tests/lab/netns.py \
 	tests/lab/node.py \
 	tests/lab/ovsdb.py \
+	tests/lab/pacemaker.py \
 	tests/lab/prober.py \
 	tests/lab/raft.py \
 	tests/lab/shell.py \

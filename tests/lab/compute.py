@@ -91,8 +91,8 @@ class ComputeNode(Node):
 
     def remotes(self):
         """ovn-remote: every control node's SB."""
-        return ",".join(f"tcp:{node.address}:{PORTS['sb']}"
-                        for node in self.lab.control)
+        return ",".join(f"tcp:{address}:{PORTS['sb']}"
+                        for address in self.lab.servers().values())
 
     def _configure(self):
         settings = {

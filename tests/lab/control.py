@@ -55,6 +55,21 @@ def start_northd(node, everywhere=False):
         f"--ovnnb-db={remotes('nb')}", f"--ovnsb-db={remotes('sb')}"], 75)
 
 
+def takes_writes(dial_it, db, timeout):
+    """Whether the server behind a session takes writes."""
+    try:
+        session = dial_it()
+    except Closed:
+        return False
+    try:
+        session.transact(DATABASES[db], NO_OP, timeout=timeout)
+        return True
+    except (Closed, RuntimeError):
+        return False
+    finally:
+        session.close()
+
+
 @dataclass
 class Corosync:
     """What may differ between one lab's corosync and another's."""
@@ -197,17 +212,7 @@ class ControlNode(Node):
 
     def serves(self, db="nb", unix=False, timeout=1.0):
         """Whether this node acknowledges writes."""
-        try:
-            session = self.dial(db, unix)
-        except Closed:
-            return False
-        try:
-            session.transact(DATABASES[db], NO_OP, timeout=timeout)
-            return True
-        except (Closed, RuntimeError):
-            return False
-        finally:
-            session.close()
+        return takes_writes(lambda: self.dial(db, unix), db, timeout)
 
     def nbctl(self, *args, **kwargs):
         """ovn-nbctl over the node's own socket."""

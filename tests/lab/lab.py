@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from .compute import SWITCH, ComputeNode
-from .control import ControlNode, Corosync
+from .control import ControlNode, Corosync, takes_writes
 from .netns import inside
 from .node import process_start, process_state
 from .ovsdb import DATABASES, PORTS, Closed, Session, dial
@@ -52,6 +52,7 @@ class Lab:
         self.corosync = corosync or Corosync()
         self.workloads = workloads
         self.probe_interval_ms = probe_interval_ms
+        self.vip = None
         self.warden = None
         self.switch = Switch(self)
         self.control = [ControlNode(self, f"n{i + 1}", i + 1)
@@ -84,12 +85,14 @@ class Lab:
                 (labs_folder() / name / "state.json").read_text())
         except FileNotFoundError:
             raise CommandError(f"no lab {name!r} is up") from None
+        vip = state.pop("vip")
         lab = cls(name, corosync=Corosync(**state.pop("corosync")),
                   **{k: v for k, v in state.items()
                      if not k.startswith("warden")})
         if not _warden_lives(state):
             raise CommandError(f"lab {name!r} is dead; `down` removes it")
         lab.warden = state["warden"]
+        lab.vip = vip
         return lab
 
     def create(self):
@@ -113,7 +116,7 @@ class Lab:
         (self.folder / "state.json").write_text(json.dumps({
             "control": len(self.control), "compute": len(self.compute),
             "workloads": self.workloads, "build": str(self.build),
-            "probe_interval_ms": self.probe_interval_ms,
+            "probe_interval_ms": self.probe_interval_ms, "vip": self.vip,
             "corosync": self.corosync.save(), "warden": self.warden,
             "warden_start": process_start(self.warden)}))
 
@@ -231,6 +234,16 @@ class Lab:
         """The clients' TCP port of "nb" or "sb"."""
         return PORTS[db]
 
+    def use_vip(self, address):
+        """From now on clients use one address, wherever it is."""
+        self.vip = address
+        self._save()
+
+    def servers(self):
+        """What clients are told: {name: address}."""
+        return {"vip": self.vip} if self.vip else {
+            n.name: n.address for n in self.control}
+
     # Faults.
 
     def crash(self, *names):
@@ -281,13 +294,17 @@ class Lab:
         return wait_until(found, deadline, "a node serves both databases",
                           interval=0.05)
 
-    def dial(self, node, db):
+    def dial(self, address, db):
         """A session as a client on the database network has it."""
         try:
             with inside(self.warden):
-                return Session(dial((node.address, PORTS[db])))
+                return Session(dial((address, PORTS[db])))
         except OSError as err:
             raise Closed(str(err)) from err
+
+    def answers(self, address, db, timeout=1.0):
+        """Whether writes to an address are acknowledged to such a client."""
+        return takes_writes(lambda: self.dial(address, db), db, timeout)
 
     def select(self, node, db, table, columns, where=()):
         """Rows of a node's database, over its own unix socket."""

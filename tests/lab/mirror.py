@@ -20,6 +20,8 @@ from .wait import wait_until
 
 TABLE = "Address_Set"
 FLUSH_EVERY = 0.05
+PROBE_EVERY = 0.1       # A session is asked whether it lives...
+PATIENCE = 1.0          # ...and left when it has said nothing for so long.
 
 
 class Eye:
@@ -28,6 +30,8 @@ class Eye:
     def __init__(self, doors, path):
         self.doors = doors
         self.sessions = {}      # {session: door}
+        self.heard = {}         # {session: when}
+        self.next_probe = 0.0
         self.seen = set()
         self.file = open(path, "w", encoding="ascii")
         self.epoch = time.time() - time.monotonic()
@@ -42,8 +46,27 @@ class Eye:
                           "select": {"initial": True, "insert": True,
                                      "modify": False, "delete": False}}]}])
             self.sessions[session] = door
+            self.heard[session] = time.monotonic()
         except Closed:
             session.close()
+
+    def leave(self, session):
+        """Ends a session."""
+        session.close()
+        del self.sessions[session], self.heard[session]
+
+    def probe(self, now):
+        """Finds out which sessions are dead."""
+        for session in list(self.sessions):
+            try:
+                if now - self.heard[session] > PATIENCE:
+                    self.leave(session)
+                elif now >= self.next_probe:
+                    session.send("echo", [])
+            except Closed:
+                self.leave(session)
+        if now >= self.next_probe:
+            self.next_probe = now + PROBE_EVERY
 
     def note(self, updates, server):
         """Rows in a reply to monitor, or in an update."""
@@ -60,18 +83,19 @@ class Eye:
         try:
             messages = session.receive()
         except Closed:
-            session.close()
-            del self.sessions[session]
+            self.leave(session)
             return
+        self.heard[session] = time.monotonic()
         for message in messages:
             if message.get("method") == "update":
                 self.note(message["params"][1], door.name)
-            elif "result" in message:
+            elif isinstance(message.get("result"), dict):
                 self.note(message["result"], door.name)
 
     def turn(self):
         """Knocks, waits a moment, listens."""
         now = time.monotonic()
+        self.probe(now)
         inside = set(self.sessions.values())
         for door in self.doors:
             session = door not in inside and door.knock(now)
@@ -125,11 +149,10 @@ class Mirror:
     def start(self):
         """Starts it."""
         self.path.unlink(missing_ok=True)
-        servers = {n.name: n.address for n in self.lab.control}
         self.process = subprocess.Popen(
             self.lab.switch.command(
                 [*python("lab.mirror"), "--warden", self.lab.warden,
-                 self.path, json.dumps(servers)]),
+                 self.path, json.dumps(self.lab.servers())]),
             stdin=subprocess.DEVNULL, start_new_session=True)
         wait_until(self.path.exists, 10, "the mirror runs")
         return self

@@ -204,11 +204,11 @@ class Writer:
     def start(self, deadline=10):
         """Starts it, and returns when its first write is acknowledged."""
         self.path.unlink(missing_ok=True)
-        servers = {n.name: n.address for n in self.lab.control}
         self.process = subprocess.Popen(
             self.lab.switch.command(
                 [*python("lab.writer"), "--warden", self.lab.warden,
-                 *self.options, self.name, self.path, json.dumps(servers)]),
+                 *self.options, self.name, self.path,
+                 json.dumps(self.lab.servers())]),
             stdin=subprocess.DEVNULL, start_new_session=True)
         wait_until(lambda: self.ledger().acknowledged(), deadline,
                    f"writer {self.name} is acknowledged", interval=0.05)
