@@ -451,7 +451,7 @@ gate_run(struct gate *g, mono_t now)
         }
         return;
     }
-    if (g->maybe_open && !mono_before(now, g->kill_at)) {
+    if (!mono_before(now, g->kill_at)) {
         target_kill(&g->server, "it has not closed in time", now);
     }
     if (g->n_calls) {

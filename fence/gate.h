@@ -6,9 +6,11 @@
  *
  * A gate is shut only when proven: list-remotes showed nothing but the
  * private remote after all that was asked for before, or the process is dead.
- * The server handles control connections in the order of their arrival, so an
- * answer to list-remotes also settles every earlier request, that of a
- * crashed predecessor of ours included.
+ * What makes the answer a proof: the server handles control connections in
+ * the order of their arrival, so that an answer to list-remotes also settles
+ * every earlier request, that of a crashed predecessor of ours included; and
+ * its loop applies a change of remotes, which cuts their sessions, before it
+ * looks at its clients again (main_loop() of ovsdb-server.c, 3.1).
  *
  * While a gate is to be shut it is looked at each second, and remotes that
  * someone else opened are removed.  Used by the door only.  Never waits, and

@@ -35,6 +35,8 @@ STAND_IN = """
 import socket, sys, time
 up = socket.socket(fileno=int(sys.argv[1]))
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+up.send(b"ready")
+up.recv(1)
 for _ in range(1000):
     try:
         s.connect(sys.argv[2])
@@ -100,24 +102,35 @@ class State:
 
 
 class Supervisor:
-    """The supervisor's end; pings in the background as ovn-had does."""
+    """The supervisor's end; pings in the background as ovn-had does.
 
-    def __init__(self, path, ping=True):
+    It exists before it connects: its start takes long on a loaded machine,
+    and the worker is not patient."""
+
+    def __init__(self, path):
         mine, its = socket.socketpair()
         self.process = subprocess.Popen(
             [sys.executable, "-IS", "-c", STAND_IN, str(its.fileno()), str(path)],
             pass_fds=[its.fileno()])
         its.close()
         self._up = mine
-        mine.settimeout(5)
-        _, fds, _, _ = socket.recv_fds(mine, 1, 1)
-        self.sock = socket.socket(fileno=fds[0])
+        mine.settimeout(10)
+        mine.recv(16)
+        self.sock = None
         self.states, self.supported = [], []
         self.gone = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._ping, daemon=True)
-        if ping:
-            self._thread.start()
+
+    def connect(self):
+        self._up.send(b"x")
+        _, fds, _, _ = socket.recv_fds(self._up, 1, 1)
+        self.sock = socket.socket(fileno=fds[0])
+        self._thread.start()
+
+    def silence(self):
+        """Says nothing from now on by itself."""
+        self._stop.set()
 
     def _ping(self):
         while not self._stop.wait(LEASE / 6):
@@ -155,9 +168,17 @@ class Supervisor:
         return self.states[-1] if self.states else None
 
     def wait_door(self, door, deadline=3.0):
-        wait_until(lambda: self.state and self.state.door == door, deadline,
-                   lambda: f"door {door}, but {self.state}", interval=0.002)
-        return self.state
+        """Returns the present state, or the first later one, in which the
+        door is so."""
+        self.read()
+        seen = max(len(self.states) - 1, 0)
+
+        def found():
+            self.read()
+            return [s for s in self.states[seen:] if s.door == door]
+        return wait_until(found, deadline,
+                          lambda: f"door {door}, but {self.state}",
+                          interval=0.002)[0]
 
     def support(self, n, node, deadline=3.0):
         """Returns the old promise that is left, in microseconds."""
@@ -180,7 +201,8 @@ class Supervisor:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
-        self.sock.close()
+        if self.sock:
+            self.sock.close()
         self._up.close()
         kill(self.process)
 
@@ -273,7 +295,7 @@ class Node:
         self.log = self.folder / "fence.log"
         self.servers = []
         self.northd = None
-        self.sup = None
+        self.sup, self.sups = None, []
         self.start_worker()
         if databases:
             self.servers = [Server(self.folder, name, self.address)
@@ -291,9 +313,16 @@ class Node:
             shutil.copy(shutil.which("sleep"), path)
         self.northd = subprocess.Popen([path, "1000"])
 
-    def connect(self, ping=True):
-        self.sup = Supervisor(self.socket, ping)
+    def connect(self):
+        self.sup = self.prepare()
+        self.sup.connect()
         return self.sup
+
+    def prepare(self):
+        """A supervisor that connects later."""
+        sup = Supervisor(self.socket)
+        self.sups.append(sup)
+        return sup
 
     def configure(self, supporters=None, key_file=None, beat=BEAT):
         c = self.cluster
@@ -321,9 +350,13 @@ class Node:
         if self.northd:
             self.sup.send(NORTHD, struct.pack("=I", self.northd.pid))
 
-    def setup(self):
+    def setup(self, sup=None):
         """A supervisor, as it is after its start."""
-        self.connect()
+        if sup:
+            self.sup = sup
+            sup.connect()
+        else:
+            self.connect()
         self.configure()
         self.tell()
         return self.sup
@@ -337,8 +370,8 @@ class Node:
         return all(s.answers() for s in self.servers)
 
     def stop(self):
-        if self.sup:
-            self.sup.close()
+        for sup in self.sups:
+            sup.close()
         kill(self.worker)
         for proc in [s.process for s in self.servers] + [self.northd]:
             if proc:

@@ -17,7 +17,7 @@ from fence_parts import (ACK_TYPE, BEAT_TYPE, CLOSE, CLOSED, EXIT, LEASE,
 from lab import wait_until
 
 # What a loaded machine may add to a bound.
-SLACK = 0.25
+SLACK = 0.5
 
 
 @pytest.fixture
@@ -46,7 +46,10 @@ def node(cluster):
 
 def serve(node, n=1):
     node.sup.serve(n, node.id)
-    return node.sup.wait_door(OPEN, 4)
+    state = node.sup.wait_door(OPEN, 4)
+    # The server answers add-remote just before it listens.
+    wait_until(node.open, 1)
+    return state
 
 
 class Peer:
@@ -103,7 +106,7 @@ def test_opens_only_with_a_lease(cluster):
     state = node.sup.wait_door(OPEN)
     assert 0 < state.lease_left_us <= LEASE * 1e6
     assert state.serve == (1, 1) and not state.why
-    assert node.open()
+    wait_until(node.open, 1)
     for server in node.servers:
         assert server.remotes() == sorted([server.private] + server.public)
 
@@ -175,11 +178,12 @@ def test_thawed_worker_closes_at_once(node):
     end = time.monotonic() + 1.5 * LEASE
     wait_until(lambda: time.monotonic() > end, 5)
     assert node.open()          # A frozen worker closes nothing.
-    thaw = time.monotonic()
+    thaw = boottime_us()
     os.kill(node.worker.pid, signal.SIGCONT)
-    wait_until(node.shut, 2, interval=0.001)
-    assert elapsed(thaw) < 0.1
-    assert node.sup.wait_door(CLOSED).lease_losses == 1
+    state = node.sup.wait_door(CLOSED)
+    assert state.lease_losses == 1 and node.shut()
+    # At worst, the servers are too slow to show it.
+    assert state.closed_us < thaw + (MARGIN + 0.05) * 1e6
 
 
 def pretend_supporter(cluster, **config):
@@ -273,7 +277,8 @@ def test_restarted_server_is_opened_again(node):
     nb.start()
     node.sup.send(3, nb.message())
     node.sup.wait_door(OPEN)
-    assert nb.answers() and sb.answers()
+    wait_until(nb.answers, 1)
+    assert sb.answers()
     session.setblocking(False)
     with pytest.raises(BlockingIOError):
         session.recv(1)         # The other database noticed nothing.
@@ -282,6 +287,7 @@ def test_restarted_server_is_opened_again(node):
 
 def test_supervisor_gone_for_a_lease(node):
     serve(node)
+    node.sup.silence()
     left = time.monotonic()
     node.sup.close()
     wait_until(lambda: not node.open(), 3, interval=0.01)
@@ -296,16 +302,15 @@ def test_supervisor_gone_for_a_lease(node):
 
 
 def test_new_supervisor_takes_over_unnoticed(node):
+    first, second = node.prepare(), node.prepare()
     serve(node)
     sessions = [s.connect() for s in node.servers]
     node.sup.close()
-    node.setup()
-    first = node.sup
+    node.setup(first)
     node.sup.wait_door(OPEN)
-    node.setup()                # While the one before is still connected.
+    node.setup(second)          # While the one before is still connected.
     node.sup.wait_door(OPEN)
     wait_until(lambda: first.read() or first.gone, 2)
-    first.close()
     end = time.monotonic() + 1.5 * LEASE
     wait_until(lambda: time.monotonic() > end, 5)
     assert node.sup.state.door == OPEN and node.open()
@@ -318,11 +323,11 @@ def test_new_supervisor_takes_over_unnoticed(node):
 
 def test_silent_supervisor_is_killed(node):
     serve(node)
-    node.sup._stop.set()        # No more pings.
+    node.sup.silence()
     silent = time.monotonic()
     wait_until(lambda: is_dead(node.sup.process), 5, interval=0.01)
     assert node.sup.process.returncode == -signal.SIGKILL
-    assert 2.8 * LEASE < elapsed(silent) < 3 * LEASE + SLACK
+    assert 2.5 * LEASE < elapsed(silent) < 3 * LEASE + SLACK
     wait_until(lambda: not node.open(), 3, interval=0.01)
     assert elapsed(silent) < 4 * LEASE + 2 * SLACK
     assert not is_dead(node.worker)
@@ -352,9 +357,11 @@ def test_foreign_remote_is_cut(node):
 def test_higher_epoch_closes_first(node):
     serve(node)
     before = boottime_us()
+    # A frozen server shows nothing: the answer has to wait for its death.
+    nb = node.servers[0]
+    os.kill(nb.process.pid, signal.SIGSTOP)
     assert node.sup.support(2, 3) == 0  # No promise but its own lease.
-    # The answer came after the proof.
-    assert node.shut() and is_dead(node.northd)
+    assert is_dead(nb.process) and node.shut() and is_dead(node.northd)
     state = node.sup.wait_door(CLOSED)
     assert state.support == (2, 3) and state.serve == (0, 0)
     assert state.closed_us >= before
@@ -439,7 +446,6 @@ def test_forged_acknowledgements_are_ignored(cluster):
             assert node.sup.state.door == WAITING, changes
         peer.acknowledge(peer.take())
         node.sup.wait_door(OPEN)
-        assert node.open()
 
 
 def test_no_beats_without_the_key(cluster):
