@@ -161,23 +161,26 @@ propose(struct ha_core *c, const struct ha_record *rec, struct ha_actions *out)
 }
 
 /* Highest epoch that anyone here knows of, so that a new one is above. */
-static uint32_t
+static struct ha_epoch
 top_epoch(const struct ha_core *c, const struct ha_record *base)
 {
-    uint32_t n = base->epoch.n;
+    struct ha_epoch top = base->epoch;
 
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
         const struct ha_peer *p = &c->peers[i];
-        const uint32_t known[] = {
-            p->answered ? p->held.record.epoch.n : 0,
-            p->heard ? p->status.hold.n : 0,
-            p->heard ? p->status.ended.n : 0,
+        const struct ha_epoch none = { 0, 0 };
+        const struct ha_epoch known[] = {
+            p->answered ? p->held.record.epoch : none,
+            p->heard ? p->status.hold : none,
+            p->heard ? p->status.ended : none,
         };
         for (size_t j = 0; j < sizeof known / sizeof known[0]; j++) {
-            n = known[j] > n ? known[j] : n;
+            if (ha_epoch_cmp(known[j], top) > 0) {
+                top = known[j];
+            }
         }
     }
-    return n;
+    return top;
 }
 
 static void
@@ -186,7 +189,7 @@ elect(struct ha_core *c, const struct ha_record *base, uint32_t winner,
 {
     struct ha_record rec = *base;
 
-    rec.epoch.n = top_epoch(c, base) + 1;
+    rec.epoch.n = top_epoch(c, base).n + 1;
     rec.epoch.node = winner;
     rec.active = winner;
     rec.lease_us = c->cfg.lease_us;
@@ -352,7 +355,11 @@ election_due(const struct ha_core *c, const struct ha_record *rec,
     if (!core_holds(&p->status, rec)) {
         return "the active has stopped serving";
     }
-    return top_epoch(c, rec) > rec->epoch.n ? "a newer epoch was begun" : NULL;
+    /* Of one number there may be two, begun by two coordinators; a member
+     * that supports the higher one cannot go back. */
+    return ha_epoch_cmp(top_epoch(c, rec), rec->epoch) > 0
+               ? "a newer epoch was begun"
+               : NULL;
 }
 
 void

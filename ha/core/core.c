@@ -18,7 +18,6 @@ ha_core_init(struct ha_core *c, const struct ha_config *cfg)
     c->cfg = *cfg;
     c->state = HA_STARTING;
     c->why = HA_WHY_NO_GROUP;
-    c->next_token = 1;
     for (uint32_t i = 0; i < cfg->nodes.n; i++) {
         c->peers[i].id = cfg->nodes.id[i];
     }
@@ -181,6 +180,8 @@ on_start(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
 
     c->started_at = c->state_since = c->why_since = ev->now;
     c->view_at = c->told_at = ev->now;
+    /* Workers that outlived an ovn-had remember its tokens. */
+    c->next_token = (uint32_t) (ev->random >> 34) + 1;
     if (!ev->start.has_durable) {
         core_tell(out, "start: node %u of %s, without a record", c->cfg.self,
                   ha_set_print(&c->cfg.nodes, set, sizeof set));
@@ -282,6 +283,11 @@ on_fence(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
 
     if (c->fence.open != ev->fence.open) {
         core_tell(out, "door: %s", ev->fence.open ? "open" : "not open");
+    }
+    if (c->serve_sent.n && !ha_epoch_cmp(c->fence.serve, c->serve_sent)
+        && ha_epoch_cmp(ev->fence.serve, c->serve_sent)) {
+        /* It gave up by itself, as it does when a lease runs out. */
+        memset(&c->serve_sent, 0, sizeof c->serve_sent);
     }
     c->fence = ev->fence;
     if (!ev->fence.connected) {
@@ -404,7 +410,13 @@ dispatch(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
     }
 }
 
-/* Moves SENDs before DOs; each class keeps its order. */
+static int
+class_of(const struct ha_action *a)
+{
+    return a->type == HA_ACT_PERSIST ? 0 : a->type == HA_ACT_SEND ? 1 : 2;
+}
+
+/* PERSISTs first, then SENDs, then DOs; each class keeps its order. */
 static void
 sort_actions(struct ha_actions *out)
 {
@@ -412,10 +424,7 @@ sort_actions(struct ha_actions *out)
         struct ha_action a = out->a[i];
         size_t j = i;
 
-        if (a.type != HA_ACT_SEND) {
-            continue;
-        }
-        for (; j > 0 && out->a[j - 1].type != HA_ACT_SEND; j--) {
+        for (; j > 0 && class_of(&out->a[j - 1]) > class_of(&a); j--) {
             out->a[j] = out->a[j - 1];
         }
         out->a[j] = a;
@@ -449,6 +458,7 @@ ha_step(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
     settle_disk(c, ev);
     dispatch(c, ev, out);
     if (member_persist(c, out)) {
+        sort_actions(out);
         return;
     }
     role_run(c, out);

@@ -370,7 +370,8 @@ struct ha_core {
     mono_t disk_at;              /* Last try. */
     bool owe_state;              /* PREPARE not answered yet, */
     struct ha_ballot owe_ballot; /* this one. */
-    struct ha_record proposal;   /* Of the last ACCEPT in this view. */
+    bool owe_refused;
+    struct ha_record proposal; /* Of the last ACCEPT in this view. */
     struct ha_ballot prop_ballot;
     uint32_t prop_rev;
     bool proposed;               /* 'proposal' is set in this view. */

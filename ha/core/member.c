@@ -56,6 +56,9 @@ member_prepare(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     }
     c->owe_state = true;
     c->owe_ballot = m->ballot;
+    /* Nobody prepares a ballot twice, unless it has lost its disk and does
+     * not know that it used this one before. */
+    c->owe_refused = ha_ballot_cmp(m->ballot, c->durable.promised) <= 0;
     if (ha_ballot_cmp(m->ballot, c->durable.promised) > 0) {
         c->durable.promised = m->ballot;
         c->dirty = true;
@@ -229,7 +232,8 @@ member_run(struct ha_core *c, struct ha_actions *out)
         struct ha_msg *m = core_send(c, out, HA_MSG_STATE);
 
         m->ballot = c->owe_ballot;
-        m->refused = ha_ballot_cmp(c->owe_ballot, c->durable.promised) != 0;
+        m->refused = c->owe_refused
+                     || ha_ballot_cmp(c->owe_ballot, c->durable.promised);
         m->durable = c->durable;
         c->owe_state = false;
     }

@@ -78,15 +78,28 @@ verdict(struct ha_core *c)
     return HA_WHY_NONE;
 }
 
-/* True once every member here that was in sync has said where it stopped, or
- * had its time. */
+/* True if 'p' may have records that this node has not.  One that is not in
+ * sync may all the same: the set follows the facts, and lags behind them. */
+static bool
+may_be_fresher(const struct ha_core *c, const struct ha_peer *p)
+{
+    const struct ha_local_db *db = p->status.local.db;
+
+    return ha_set_has(&c->record.in_sync, p->id)
+           || (p->heard
+               && (db[HA_NB].pos.lineage == c->record.lineage
+                   || db[HA_SB].pos.lineage == c->record.lineage));
+}
+
+/* True once every member here that may be fresher has said where it stopped,
+ * or had its time. */
 static bool
 tails_known(const struct ha_core *c)
 {
     for (uint32_t i = 0; i < c->view.n; i++) {
         const struct ha_peer *p = core_peer_const(c, c->view.id[i]);
 
-        if (!p->supports && ha_set_has(&c->record.in_sync, p->id)
+        if (!p->supports && may_be_fresher(c, p)
             && !core_past(c, c->support_since, c->cfg.mute_us)) {
             return false;
         }

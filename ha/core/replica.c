@@ -93,6 +93,7 @@ run_db(struct ha_core *c, enum ha_db db, struct ha_actions *out)
             want(c, db, ROLE_FOLLOW, c->hold, rec->lineage, source, out);
         }
     } else if (!c->hold.n && c->in_force && rec->active != c->cfg.self
+               && ha_epoch_cmp(rec->epoch, c->stopped_epoch[db]) >= 0
                && c->state == HA_STANDBY && active && active->heard
                && active->status.log_ready
                && core_holds(&active->status, rec)) {

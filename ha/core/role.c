@@ -89,6 +89,16 @@ in_transition(const struct ha_core *c)
                || (p && !p->supports && ha_set_has(&c->view, p->id)));
 }
 
+/* Why no record is in force in this view. */
+static enum ha_why
+no_record_why(const struct ha_core *c)
+{
+    if (c->dirty) {
+        return HA_WHY_DISK;
+    }
+    return c->coord_why != HA_WHY_NONE ? c->coord_why : HA_WHY_AGREEING;
+}
+
 /* Where a node belongs that serves nothing. */
 static void
 route(struct ha_core *c, struct ha_actions *out)
@@ -111,8 +121,7 @@ route(struct ha_core *c, struct ha_actions *out)
         role_set(c, out, HA_PROMOTING, HA_WHY_AGREEING);
     } else if (!c->in_force || in_transition(c)) {
         if (c->state == HA_STARTING) {
-            role_set(c, out, HA_STARTING,
-                     c->dirty ? HA_WHY_DISK : c->coord_why);
+            role_set(c, out, HA_STARTING, no_record_why(c));
         }
     } else if (c->record.active != c->cfg.self && active && active->heard
                && ha_set_has(&c->view, active->id)
@@ -135,6 +144,10 @@ in_starting(struct ha_core *c, struct ha_actions *out)
          * served on.  The epoch goes on, too. */
         core_tell(out, "start: goes on serving epoch %u.%u", e.n, e.node);
         c->hold = c->cleared = c->serve_sent = e;
+        /* It stopped every older one before it opened the door. */
+        for (int db = 0; db < HA_N_DBS; db++) {
+            c->stopped_epoch[db] = e;
+        }
         c->stage = HA_STAGE_AGREE;
         c->stage_since = c->now;
         c->ever_active = true;
@@ -250,6 +263,11 @@ role_run(struct ha_core *c, struct ha_actions *out)
         break;
     case HA_N_STATES:
         break;
+    }
+    if (!c->hold.n && !c->northd_sent && c->fence.connected) {
+        /* One that outlived an earlier ovn-had may be running. */
+        c->northd_sent = true;
+        core_act(out, HA_ACT_NORTHD)->run = false;
     }
     if (c->leaving) {
         leave(c, out);
