@@ -296,11 +296,13 @@ class Node:
         self.servers = []
         self.northd = None
         self.sup, self.sups = None, []
-        self.start_worker()
         if databases:
             self.servers = [Server(self.folder, name, self.address)
                             for name in ("nb", "sb")]
             self.start_northd()
+        # What is slow is done: the worker's fresh start is short.
+        self.spare = self.prepare()
+        self.start_worker()
 
     def start_worker(self):
         self.worker = subprocess.Popen(
@@ -314,7 +316,8 @@ class Node:
         self.northd = subprocess.Popen([path, "1000"])
 
     def connect(self):
-        self.sup = self.prepare()
+        self.sup = self.spare or self.prepare()
+        self.spare = None
         self.sup.connect()
         return self.sup
 

@@ -22,9 +22,8 @@ SLACK = 0.5
 
 @pytest.fixture
 def cluster(tmp_path):
-    root = os.environ.get("OVN_HA_PKGLIBEXECDIR") or os.environ.get(
-        "OVN_HA_BUILDDIR") or Path(__file__).resolve().parents[2]
-    cluster = Cluster(tmp_path, Path(root) / "ovn-ha-fence")
+    programs = Path(os.environ["OVN_HA_PKGLIBEXECDIR"])
+    cluster = Cluster(tmp_path, programs / "ovn-ha-fence")
     yield cluster
     cluster.stop()
     print(cluster.logs())
@@ -479,13 +478,15 @@ def test_single_node_needs_no_one(cluster):
     wait_until(lambda: time.monotonic() > end, 5)
     assert node.open()
     node.sup.send(CLOSE, bytes(8))
-    node.sup.wait_door(CLOSED)
+    state = node.sup.wait_door(CLOSED)
+    assert state.lease_left_us == 0 and not state.lease_losses
     assert node.shut()
 
 
 def test_restart_of_the_worker(cluster, node):
     """A new life promises for one lease, and closes what it finds."""
     serve(node)
+    node.spare = node.prepare()
     node.worker.kill()
     node.worker.wait()
     assert node.open()
@@ -500,6 +501,7 @@ def test_restart_of_the_worker(cluster, node):
     # A supporter's new life does not acknowledge what the old one would.
     for ident in (2, 3):
         other = cluster.nodes[ident]
+        other.spare = other.prepare()
         other.worker.kill()
         other.worker.wait()
         other.start_worker()
