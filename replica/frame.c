@@ -123,8 +123,8 @@ frame_put_hello(uint8_t *buf, const struct frame_hello *m)
     uint8_t *p = put_u32(put_u32(buf, m->version), m->caps);
 
     p = put_u32(put_u32(p, m->db), m->node);
-    p = put_pos(put_u32(p, m->flags), &m->pos);
-    p = put_bytes(p, m->nonce, sizeof m->nonce);
+    p = put_u32(put_u32(put_u32(p, m->flags), m->epoch.n), m->epoch.node);
+    p = put_bytes(put_pos(p, &m->pos), m->nonce, sizeof m->nonce);
     return put_bytes(p, m->mac, sizeof m->mac) - buf;
 }
 
@@ -139,6 +139,8 @@ frame_get_hello(const uint8_t *p, size_t n, struct frame_hello *m)
     m->db = get_u32(&p);
     m->node = get_u32(&p);
     m->flags = get_u32(&p);
+    m->epoch.n = get_u32(&p);
+    m->epoch.node = get_u32(&p);
     get_pos(&p, &m->pos);
     get_bytes(&p, m->nonce, sizeof m->nonce);
     get_bytes(&p, m->mac, sizeof m->mac);

@@ -12,13 +12,19 @@
  *
  *     sender (listens)                            receiver (connects)
  *     CHALLENGE version caps nonce  ------------>
- *           <------------  HELLO version caps db node pos flags nonce mac
+ *           <------------  HELLO version caps db node flags epoch pos
+ *                                                    nonce mac
  *     WELCOME node found head mac   ------------>
  *     SCHEMA json                   ------------>
  *     [SNAPSHOT pos bytes, DATA...] ------------>  unless found is FOUND
  *     RECORD pos flags sha1 length bytes, MORE.. ->
  *     HEARTBEAT head                ------------>  each second
  *           <------------  ACK pos                 durable there; each second
+ *
+ * A snapshot makes the receiver give up what it has, so it comes only from the
+ * active node of exactly the epoch that HELLO names; every other node ships no
+ * more than the records after a position that it finds in its own log, and
+ * refuses otherwise.
  *
  * Either side may send REFUSE with a code and a sentence, and then closes.
  *
@@ -81,10 +87,11 @@ struct frame_challenge {
 struct frame_hello {
     uint32_t version;
     uint32_t caps;
-    uint32_t db;       /* enum ha_db. */
-    uint32_t node;     /* The receiver. */
-    uint32_t flags;    /* FRAME_HELLO_*. */
-    struct ha_pos pos; /* Durable and complete there. */
+    uint32_t db;           /* enum ha_db. */
+    uint32_t node;         /* The receiver. */
+    uint32_t flags;        /* FRAME_HELLO_*. */
+    struct ha_epoch epoch; /* The cluster's, as the receiver was told. */
+    struct ha_pos pos;     /* Durable and complete there. */
     uint8_t nonce[FRAME_NONCE_LEN];
     uint8_t mac[HMAC_BYTES];
 };
@@ -132,7 +139,7 @@ struct frame_record {
 /* Bytes of the fixed parts, in front of text or data. */
 #define FRAME_POS_LEN 32
 #define FRAME_CHALLENGE_LEN (8 + FRAME_NONCE_LEN)
-#define FRAME_HELLO_LEN (20 + FRAME_POS_LEN + FRAME_NONCE_LEN + HMAC_BYTES)
+#define FRAME_HELLO_LEN (28 + FRAME_POS_LEN + FRAME_NONCE_LEN + HMAC_BYTES)
 #define FRAME_WELCOME_LEN (8 + FRAME_POS_LEN + HMAC_BYTES)
 #define FRAME_SNAPSHOT_LEN (FRAME_POS_LEN + 8)
 #define FRAME_RECORD_LEN (FRAME_POS_LEN + 4 + RECORD_SHA1_LEN + 8)

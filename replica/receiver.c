@@ -26,7 +26,7 @@
 #include "replica/link.h"
 #include "replica/oplog.h"
 
-#define RETRY_MS 200         /* After a session ended. */
+#define RETRY_MS 50          /* After a session ended. */
 #define RETRY_FAILED_MS 5000 /* After one that cannot go well. */
 #define CONNECT_MS 3000      /* For connecting and the handshake. */
 #define SILENCE_MS 5000      /* The source has a heartbeat each second. */
@@ -67,6 +67,7 @@ struct receiver {
     struct wire_node source;
     uint16_t port;
     uint64_t lineage;
+    struct ha_epoch epoch; /* That was told with the role. */
     struct link *link;
     long long int next_try, began, next_ack;
     struct frame_hello hello;
@@ -192,13 +193,13 @@ receiver_destroy(struct receiver *r)
 }
 
 void
-receiver_follow(struct receiver *r, const struct wire_node *source,
-                uint16_t port, uint64_t lineage)
+receiver_follow(struct receiver *r, const struct wire_r_role *role)
 {
     receiver_stop(r);
-    r->source = *source;
-    r->port = port;
-    r->lineage = lineage;
+    r->source = role->source;
+    r->port = role->source_port;
+    r->lineage = role->lineage;
+    r->epoch = role->epoch;
     r->state = RECEIVER_PREPARE;
     r->next_try = 0;
     memset(&r->head, 0, sizeof r->head);
@@ -252,6 +253,7 @@ receiver_say_hello(struct receiver *r, const struct link_frame *f)
     h->caps = r->cfg.key->present ? FRAME_CAP_KEY : 0;
     h->db = r->cfg.db;
     h->node = r->cfg.self;
+    h->epoch = r->epoch;
     h->pos = applier_sent(r->applier);
     h->flags = r->log->n_foreign ? FRAME_HELLO_SNAPSHOT : 0;
     ha_random_bytes(h->nonce, sizeof h->nonce);
@@ -365,6 +367,12 @@ open_nameless(const char *folder)
 static void
 receiver_begin_snapshot(struct receiver *r, const struct link_frame *f)
 {
+    if (r->hello.pos.lineage == r->lineage
+        && ha_epoch_cmp(r->hello.pos.epoch, r->epoch) > 0) {
+        receiver_fail(r, "the own data is of a later epoch than the source's; "
+                         "it does not give way");
+        return;
+    }
     if (frame_get_snapshot(f->body, f->n, &r->snapshot)
         || !r->snapshot.pos.lineage) {
         receiver_again(r, RETRY_MS, "the source's snapshot is garbled");

@@ -33,9 +33,8 @@ struct receiver *receiver_create(const struct receiver_config *,
                                  struct applier *);
 void receiver_destroy(struct receiver *);
 
-/* Follows 'source' from now on; 'lineage' is what it must have. */
-void receiver_follow(struct receiver *, const struct wire_node *source,
-                     uint16_t port, uint64_t lineage);
+/* Follows the source that 'role' names from now on. */
+void receiver_follow(struct receiver *, const struct wire_r_role *role);
 
 /* Takes nothing more from the source.  What is with the own server already
  * is the applier's. */

@@ -73,6 +73,7 @@ struct session {
 struct sender {
     struct sender_config cfg;
     struct oplog *log;
+    struct ha_epoch active; /* {0, 0}: this node is not active. */
     struct pstream *listener;
     long long int next_listen, next_cut_log;
     struct ovs_list sessions;
@@ -173,8 +174,10 @@ static void
 session_end(struct sender *s, struct session *session)
 {
     if (session->state != SESSION_DEAD) {
+        bool shipped = session->state != SESSION_HELLO;
+
         session->state = SESSION_DEAD;
-        if (session->peer) {
+        if (session->peer && shipped) {
             session->complete = false;
             session_report(s, session);
             ha_log(HA_LOG_INFO, "sender", "node %" PRIu32 " is disconnected",
@@ -204,6 +207,24 @@ sender_check_peers(struct sender *s)
                             session->peer)) {
             session_refuse(s, session, FRAME_NO_MEMBER,
                            "no member of the cluster any more");
+        }
+    }
+}
+
+void
+sender_set_active(struct sender *s, struct ha_epoch epoch)
+{
+    struct session *session;
+
+    if (!ha_epoch_cmp(s->active, epoch)) {
+        return;
+    }
+    s->active = epoch;
+    LIST_FOR_EACH (session, node, &s->sessions) {
+        if (session->state != SESSION_HELLO && session->state != SESSION_DEAD
+            && !session->complete) {
+            session_refuse(s, session, FRAME_CHANGED,
+                           "not active any more; the snapshot ends");
         }
     }
 }
@@ -362,11 +383,55 @@ session_begin_snapshot(struct sender *s, struct session *session)
               frame_put_snapshot(body, &m), NULL, 0);
 }
 
+/* True if this node's log can be shipped at all. */
+static bool
+sender_is_ready(struct sender *s)
+{
+    const struct oplog *log = s->log;
+
+    return log->state == OPLOG_READY && log->gen->end_pos.lineage
+           && !log->n_foreign && log->gen->schema_text
+           && strlen(log->gen->schema_text) <= FRAME_BODY_MAX
+           && !oplog_sync(s->log);
+}
+
+/* Looks for the receiver's position, and begins to ship. */
+static void
+session_begin(struct sender *s, struct session *session,
+              const struct frame_hello *m, const struct link_frame *f)
+{
+    enum oplog_found found =
+        m->flags & FRAME_HELLO_SNAPSHOT
+            ? OPLOG_NONE
+            : oplog_find(s->log, &m->pos, &session->cursor);
+
+    if (found == OPLOG_FOUND) {
+        session_welcome(s, session, f, found);
+        session->state = SESSION_STREAM;
+        session->complete = true;
+        session->acked = m->pos;
+    } else if (s->active.n && !ha_epoch_cmp(s->active, m->epoch)) {
+        session_welcome(s, session, f, found);
+        session_begin_snapshot(s, session);
+    } else {
+        link_refuse(session->link, FRAME_NOT_READY,
+                    "its position is not in the log here, and this node is "
+                    "not the active one of its epoch");
+        session_end(s, session);
+        return;
+    }
+    ha_log(HA_LOG_INFO, "sender",
+           "node %" PRIu32 " at record %" PRIu64 " %s record %" PRIu64,
+           m->node, m->pos.seq,
+           found == OPLOG_FOUND ? "resumes; the log is at"
+                                : "needs a snapshot; it is of",
+           s->log->gen->end_pos.seq);
+}
+
 static void
 session_hello(struct sender *s, struct session *session,
               const struct link_frame *f)
 {
-    enum oplog_found found;
     struct frame_hello m;
 
     if (f->type != FRAME_HELLO || frame_get_hello(f->body, f->n, &m)) {
@@ -378,32 +443,13 @@ session_hello(struct sender *s, struct session *session,
     }
     session->peer = m.node;
     sender_drop_others(s, session);
-    if (s->log->state != OPLOG_READY || !s->log->gen->end_pos.lineage
-        || s->log->n_foreign || !s->log->gen->schema_text
-        || strlen(s->log->gen->schema_text) > FRAME_BODY_MAX
-        || oplog_sync(s->log)) {
-        session_refuse(s, session, FRAME_NOT_READY,
-                       "this node has no complete log");
+    if (!sender_is_ready(s)) {
+        link_refuse(session->link, FRAME_NOT_READY,
+                    "this node has no complete log");
+        session_end(s, session);
         return;
     }
-    found = m.flags & FRAME_HELLO_SNAPSHOT
-                ? OPLOG_NONE
-                : oplog_find(s->log, &m.pos, &session->cursor);
-    session_welcome(s, session, f, found);
-    if (found == OPLOG_FOUND) {
-        session->state = SESSION_STREAM;
-        session->complete = true;
-        session->acked = m.pos;
-    } else {
-        session_begin_snapshot(s, session);
-    }
-    ha_log(HA_LOG_INFO, "sender",
-           "node %" PRIu32 " at record %" PRIu64 " %s "
-           "record %" PRIu64,
-           m.node, m.pos.seq,
-           found == OPLOG_FOUND ? "resumes; the log is at"
-                                : "needs a snapshot; it is of",
-           s->log->gen->end_pos.seq);
+    session_begin(s, session, &m, f);
 }
 
 /* ---- Shipping ------------------------------------------------------------ */

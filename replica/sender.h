@@ -31,6 +31,10 @@ void sender_destroy(struct sender *);
 void sender_run(struct sender *);
 void sender_wait(struct sender *);
 
+/* This node is the active one of 'epoch'; {0, 0}: it is not.  Only then a
+ * receiver gets a snapshot. */
+void sender_set_active(struct sender *, struct ha_epoch epoch);
+
 /* The peers have changed. */
 void sender_check_peers(struct sender *);
 

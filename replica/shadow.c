@@ -160,28 +160,51 @@ shadow_rows(const struct shadow *s)
     return n;
 }
 
+/* True if 'row', of Address_Set, is what northd makes by itself. */
+static bool
+is_own_address_set(const struct ovsdb_row *row)
+{
+    const struct ovsdb_column *name =
+        ovsdb_table_schema_get_column(row->table->schema, "name");
+    const struct ovsdb_datum *datum = name ? &row->fields[name->index] : NULL;
+
+    return datum && datum->n == 1 && name->type.key.type == OVSDB_TYPE_STRING
+           && !strcmp(json_string(datum->keys[0].s), "svc_monitor_mac");
+}
+
+/* True if 'table' holds what neither packages nor an idle northd (23.03)
+ * write by themselves. */
+static bool
+table_has_data(const struct ovsdb_table *table, bool sb)
+{
+    static const char *const both[] = { "NB_Global", "SB_Global", "Connection",
+                                        "SSL" };
+    static const char *const sb_only[] = { "RBAC_Role", "RBAC_Permission",
+                                           "DHCP_Options", "DHCPv6_Options" };
+    const char *name = table->schema->name;
+    const struct ovsdb_row *row;
+
+    for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+        if (!strcmp(name, both[i]) || (sb && !strcmp(name, sb_only[i]))) {
+            return false;
+        }
+    }
+    HMAP_FOR_EACH (row, hmap_node, &table->rows) {
+        if (!sb || strcmp(name, "Address_Set") || !is_own_address_set(row)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 shadow_has_data(const struct shadow *s)
 {
-    /* What ovn-ctl, ovn-nbctl init and an idle northd (23.03) write. */
-    static const char *const nb[] = { "NB_Global", "Connection", "SSL", NULL };
-    static const char *const sb[] = {
-        "SB_Global",      "Connection",      "SSL",
-        "RBAC_Role",      "RBAC_Permission", "DHCP_Options",
-        "DHCPv6_Options", "Address_Set",     NULL
-    };
-    const char *const *empty;
+    bool sb = !strcmp(s->db->schema->name, "OVN_Southbound");
     struct shash_node *node;
 
-    empty = strcmp(s->db->schema->name, "OVN_Northbound") ? sb : nb;
     SHASH_FOR_EACH (node, &s->db->tables) {
-        const struct ovsdb_table *table = node->data;
-        const char *const *name = empty;
-
-        while (*name && strcmp(*name, node->name)) {
-            name++;
-        }
-        if (!*name && !hmap_is_empty(&table->rows)) {
+        if (table_has_data(node->data, sb)) {
             return true;
         }
     }

@@ -230,6 +230,9 @@ worker_take_role(struct worker *w, const struct wire_r_role *role)
     ha_log(HA_LOG_INFO, "worker", "role %s, epoch %" PRIu32 ".%" PRIu32,
            role_name(role->role), role->epoch.n, role->epoch.node);
     receiver_stop(w->receiver);
+    if (role->role != WIRE_R_ACTIVE) {
+        sender_set_active(w->sender, (struct ha_epoch){ .n = 0 });
+    }
     w->role = *role;
     w->pending = true;
     w->following = false;
@@ -290,6 +293,7 @@ worker_become_active(struct worker *w, struct ha_pos *pos)
         *pos = base;
     }
     applier_drop_shadow(w->applier);
+    sender_set_active(w->sender, w->role.epoch);
     return 0;
 }
 
@@ -325,8 +329,7 @@ worker_begin_following(struct worker *w)
     }
     oplog_catch_up(w->log);
     if (!oplog_begin_follow(w->log)) {
-        receiver_follow(w->receiver, &w->role.source, w->role.source_port,
-                        w->role.lineage);
+        receiver_follow(w->receiver, &w->role);
         w->following = true;
     }
 }
