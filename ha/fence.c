@@ -257,7 +257,8 @@ on_readable(void *f_)
         on_message(f, &msg);
     }
     if (error != -EAGAIN) {
-        lost(f, error == -EPIPE ? "closed its socket" : strerror(-error));
+        lost(f, error == -EPIPE || error == -ECONNRESET ? "closed its socket"
+                                                        : strerror(-error));
     }
 }
 
