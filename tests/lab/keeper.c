@@ -5,8 +5,8 @@
  *     lab-keeper NAME RESTART_MS COMMAND...
  *
  * Goes to the background, runs COMMAND with its output in
- * /var/log/lab/NAME.log, and starts it again RESTART_MS after it died, however
- * it died (RESTART_MS below 0: never).  SIGTERM to the keeper is `systemctl
+ * /var/log/lab/NAME.log, and starts it again RESTART_MS after it died, unless it
+ * ended by itself with status 0 (RESTART_MS below 0: never).  SIGTERM to the keeper is `systemctl
  * stop`: SIGTERM to the command, wait for it, end.  Its pid is in
  * /run/lab/NAME.pid, the command's in /run/lab/NAME.child. */
 
@@ -143,7 +143,7 @@ keep(const char *name, int restart_ms, char *const command[])
             continue;
         }
         say_end(name, pid, status);
-        if (stopping || restart_ms < 0
+        if (stopping || restart_ms < 0 || !status
             || sigtimedwait(&term, NULL, &backoff) == SIGTERM) {
             return;
         }
