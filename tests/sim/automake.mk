@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The simulator links the very objects that the daemon and the fence worker
+# link.  'make check' runs the stories, the seeds that once failed, and fresh
+# random ones; 'make sim-long' runs until somebody stops it.
+
+check_PROGRAMS += tests/sim/sim
+tests_sim_sim_SOURCES = \
+	tests/sim/clients.c \
+	tests/sim/door.c \
+	tests/sim/faults.c \
+	tests/sim/group.c \
+	tests/sim/main.c \
+	tests/sim/net.c \
+	tests/sim/node.c \
+	tests/sim/oracle.c \
+	tests/sim/replica.c \
+	tests/sim/script.c \
+	tests/sim/sim.h \
+	tests/sim/world.c
+tests_sim_sim_LDADD = ha/core/libcore.a fence/liblease.a
+tests_sim_sim_CFLAGS = $(HA_CFLAGS) -O2
+
+SIM = tests/sim/sim
+SIM_SEEDS = $(srcdir)/tests/sim/seeds
+SIM_STORIES = \
+	tests/sim/cold-start.sim \
+	tests/sim/disk-full.sim \
+	tests/sim/double-failure.sim \
+	tests/sim/empty-disk.sim \
+	tests/sim/freshest-late.sim \
+	tests/sim/frozen-corosync.sim \
+	tests/sim/had-crash.sim \
+	tests/sim/had-gone.sim \
+	tests/sim/partition-active.sim \
+	tests/sim/partition-standby.sim \
+	tests/sim/power-cut.sim \
+	tests/sim/shutdown.sim \
+	tests/sim/switchover.sim
+EXTRA_DIST += tests/sim/seeds $(SIM_STORIES) $(SIM_STORIES:.sim=.golden)
+
+# The stories; a second's work.
+check-local: $(SIM)
+	cd $(srcdir) && $(abs_builddir)/$(SIM) $(SIM_STORIES)
+
+# All that ./check asks for.
+check-sim: $(SIM)
+	cd $(srcdir) && $(abs_builddir)/$(SIM) --tap $(SIM_STORIES)
+	$(SIM) --tap --file $(SIM_SEEDS)
+	$(SIM) --tap --seeds 1 2000
+	$(SIM) --tap --nodes 5 --seeds 1 300
+	$(SIM) --tap --nodes 2 --seeds 1 200
+	$(SIM) --tap --nodes 1 --seeds 1 100
+
+# Until somebody stops it, or a violation does.
+SIM_FROM = 1000000
+sim-long: $(SIM)
+	from=$(SIM_FROM); \
+	while $(SIM) --seeds $$from 20000 \
+	      && $(SIM) --nodes 5 --seeds $$from 4000; do \
+	    from=`expr $$from + 20000`; \
+	done
+.PHONY: check-sim sim-long
