@@ -120,6 +120,9 @@ gate_set_db(struct gate *g, const struct wire_f_db *conf, bool maybe_open,
                 && !target_is_dead(&g->server);
 
     g->told = true;
+    if (!conf->pid && !target_is_dead(&g->server)) {
+        return; /* A new supervisor has not found it yet. */
+    }
     g->conf = *conf;
     terminate_strings(&g->conf);
     if (!same) {

@@ -193,6 +193,9 @@ on_close(struct worker *w, mono_t now)
 static void
 on_northd(struct worker *w, pid_t pid)
 {
+    if (pid <= 0) {
+        return; /* The one before may live: its pidfd tells. */
+    }
     /* A new one is paused; the first that is told may be an old one. */
     if (epoch_is_none(w->serve) && w->northd_told
         && pid != w->door.northd.child.pid) {

@@ -232,13 +232,13 @@ class Server:
              f"--log-file={self.folder}/{self.name}.log",
              "-vconsole:off", str(self.file)])
 
-    def message(self):
+    def message(self, pid=None):
         remotes = b"".join(r.encode().ljust(REMOTE_LEN, b"\0")
                            for r in self.public)
         return struct.pack(
             f"=II{PATH_LEN}s{REMOTE_LEN}sI{MAX_REMOTES * REMOTE_LEN}s",
-            self.db, self.process.pid, str(self.ctl).encode(),
-            self.private.encode(), len(self.public), remotes)
+            self.db, self.process.pid if pid is None else pid,
+            str(self.ctl).encode(), self.private.encode(), len(self.public), remotes)
 
     def control(self, method, *params, timeout=3.0):
         with socket.socket(socket.AF_UNIX) as s:
@@ -345,6 +345,12 @@ class Node:
         self.sup.send(MEMBERS, struct.pack(
             f"=I{MAX_NODES}I", len(ids),
             *(list(ids) + [0] * (MAX_NODES - len(ids)))))
+
+    def tell_of_none(self):
+        """What a supervisor says that has not found its children yet."""
+        for server in self.servers:
+            self.sup.send(DB, server.message(pid=0))
+        self.sup.send(NORTHD, struct.pack("=I", 0))
 
     def tell(self):
         """Tells the worker of databases and northd."""
