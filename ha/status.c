@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "ha/fence.h"
@@ -102,42 +103,48 @@ node_status(const struct had *h, uint32_t id, struct ha_status *ret_status)
     return true;
 }
 
-/* How far 'id' is behind the active, in records; null if that cannot be said.
- * The best witness is the node that sends, then the one that receives, then
- * what the two told the group. */
-static json_t *
-lag(const struct had *h, uint32_t id, enum ha_db db,
-    const struct ha_status *st)
+/* Where 'id' is, and where the active is, as far as can be told.  The best
+ * witness is the node that sends, then the one that receives, then what the
+ * two told the group. */
+static void
+find_positions(const struct had *h, uint32_t id, enum ha_db db,
+               const struct ha_status *st, struct ha_pos *pos,
+               struct ha_pos *head)
 {
     const struct ha_core *c = &h->core;
     const struct ha_peer *peer = find_peer(c, id);
     uint32_t active = c->record.active;
-    struct ha_pos head = { .lineage = 0 }, pos = st->local.db[db].pos;
     const struct wire_r_status *own;
     struct ha_status theirs;
     mono_t at;
 
+    *pos = st->local.db[db].pos;
+    memset(head, 0, sizeof *head);
     if (id == active) {
-        return json_integer(0);
-    }
-    if (active == h->cluster.self) {
-        if (!peer || !peer->recv[db].connected) {
-            return json_null();
+        *head = *pos;
+    } else if (active == h->cluster.self) {
+        if (peer && peer->recv[db].connected) {
+            *head = peer->recv[db].head;
+            *pos = peer->recv[db].acked;
         }
-        head = peer->recv[db].head;
-        pos = peer->recv[db].acked;
     } else if (id == h->cluster.self
                && (own = replica_status(h->replica[db], &at))
                && own->flags & WIRE_RS_CONNECTED) {
-        head = own->head;
-        pos = own->pos;
+        *head = own->head;
+        *pos = own->pos;
     } else if (node_status(h, active, &theirs)) {
-        head = theirs.local.db[db].pos;
+        *head = theirs.local.db[db].pos;
     }
-    if (!head.lineage || head.lineage != pos.lineage) {
+}
+
+/* Records behind the active; null if that cannot be said. */
+static json_t *
+lag(const struct ha_pos *pos, const struct ha_pos *head)
+{
+    if (!head->lineage || head->lineage != pos->lineage) {
         return json_null();
     }
-    return json_integer(head.seq > pos.seq ? head.seq - pos.seq : 0);
+    return json_integer(head->seq > pos->seq ? head->seq - pos->seq : 0);
 }
 
 static json_t *
@@ -145,9 +152,11 @@ node_db(const struct had *h, uint32_t id, enum ha_db db,
         const struct ha_status *st)
 {
     const struct ha_local_db *l = &st->local.db[db];
+    struct ha_pos pos, head;
 
+    find_positions(h, id, db, st, &pos, &head);
     return json_pack("{s:o, s:o, s:b, s:b, s:b, s:b}", "position",
-                     position(&l->pos), "lag_records", lag(h, id, db, st),
+                     position(&pos), "lag_records", lag(&pos, &head),
                      "complete", l->complete, "has_data", l->has_data,
                      "server_ok", l->server_ok, "connected", l->connected);
 }
