@@ -24,7 +24,7 @@
 #include "lib/log.h"
 #include "lib/xalloc.h"
 
-#define CONFIG_FILE HA_SYSCONFDIR "/" CONF_DEFAULT_FILE
+#define CONFIG_FILE CONF_DEFAULT_FILE
 #define CLUSTER_POLL_MS 500
 
 struct options {

@@ -234,6 +234,10 @@ on_death(void *r_)
     if (child_reap(&r->child, &status) == -EAGAIN) {
         return;
     }
+    if (!r->wanted) {
+        forget_worker(r);
+        return;
+    }
     if (mono_us_between(r->started_at, mono_now()) > SETTLED_MS * 1000) {
         r->backoff_ms = 0;
     }
@@ -242,9 +246,7 @@ on_death(void *r_)
            "%d ms",
            ha_db_name(r->db), r->backoff_ms);
     forget_worker(r);
-    if (r->wanted) {
-        ev_timer_set_ms(r->start, r->backoff_ms);
-    }
+    ev_timer_set_ms(r->start, r->backoff_ms);
     r->backoff_ms = r->backoff_ms ? r->backoff_ms * 2 : 100;
     if (r->backoff_ms > BACKOFF_MAX_MS) {
         r->backoff_ms = BACKOFF_MAX_MS;

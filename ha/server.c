@@ -123,11 +123,13 @@ on_death(void *s_)
         return;
     }
     quick = mono_us_between(s->started_at, mono_now()) < SETTLED_MS * 1000;
-    s->backoff_ms = !quick ? 0 : s->backoff_ms ? s->backoff_ms * 2 : 100;
+    s->quick_deaths = quick ? s->quick_deaths + 1 : 0;
+    s->backoff_ms = s->quick_deaths < 2 ? 0
+                    : s->backoff_ms     ? s->backoff_ms * 2
+                                        : 100;
     if (s->backoff_ms > BACKOFF_MAX_MS) {
         s->backoff_ms = BACKOFF_MAX_MS;
     }
-    s->quick_deaths = quick ? s->quick_deaths + 1 : 0;
     ha_log(HA_LOG_ERR, "server",
            "%s: ovsdb-server died; started again in "
            "%d ms",
