@@ -7,6 +7,8 @@ from datetime import datetime
 
 STAMP = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)Z\|")
 
+BACK = "all compute nodes are back"
+
 
 def utc(text):
     """Seconds since 1970 of a stamp such as 2026-11-22T01:02:03.456."""
@@ -31,7 +33,7 @@ def first(lines, after, *words):
 
 def history(node):
     """(time, state, text) of every line of ovn-had's journal."""
-    path = node.root("/var/lib/ovn-ha/history.log")
+    path = node.root("/var/lib/ovn-ha/history/history.log")
     if not path.exists():
         return
     for line in path.read_text(errors="replace").splitlines():
@@ -45,6 +47,14 @@ def state_entered(node, state, after):
     """When ovn-had on a node was first in a state after a time; or None."""
     for when, its, _ in history(node):
         if when >= after and its == state:
+            return when
+    return None
+
+
+def told(node, text, after):
+    """When ovn-had's journal first had a text after a time; or None."""
+    for when, _, its in history(node):
+        if when >= after and text in its:
             return when
     return None
 
@@ -85,6 +95,11 @@ class Failover:
         self.fault = fault
         self.winner = winner
 
+    def _anyone_told(self, text):
+        """One member proposes, and only that one tells of it."""
+        times = [told(n, text, self.fault) for n in self.lab.control if n.pid]
+        return min((t for t in times if t), default=None)
+
     def phases(self, prober, mirror, ledger):
         """[(name, time or None)]."""
         winner, fault = self.winner, self.fault
@@ -92,7 +107,10 @@ class Failover:
                 for node in self.lab.compute if node.pid]
         return [
             ("corosync: new membership", membership_changed(winner, fault)),
-            ("elected", state_entered(winner, "promoting", fault)),
+            ("election begins", self._anyone_told("election:")),
+            ("elected: the record is held",
+             told(winner, "in force", fault)),
+            ("the door is open", told(winner, "door: open", fault)),
             ("NB takes writes", prober.first_answer(winner.name, "nb",
                                                     fault)),
             ("SB takes writes", prober.first_answer(winner.name, "sb",
@@ -102,6 +120,5 @@ class Failover:
             ("northd active", northd_active(winner, fault)),
             ("first NB change in SB", mirror.reached(ledger, fault)),
             ("ovn-had: active", state_entered(winner, "active", fault)),
-            ("compute nodes back",
-             None if None in back or not back else max(back)),
+            (BACK, None if None in back or not back else max(back)),
         ]

@@ -61,7 +61,7 @@ class Traffic:
             node, name = workload.node, self._service(workload)
             node.exec("rm", "-f", f"/var/log/lab/{name}.json")
             node.service_start(name, [
-                "nice", "-n", "-15", self.lab.program("lab-traffic"),
+                *node.first_in_line(), self.lab.program("lab-traffic"),
                 peer.address, self.rate, f"/var/log/lab/{name}.json"],
                 netns=workload.name)
         wait_until(lambda: all(self._report(w).get("received")
