@@ -7,7 +7,7 @@ import json
 from .mirror import Mirror
 from .prober import Prober
 from .shell import CommandError
-from .timeline import BACK, Failover
+from .timeline import Failover
 from .traffic import Traffic
 from .wait import Timeout, wait_until
 from .writer import Writer
