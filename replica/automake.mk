@@ -48,3 +48,15 @@ ovn_ha_replica_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS) \
 ovn_ha_replica_SOURCES = replica/main.c
 ovn_ha_replica_LDADD = replica/libreplica.a replica/libplain.a lib/libha.a \
 	$(LIBHA_LIBS) $(OVS_LIBS)
+
+UNIT_TESTS += tests/unit/test-record
+tests_unit_test_record_SOURCES = tests/unit/test-record.c
+tests_unit_test_record_LDADD = replica/libplain.a $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-frame
+tests_unit_test_frame_SOURCES = tests/unit/test-frame.c
+tests_unit_test_frame_LDADD = replica/libplain.a $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-points
+tests_unit_test_points_SOURCES = tests/unit/test-points.c
+tests_unit_test_points_LDADD = replica/libplain.a $(TEST_LIBS)

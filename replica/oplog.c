@@ -168,6 +168,46 @@ oplog_save_point(struct oplog *log)
     return error;
 }
 
+int
+oplog_sync(struct oplog *log)
+{
+    struct oplog_gen *gen = log->gen;
+
+    if (!gen) {
+        return 0;
+    }
+    if (gen->synced == gen->end) {
+        log->durable = gen->end_pos;
+        return 0;
+    }
+    if (fdatasync(gen->fd)) {
+        int error = errno;
+
+        snprintf(log->why, sizeof log->why, "%.100s cannot be synced: %s",
+                 log->path, ovs_strerror(error));
+        ha_log(HA_LOG_ERR, "oplog", "%s", log->why);
+        return -error;
+    }
+    gen->synced = gen->end;
+    log->durable = gen->end_pos;
+    return 0;
+}
+
+/* Marks and notes durably the end, with the current mode. */
+static int
+oplog_turn(struct oplog *log)
+{
+    int error = oplog_sync(log);
+
+    if (!error) {
+        error = oplog_save_point(log);
+    }
+    if (!error) {
+        oplog_mark(log);
+    }
+    return error;
+}
+
 /* True if 'p' names the end of a record that 'fd' holds. */
 static bool
 point_holds(int fd, const struct point *p)
@@ -268,7 +308,6 @@ oplog_begin_gen(struct oplog *log, struct oplog_gen *gen)
     log->gen = gen;
     log->state = OPLOG_SCANNING;
     log->n_records = 0;
-    log->n_gens++;
     log->since_mark = 0;
     oplog_watch(log);
 }
@@ -299,6 +338,9 @@ oplog_open_gen(struct oplog *log)
     }
     oplog_begin_gen(log, gen);
     if (!oplog_believe_points(log)) {
+        if (log->points.n) {
+            log->lost = log->points.a[log->points.n - 1].pos;
+        }
         memset(&log->points, 0, sizeof log->points);
     }
 }
@@ -385,6 +427,7 @@ oplog_count_follow(struct oplog *log, const char *body)
     if (kind == RECORD_RESYNC) {
         oplog_forgive(log);
         oplog_cut_index(log);
+        log->want_point = true;
     } else if (kind == RECORD_PLAIN
                || (pos->lineage && c.pos.lineage != pos->lineage)) {
         if (pos->lineage) {
@@ -457,6 +500,7 @@ oplog_succeed(struct oplog *log, const char *body)
                "its own compaction; the position is not known any more",
                log->path);
         log->mode = POINTS_FOLLOW;
+        log->lost = old->end_pos;
         return;
     }
     gen->end_pos = old->end_pos;
@@ -497,6 +541,10 @@ oplog_take(struct oplog *log, const char *body)
     if (log->n_records == 2 && log->prev && !log->prev->next
         && !gen->end_pos.lineage) {
         oplog_succeed(log, body);
+    }
+    if (log->want_point) {
+        log->want_point = false;
+        oplog_turn(log);
     }
     oplog_apply_point(log);
     log->trouble_since = 0;
@@ -739,46 +787,6 @@ oplog_catch_up(struct oplog *log)
         continue;
     }
     return log->state == OPLOG_READY ? 0 : -EAGAIN;
-}
-
-int
-oplog_sync(struct oplog *log)
-{
-    struct oplog_gen *gen = log->gen;
-
-    if (!gen) {
-        return 0;
-    }
-    if (gen->synced == gen->end) {
-        log->durable = gen->end_pos;
-        return 0;
-    }
-    if (fdatasync(gen->fd)) {
-        int error = errno;
-
-        snprintf(log->why, sizeof log->why, "%.100s cannot be synced: %s",
-                 log->path, ovs_strerror(error));
-        ha_log(HA_LOG_ERR, "oplog", "%s", log->why);
-        return -error;
-    }
-    gen->synced = gen->end;
-    log->durable = gen->end_pos;
-    return 0;
-}
-
-/* Marks and notes durably the end, with the current mode. */
-static int
-oplog_turn(struct oplog *log)
-{
-    int error = oplog_sync(log);
-
-    if (!error) {
-        error = oplog_save_point(log);
-    }
-    if (!error) {
-        oplog_mark(log);
-    }
-    return error;
 }
 
 int

@@ -70,8 +70,9 @@ struct oplog {
     struct ha_epoch epoch;    /* POINTS_ACTIVE: of what comes. */
     struct ha_pos durable;    /* Of what was synced last. */
     uint64_t n_records;       /* In 'gen', the schema included. */
-    uint64_t n_gens;          /* Generations seen. */
-    unsigned int since_mark;  /* Records since the last mark. */
+    struct ha_pos lost; /* Where the log was when its position was lost. */
+    bool want_point;    /* A point is to be noted at the end. */
+    unsigned int since_mark; /* Records since the last mark. */
 
     uint64_t last_off; /* Start of the last record. */
     uint8_t last_sha1[RECORD_SHA1_LEN];

@@ -555,6 +555,12 @@ session_step(struct sender *s, struct session *session)
 
     memcpy(schema, session->cursor.gen->schema, sizeof schema);
     if (!oplog_cursor_step(&session->cursor)) {
+        if (s->log->state == OPLOG_READY && s->log->gen != session->cursor.gen
+            && !session->cursor.gen->next
+            && session->cursor.off >= session->cursor.gen->end) {
+            session_refuse(s, session, FRAME_CHANGED,
+                           "the log does not go on; come again");
+        }
         return false;
     }
     if (memcmp(schema, session->cursor.gen->schema, sizeof schema)) {

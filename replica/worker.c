@@ -65,8 +65,7 @@ struct worker {
     bool pending;            /* ... and not in effect yet. */
     bool following;          /* FOLLOW: the receiver is at work. */
     bool has_data;
-    bool more_log;          /* The own log has more to read. */
-    struct ha_pos last_pos; /* Known last, of an active node. */
+    bool more_log; /* The own log has more to read. */
 
     struct worker_msg queue[MAX_QUEUE]; /* For the supervisor. */
     size_t n_queue;
@@ -254,8 +253,8 @@ worker_base(const struct worker *w, const struct ha_pos *own,
         ret->lineage = role->lineage;
         ret->epoch = role->epoch;
         ret->seq = log->n_records;
-        if (w->last_pos.lineage == role->lineage) {
-            ret->seq += w->last_pos.seq + LOST_JUMP;
+        if (log->lost.lineage == role->lineage) {
+            ret->seq += log->lost.seq + LOST_JUMP;
         }
         ret->chain = record_chain(role->lineage, log->last_sha1);
     } else if (own->lineage != role->lineage) {
@@ -339,16 +338,10 @@ worker_begin_following(struct worker *w)
 static void
 worker_keep_position(struct worker *w)
 {
-    const struct ha_pos *pos;
-    struct ha_pos base = { .seq = 0 };
+    struct ha_pos base;
 
-    if (w->log->state != OPLOG_READY) {
-        return;
-    }
-    pos = &w->log->gen->end_pos;
-    if (pos->lineage) {
-        w->last_pos = *pos;
-    } else if (!worker_base(w, pos, &base)) {
+    if (w->log->state == OPLOG_READY && !w->log->gen->end_pos.lineage
+        && !worker_base(w, &w->log->gen->end_pos, &base)) {
         ha_log(HA_LOG_ERR, "worker",
                "the position was lost; it goes on at "
                "record %" PRIu64,

@@ -7,5 +7,6 @@ EXTRA_DIST += \
 	tests/cluster/fence_parts.py \
 	tests/cluster/replica_parts.py \
 	tests/cluster/test_fence.py \
+	tests/cluster/test_replica.py \
 	tests/cluster/test_alternatives.py \
 	tests/cluster/test_lab.py

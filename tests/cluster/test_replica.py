@@ -1,0 +1,559 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ovn-ha-replica between real ovsdb-servers.
+
+After whatever happened, the databases must be equal row by row, _uuid
+included, and so must be the positions."""
+
+import hashlib
+import json
+import random
+import subprocess
+import time
+
+import pytest
+from lab import wait_until
+from replica_parts import (ACTIVE, COMPLETE, FOLLOW, FOREIGN, HAS_DATA, IDLE,
+                           LINEAGE, P_ACTIVE, P_FAILED, P_FOLLOWING, P_IDLE,
+                           SCHEMAS, SERVER_OK, Cluster, Writer, program)
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    c = Cluster(tmp_path, program())
+    yield c
+    c.stop()
+    for n in c.nodes:
+        print(f"--- node {n.id}\n{n.tail()}")
+
+
+def pair(cluster, **kwargs):
+    """An active node and one that follows it."""
+    a, b = cluster.add(**kwargs), cluster.add(**kwargs)
+    a.active(1)
+    b.follow(a, 1)
+    b.wait_following()
+    return a, b
+
+
+def write(node, n=20, seed=1):
+    """'n' random transactions."""
+    w = Writer(node, seed)
+    s = node.session()
+    for _ in range(n):
+        w.step(s)
+    s.close()
+    assert not w.errors
+
+
+def assert_same(active, *standbys):
+    """All are at the same position, with the same content."""
+    head = active.head()
+    for s in standbys:
+        s.wait_at(head)
+    want = active.dump()
+    for s in standbys:
+        assert s.dump() == want, f"node {s.id} differs from {active.id}"
+    return head
+
+
+def test_starts_empty_and_idle(cluster):
+    a = cluster.add()
+    status = a.wait(lambda s: s.phase == P_IDLE and s.flags == SERVER_OK)
+    assert status.pos.lineage == 0
+    assert a.end_worker() == 0
+
+
+def test_replicates_under_load_and_compaction(cluster):
+    a, b = pair(cluster)
+    c = cluster.add()
+    writers = [Writer(a, i, rate=400) for i in range(3)]
+    for w in writers:
+        w.start()
+    r = random.Random(5)
+    for _ in range(8):
+        time.sleep(r.uniform(0.05, 0.3))
+        r.choice([a, b, b]).compact()
+    c.follow(a, 1)
+    c.wait_following()
+    c.compact()
+    assert sum(w.stop() for w in writers) > 100
+    assert_same(a, b, c)
+    assert b.status.snapshots == 1 and b.status.resumes == 0
+    assert a.status.flags & COMPLETE and b.status.flags & COMPLETE
+    peer = a.wait_peer(2, lambda p: p.acked == p.head and p.lag_us == 0)
+    assert peer.connected and peer.complete
+
+
+def test_whatever_is_killed(cluster):
+    a, b = pair(cluster)
+    writers = [Writer(a, i, rate=150) for i in range(3)]
+    for w in writers:
+        w.start()
+    r = random.Random(7)
+
+    def restart_worker(node):
+        node.stop_worker()
+        if r.random() < 0.3:
+            node.compact()
+        time.sleep(r.uniform(0, 0.2))
+        node.start_worker()
+
+    def restart_server(node):
+        node.stop_server()
+        time.sleep(r.uniform(0, 0.2))
+        node.start_server()
+
+    for step in range(14):
+        time.sleep(r.uniform(0, 0.4))
+        node = [a, b][step % 2]
+        r.choice([restart_worker, restart_server])(node)
+        if r.random() < 0.5:
+            r.choice([a, b]).compact()
+    assert sum(w.stop() for w in writers) > 50
+    b.wait_following()
+    assert_same(a, b)
+    # Nothing of this was a reason for more than to resume.
+    assert "needs a snapshot" not in (a.folder / "worker.log").read_text(
+        ).split("needs a snapshot", 1)[1]
+    assert not list(b.state.glob("diverged/*"))
+
+
+def test_unchanged_standby_writes_nothing(cluster):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    size = b.file.stat().st_size
+    b.stop_worker()
+    b.start_worker()
+    b.wait_following()
+    a.stop_worker()
+    a.start_worker()
+    b.wait(lambda s: s.resumes == 2)
+    assert b.file.stat().st_size == size
+
+
+def test_switchover_there_and_back(cluster):
+    a, b = pair(cluster)
+    nodes = [a, b]
+    for epoch in range(2, 8):
+        old, new = nodes
+        writer = Writer(old, epoch)
+        writer.start()
+        wait_until(lambda: writer.acknowledged > 20)
+        acknowledged = writer.stop()
+        began = time.monotonic()
+        final = old.idle(epoch).pos
+        new.wait_at(final)
+        assert new.idle(epoch).pos == final
+        assert new.active(epoch).pos == final
+        took = time.monotonic() - began
+        assert took < 1, took
+        old.follow(new, epoch)
+        old.wait_following()
+        assert acknowledged > 20
+        nodes.reverse()
+    assert_same(nodes[0], nodes[1])
+    assert nodes[1].status.snapshots <= 1
+
+
+def test_new_active_pulls_the_tail_from_a_standby(cluster):
+    a, b = pair(cluster)
+    c = cluster.add()
+    c.follow(a, 1)
+    c.wait_following()
+    write(a)
+    behind = assert_same(a, b, c)
+    c.idle()
+    write(a, 30, seed=2)
+    head = assert_same(a, b)
+    a.stop()
+    assert b.idle().pos == head
+    assert c.status.pos.seq == behind.seq
+    c.follow(b, 1)
+    c.wait_at(head)
+    assert c.idle().pos == head
+    assert c.active(2).pos == head
+    b.follow(c, 2)
+    b.wait_following()
+    write(c, 10, seed=3)
+    assert_same(c, b)
+    assert b.status.snapshots == 1  # That of its beginning.
+
+
+def test_only_the_active_of_the_epoch_gives_a_snapshot(cluster):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    c = cluster.add()
+    c.follow(b, 1)
+    c.wait(lambda s: "not the active one" in s.why)
+    assert not c.status.flags & COMPLETE
+    a.active(3)
+    c.follow(a, 2)
+    c.wait(lambda s: "not the active one" in s.why)
+    c.follow(a, 3)
+    c.wait_following()
+    assert_same(a, c)
+
+
+def test_divergence_is_set_aside(cluster):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    b.idle()
+    write(a, 5, seed=2)  # Never reaches b.
+    lost = a.dump()
+    a.idle()
+    b.active(2)
+    write(b, 3, seed=3)
+    a.follow(b, 2)
+    a.wait_following()
+    assert_same(b, a)
+    (aside,) = a.state.glob("diverged/ovnnb-1.1-*.db")
+    shown = subprocess.run(["ovsdb-tool", "query", str(aside), json.dumps(
+        ["OVN_Northbound", {"op": "select", "table": "Logical_Switch",
+                            "where": [], "columns": ["_uuid"]}])],
+        check=True, capture_output=True, text=True).stdout
+    rows = {r["_uuid"][1] for r in json.loads(shown)[0]["rows"]}
+    assert rows == set(lost["Logical_Switch"])
+
+
+def test_foreign_write_is_noticed_and_cured(cluster):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    b.transact({"op": "insert", "table": "Meter_Band",
+                "row": {"action": "drop", "rate": 1},
+                "uuid-name": "band"},
+               {"op": "insert", "table": "Meter", "row": {
+                   "name": "stray", "unit": "kbps",
+                   "bands": ["named-uuid", "band"]}})
+
+    def noticed():
+        return [s for _, s in b.history if s.flags & FOREIGN]
+    wait_until(noticed, 5)
+    assert not noticed()[0].flags & COMPLETE
+    assert "Meter" in noticed()[0].why
+    b.wait(lambda s: s.flags & COMPLETE and s.phase == P_FOLLOWING)
+    assert "Meter" not in b.dump()
+    assert_same(a, b)
+    assert list(b.state.glob("diverged/*.db"))
+
+
+def test_foreign_write_while_the_worker_is_down(cluster):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    b.idle()
+    b.stop_worker()
+    b.transact({"op": "insert", "table": "DNS", "row": {}})
+    b.compact()
+    b.last_role = None
+    b.start_worker()
+    status = b.wait(lambda s: s.phase == P_IDLE)
+    assert not status.flags & COMPLETE
+    b.follow(a, 1)
+    b.wait_following()
+    assert_same(a, b)
+    assert "DNS" not in b.dump()
+
+
+def test_torn_record_is_not_there_yet(cluster):
+    a, b = pair(cluster)
+    write(a)
+    head = assert_same(a, b)
+    body = b'{"Logical_Switch":{}}\n'
+    record = b"OVSDB JSON %d %s\n%s" % (
+        len(body), hashlib.sha1(body).hexdigest().encode(), body)
+    a.stop_server()
+    b.stop_server()
+    for node in (a, b):
+        with open(node.file, "ab") as f:
+            f.write(record[:-7])
+    for node in (a, b):
+        node.stop_worker()
+        node.start_worker()
+        node.start_server()
+    b.wait_following()
+    assert a.wait(lambda s: s.phase == P_ACTIVE).pos == head
+    assert b.status.pos == head
+    # The servers cut it off with their next write.
+    write(a, 5, seed=2)
+    assert_same(a, b)
+
+
+@pytest.mark.parametrize("who", ["active", "standby"])
+def test_compaction_while_the_worker_is_down(cluster, who):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    node = a if who == "active" else b
+    node.stop_worker()
+    write(a, 5, seed=2)
+    node.compact()
+    write(a, 5, seed=3)
+    node.start_worker()
+    b.wait(lambda s: s.resumes > 0)
+    b.wait_following()
+    assert_same(a, b)
+    assert b.status.snapshots == (1 if who == "active" else 0)
+
+
+def test_two_compactions_while_the_actives_worker_is_down(cluster):
+    a, b = pair(cluster)
+    write(a)
+    before = assert_same(a, b)
+    a.stop_worker()
+    a.compact()
+    time.sleep(0.3)  # The dates of the two must differ.
+    write(a, 5, seed=2)
+    a.compact()
+    a.start_worker()
+    a.wait(lambda s: s.phase == P_ACTIVE and s.pos.lineage)
+    b.wait(lambda s: s.snapshots == 2 and s.phase == P_FOLLOWING)
+    assert assert_same(a, b).seq > before.seq
+
+
+def test_restored_backup_on_the_active_is_followed(cluster):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    backup = a.file.read_bytes()
+    write(a, 10, seed=2)
+    before = assert_same(a, b)
+    a.stop_server()
+    new = a.file.with_suffix(".new")
+    new.write_bytes(backup)
+    new.rename(a.file)
+    a.start_server()
+    a.wait(lambda s: s.phase == P_ACTIVE and s.pos.seq > before.seq)
+    assert assert_same(a, b).seq > before.seq
+
+
+def test_empty_standby_and_lost_position_file(cluster):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    b.stop_worker()
+    b.stop_server()
+    b.file.unlink()
+    b.start_server()
+    b.start_worker()
+    b.wait(lambda s: s.snapshots == 1 and s.phase == P_FOLLOWING)
+    write(a, 5, seed=2)
+    assert_same(a, b)
+    assert not list(b.state.glob("diverged/*"))
+    # Without its position file it reads the position from the records.
+    b.stop_worker()
+    (b.state / "nb.pos").unlink()
+    b.start_worker()
+    b.wait(lambda s: s.resumes == 1 and s.phase == P_FOLLOWING)
+    assert_same(a, b)
+
+
+def test_large_records(cluster):
+    a, b = pair(cluster)
+    for i in range(3):
+        a.transact({"op": "insert", "table": "DNS", "row": {"records": [
+            "map", [[f"{i}-{j}", "x" * 200] for j in range(20000)]]}})
+        write(a, 3, seed=i)
+    assert_same(a, b)
+
+
+def test_other_lineage_does_not_give_way(cluster):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    c = cluster.add()
+    write(c, 5)
+    done = c.role(ACTIVE, (1, c.id), lineage=LINEAGE + 1)
+    assert done.error == 0
+    content = c.dump()
+    c.follow(a, 1)
+    c.wait(lambda s: s.phase == P_FAILED and "lineage" in s.why)
+    assert c.dump() == content
+
+
+def test_active_refuses_what_cannot_be(cluster):
+    a, b = pair(cluster)
+    write(a)
+    a.active(5)
+    write(a, 2, seed=2)
+    assert_same(a, b)
+    assert b.role(ACTIVE, (4, b.id)).error < 0
+    assert b.role(ACTIVE, (6, b.id), lineage=LINEAGE + 1).error < 0
+    assert b.role(ACTIVE, (6, b.id)).error == 0
+
+
+def test_wrong_key_is_refused(cluster, tmp_path):
+    a, _ = pair(cluster)
+    bad = tmp_path / "other"
+    bad.write_bytes(b"k" * 128)
+    c, d = cluster.add(key=bad), cluster.add(key=None)
+    for node in (c, d):
+        node.follow(a, 1)
+        node.wait(lambda s: s.phase == P_FAILED and "key" in s.why)
+        assert not node.status.flags & COMPLETE
+    # The other way round: who listens must prove it too.
+    c.active(1)
+    b2 = cluster.add()
+    b2.follow(c, 1)
+    b2.wait(lambda s: s.phase == P_FAILED and "key" in s.why)
+
+
+def test_stranger_is_refused(cluster):
+    a, b = pair(cluster)
+    a.set_peers([1])
+    b.wait(lambda s: "member" in s.why)
+    write(a)
+    assert b.status.pos != a.head()
+    a.set_peers([1, 2])
+    b.wait_following()
+    assert_same(a, b)
+
+
+def test_newer_schema(cluster, tmp_path):
+    schema = json.loads(open(SCHEMAS["nb"]).read())
+    schema["version"] = "99.0.0"
+    schema["tables"]["Logical_Switch"]["columns"]["novelty"] = {
+        "type": "string"}
+    newer = tmp_path / "newer.ovsschema"
+    newer.write_text(json.dumps(schema))
+    a = cluster.add()
+    a.active(1)
+    write(a)
+    b = cluster.add()
+    b.stop_server()
+    b.file.unlink()
+    b.create_db(newer)
+    b.start_server()
+    # A standby may be newer ...
+    b.follow(a, 1)
+    b.wait_following()
+    write(a, 10, seed=2)
+    final = assert_same(a, b)
+    # ... a source may not.
+    a.idle()
+    assert b.active(2).pos == final
+    a.follow(b, 2)
+    a.wait(lambda s: s.phase == P_FAILED
+           and "no column novelty in table Logical_Switch" in s.why)
+
+
+def test_conversion_on_the_active(cluster, tmp_path):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    schema = json.loads(open(SCHEMAS["nb"]).read())
+    schema["version"] = "99.0.0"
+    schema["tables"]["Copp"]["columns"]["novelty"] = {"type": "string"}
+    newer = tmp_path / "newer.ovsschema"
+    newer.write_text(json.dumps(schema))
+
+    def convert(node):
+        subprocess.run(["ovsdb-client", "convert", f"unix:{node.sock}",
+                        str(newer)], check=True, timeout=10)
+    convert(a)
+    write(a, 5, seed=2)
+    b.wait(lambda s: s.phase == P_FAILED and "novelty" in s.why)
+    convert(b)
+    b.wait_following()
+    assert_same(a, b)
+
+
+def test_server_is_watched(cluster):
+    a = cluster.add()
+    a.wait(lambda s: s.flags & SERVER_OK)
+    a.stop_server()
+    a.wait(lambda s: not s.flags & SERVER_OK)
+    a.start_server()
+    seen = a.wait(lambda s: s.flags & SERVER_OK).seen_us
+    a.wait(lambda s: s.seen_us > seen)
+
+
+def test_tls(cluster, tmp_path):
+    def openssl(*args):
+        subprocess.run(["openssl", *args], check=True, cwd=tmp_path,
+                       capture_output=True)
+    for name in ("ca", "bad"):
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt",
+                "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                f"/CN={name}", "-keyout", f"{name}-key.pem", "-out",
+                f"{name}.pem")
+    for name, ca in (("n", "ca"), ("evil", "bad")):
+        openssl("req", "-newkey", "ec", "-pkeyopt",
+                "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                "-keyout", f"{name}-privkey.pem", "-out", f"{name}.csr")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem",
+                "-CAkey", f"{ca}-key.pem", "-CAcreateserial", "-days", "2",
+                "-out", f"{name}-cert.pem")
+    a, b = pair(cluster, tls=tmp_path / "n")
+    write(a, 200)
+    assert_same(a, b)
+    evil = cluster.add(tls=tmp_path / "evil")
+    plain = cluster.add()
+    for node in (evil, plain):
+        node.follow(a, 1)
+        node.wait(lambda s: s.why)
+        assert not node.status.flags & COMPLETE
+        assert node.status.phase != P_FOLLOWING
+
+
+@pytest.fixture
+def northd(tmp_path):
+    started = []
+
+    def start(nb, sb):
+        p = subprocess.Popen(
+            ["ovn-northd", f"--ovnnb-db=unix:{nb.sock}",
+             f"--ovnsb-db=unix:{sb.sock}", "-vconsole:off",
+             f"--unixctl={tmp_path}/northd.ctl"])
+        started.append(p)
+        return p
+    yield start
+    for p in started:
+        p.kill()
+        p.wait()
+
+
+def test_probe_and_idle_northd(cluster, northd):
+    nb = cluster.add()
+    sb = cluster.add(db="sb")
+    assert nb.probe().error < 0  # Not active.
+    nb.active(1)
+    sb.active(1)
+    assert nb.probe(0.3).error < 0  # NB_Global has no row yet.
+    process = northd(nb, sb)
+    wait_until(lambda: "SB_Global" in sb.dump() and "NB_Global" in nb.dump())
+    assert nb.probe().error == 0
+    # What an idle northd writes is no data.
+    for node in (nb, sb):
+        node.idle()
+        node.stop_worker()
+        node.last_role = None
+        node.start_worker()
+        node.wait(lambda s: s.phase == P_IDLE and s.pos.lineage)
+        assert not node.status.flags & HAS_DATA
+    nb.active(2)
+    process.kill()
+    process.wait()
+    probed = nb.probe(0.5)
+    assert probed.error < 0 and probed.took_ms >= 500
+    write(nb)
+    nb.idle(2)
+    nb.wait(lambda s: s.flags & HAS_DATA)
+
+
+def test_roles_follow_each_other_fast(cluster):
+    a, b = pair(cluster)
+    writer = Writer(a, 1)
+    writer.start()
+    r = random.Random(3)
+    for _ in range(30):
+        kind = r.choice([IDLE, FOLLOW])
+        b.send_role(kind, (1, a.id), a)
+        time.sleep(r.uniform(0, 0.05))
+    b.follow(a, 1)
+    b.wait_following()
+    assert writer.stop() > 10
+    assert_same(a, b)
