@@ -4,6 +4,7 @@
 from .backup import Backup
 from .compute import ComputeNode, Workload
 from .control import ControlNode, Corosync
+from .flows import FlowWatch
 from .lab import Lab, labs_folder
 from .ledger import Ledger
 from .mirror import Mirror
@@ -17,6 +18,6 @@ from .wait import Timeout, wait_until
 from .writer import Writer
 
 __all__ = ["Backup", "Closed", "CommandError", "ComputeNode", "ControlNode",
-           "Corosync", "Lab", "Ledger", "Mirror", "Pacemaker", "Prober",
-           "Raft", "Session", "Timeout", "Traffic", "Workload", "Writer",
-           "labs_folder", "wait_until"]
+           "Corosync", "FlowWatch", "Lab", "Ledger", "Mirror", "Pacemaker",
+           "Prober", "Raft", "Session", "Timeout", "Traffic", "Workload",
+           "Writer", "labs_folder", "wait_until"]

@@ -17,6 +17,7 @@ LAB_FILES = \
 	tests/lab/control.py \
 	tests/lab/door.py \
 	tests/lab/drill.py \
+	tests/lab/flows.py \
 	tests/lab/lab.py \
 	tests/lab/labctl \
 	tests/lab/ledger.py \
