@@ -9,4 +9,6 @@ EXTRA_DIST += \
 	tests/cluster/test_fence.py \
 	tests/cluster/test_replica.py \
 	tests/cluster/test_alternatives.py \
-	tests/cluster/test_lab.py
+	tests/cluster/test_failover.py \
+	tests/cluster/test_lab.py \
+	tests/cluster/watch.py
