@@ -57,6 +57,9 @@ act(struct had *h, const struct ha_action *a)
         fence_send_epoch(h->fence, WIRE_F_SERVE, a->epoch);
         break;
     case HA_ACT_FENCE_CLOSE:
+        /* The core wants it proven anew: an answer that says what the last
+         * one said is news all the same. */
+        h->fence_facts.closed = false;
         fence_send_epoch(h->fence, WIRE_F_CLOSE, a->epoch);
         break;
     case HA_ACT_REPLICA:
