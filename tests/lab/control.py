@@ -174,8 +174,9 @@ class ControlNode(Node):
 
     # ovn-had.
 
-    def start_ovn_had(self, args=(), restart_ms=75):
-        """Starts ovn-had from the build folder, kept alive."""
+    def start_ovn_had(self, args=("--wait",), restart_ms=75):
+        """Starts ovn-had from the build folder, kept alive, as its systemd
+        unit does."""
         self.service_start("ovn-had",
                            [self.lab.program("ovn-had", "."), *args],
                            restart_ms)

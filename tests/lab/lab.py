@@ -157,7 +157,7 @@ class Lab:
                    deadline, lambda: "quorum: " + ", ".join(
                        f"{n.name} sees {n.votes()} votes" for n in nodes))
 
-    def start_ovn_had(self, nodes=None, args=(), deadline=30):
+    def start_ovn_had(self, nodes=None, args=("--wait",), deadline=30):
         """Starts ovn-had and waits until one node serves."""
         for node in nodes or self.control:
             node.enable("ovn-had", args=list(args))
@@ -212,7 +212,7 @@ class Lab:
             found += zip(a.workloads, b.workloads)
         return found
 
-    def up(self, args=()):
+    def up(self, args=("--wait",)):
         """All of it, with ovn-had.  Returns the active."""
         self.create()
         self.power_on()

@@ -61,8 +61,7 @@ def _server_of(word):
 
 
 def _replica_of(word):
-    return lambda p: p.comm == "ovn-ha-replica" and any(
-        word in arg.lower() for arg in p.args[1:])
+    return lambda p: p.comm == "ovn-ha-replica" and f"--db={word}" in p.args
 
 
 # Words for the processes that tests and people want to kill, stop, continue.
