@@ -5,6 +5,7 @@
 EXTRA_DIST += \
 	tests/cluster/conftest.py \
 	tests/cluster/fence_parts.py \
+	tests/cluster/guard.py \
 	tests/cluster/replica_parts.py \
 	tests/cluster/test_fence.py \
 	tests/cluster/test_replica.py \
@@ -12,3 +13,5 @@ EXTRA_DIST += \
 	tests/cluster/test_failover.py \
 	tests/cluster/test_lab.py \
 	tests/cluster/watch.py
+	tests/cluster/test_faults.py \
+	tests/cluster/test_lab.py

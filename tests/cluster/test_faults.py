@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each process is killed, and each is stopped (SIGSTOP), on the active and on
+a standby: the cluster mends itself, and nothing else happens."""
+
+import signal
+
+import pytest
+from guard import DEADLINE, Guard, epoch, reaches_sb, status, wait_healthy
+from lab import CommandError, Corosync, wait_until
+from lab.node import process_state
+
+OWN = ["nb", "sb", "northd", "replica-nb", "replica-sb", "fence", "ovn-had"]
+ROLES = ["active", "standby"]
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    """Three control nodes with ovn-had."""
+    lab = make_lab(control=3, compute=0, corosync=Corosync.fast())
+    lab.power_on()
+    lab.start_corosync()
+    lab.open_ports(lab.start_ovn_had())
+    return lab
+
+
+def pick(lab, role):
+    """A node of that role in a healthy cluster."""
+    active = wait_healthy(lab)
+    if role == "active":
+        return active
+    return [n for n in lab.control if n is not active][-1]
+
+
+def replaced(node, target, old):
+    """Whether the processes 'old' are gone, and others are in their place."""
+    now = node.find(target)
+    return all(p.gone() for p in old) and len(now) == len(old) \
+        and all(p.state not in "TZ" for p in now)
+
+
+def wait_replaced(node, target, old):
+    """Waits for that."""
+    wait_until(lambda: replaced(node, target, old), DEADLINE,
+               lambda: f"{target} on {node.name} replaced: was "
+               f"{[(p.pid, process_state(p.pid)) for p in old]}, is "
+               f"{[(p.pid, p.state) for p in node.find(target)]}")
+
+
+def check(guard, role, before, bound_ms=0):
+    """The cluster ends healthy; a standby's fault moved nothing."""
+    active = guard.verify(bound_ms=bound_ms)
+    if role == "standby":
+        assert epoch(active) == before, "a standby's fault moved the active"
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("target", OWN)
+def test_killed(lab, target, role):
+    """What dies is replaced."""
+    node = pick(lab, role)
+    before = epoch(node)
+    with Guard(lab) as guard:
+        wait_replaced(node, target, node.kill(target))
+        check(guard, role, before)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("target", OWN)
+def test_stopped(lab, target, role):
+    """What makes no progress is ended and replaced."""
+    node = pick(lab, role)
+    before = epoch(node)
+    with Guard(lab) as guard:
+        wait_replaced(node, target, node.stop(target))
+        check(guard, role, before)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_corosync(lab, how, role):
+    """A node without corosync is isolated; with it again it is a member like
+    before."""
+    node = pick(lab, role)
+    before = epoch(node)
+    others = [n.name for n in lab.control if n is not node]
+    with Guard(lab) as guard:
+        if how == "killed":
+            node.kill("corosync")
+        else:
+            node.stop("corosync")
+        active = lab.wait_active(DEADLINE, others)
+        lab.wait_quorate([lab[name] for name in others])
+        assert reaches_sb(active)
+        if how == "killed":
+            wait_until(lambda: not node.service_running("corosync"))
+            node.start_corosync()
+        else:
+            node.cont("corosync")
+        # The active of a frozen corosync serves on until its lease is over.
+        lease_ms = status(active)["cluster"]["lease_ms"]
+        check(guard, role, before,
+              lease_ms if (how, role) == ("stopped", "active") else 0)
+
+
+def test_northd_without_its_lock(lab):
+    """northd that lost its lock to a stranger does nothing: it is replaced
+    until the lock is free, and then an NB change reaches SB again."""
+    active = wait_healthy(lab)
+    with Guard(lab) as guard:
+        old = active.find("northd")
+        stranger = active.dial("sb", unix=True)
+        stranger.call("steal", ["ovn_northd"])
+        wait_replaced(active, "northd", old)
+        stranger.close()
+        guard.verify()
+    assert "does not get its lock" in active.log("lab/ovn-had.log")
+
+
+def test_northd_paused_by_a_stranger(lab):
+    """northd on the active goes on when somebody has paused it."""
+    active = wait_healthy(lab)
+    with Guard(lab) as guard:
+        old = active.find("northd")
+        active.exec("ovn-appctl", "-t", "ovn-northd", "pause")
+        wait_until(lambda: _works(active), DEADLINE, "northd works again")
+        assert active.find("northd") == old
+        guard.verify()
+
+
+def _works(node):
+    try:
+        return node.out("ovn-appctl", "-t", "ovn-northd",
+                        "status") == "Status: active"
+    except CommandError:
+        return False
+
+
+def test_all_at_once(lab):
+    """Everything on the active dies in the same moment."""
+    active = wait_healthy(lab)
+    with Guard(lab) as guard:
+        old = [p for target in OWN for p in active.find(target)]
+        for process in old:
+            process.send_signal(signal.SIGKILL)
+        wait_until(lambda: all(p.gone() for p in old))
+        guard.verify()
