@@ -19,6 +19,7 @@
 #define PROGRAM "ovn-ha-replica"
 #define WORKER_FD 3 /* The socket's number in the worker. */
 #define WATCH_MS 500
+#define END_MS 100 /* Patience with SIGTERM, and with SIGKILL. */
 #define BACKOFF_MAX_MS 5000
 #define SETTLED_MS 10000 /* Up for so long: no quick death. */
 
@@ -381,10 +382,30 @@ replica_create(struct ev_loop *loop, enum ha_db db,
     return r;
 }
 
+/* The worker ends with its socket, but nobody would reap it after an exec in
+ * this process; so this waits, which takes milliseconds. */
+static void
+end_worker(struct replica *r)
+{
+    static const int signals[] = { SIGTERM, SIGKILL };
+    int status;
+
+    for (int i = 0; i < 2; i++) {
+        child_signal(&r->child, signals[i]);
+        if (child_wait(&r->child, mono_add_ms(mono_now(), END_MS), &status)
+            != -EAGAIN) {
+            break;
+        }
+    }
+}
+
 void
 replica_destroy(struct replica *r)
 {
     if (r) {
+        if (r->child.pid > 0) {
+            end_worker(r);
+        }
         forget_worker(r);
         ev_timer_destroy(r->start);
         ev_timer_destroy(r->watch);

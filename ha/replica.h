@@ -31,7 +31,7 @@ struct replica_handler {
 struct replica *replica_create(struct ev_loop *, enum ha_db,
                                const struct settings *, const struct cluster *,
                                const struct replica_handler *);
-/* Closes the socket, at which the worker exits. */
+/* Ends the worker, too. */
 void replica_destroy(struct replica *);
 
 /* Starts the worker, now that there is a database. */

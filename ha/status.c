@@ -295,6 +295,10 @@ cluster(const struct had *h)
         "suspects", names(h, &r->suspects));
 
     put(o, "active",
+        r->active && c->in_force
+            ? json_string(cluster_name(&h->cluster, r->active))
+            : json_null());
+    put(o, "last_active",
         r->active ? json_string(cluster_name(&h->cluster, r->active))
                   : json_null());
     put(o, "lease_ms", json_integer(c->cfg.lease_us / 1000));

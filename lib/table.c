@@ -50,9 +50,11 @@ static void
 print_cluster(FILE *out, const json_t *status)
 {
     const json_t *c = member(status, "cluster");
+    bool known = json_is_string(member(c, "active"));
 
-    fprintf(out, "cluster  %s, active %s, epoch %s, lineage %s\n",
-            text_of(c, "health"), text_of(c, "active"), text_of(c, "epoch"),
+    fprintf(out, "cluster  %s, %s %s, epoch %s, lineage %s\n",
+            text_of(c, "health"), known ? "active" : "active unknown, last",
+            text_of(c, known ? "active" : "last_active"), text_of(c, "epoch"),
             text_of(c, "lineage"));
     fprintf(out, "quorum   %s with ",
             is_true(c, "quorate") ? "present" : "MISSING");
