@@ -55,3 +55,17 @@ sbin_PROGRAMS += ovn-had
 ovn_had_SOURCES = ha/main.c
 ovn_had_LDADD = ha/libsupervisor.a ha/core/libcore.a lib/libha.a \
 	$(COROSYNC_LIBS) $(EVENT_LIBS) $(LIBHA_LIBS)
+
+SUPERVISOR_TEST_LIBS = ha/libsupervisor.a ha/core/libcore.a $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-recordfile
+tests_unit_test_recordfile_SOURCES = tests/unit/test-recordfile.c
+tests_unit_test_recordfile_LDADD = $(SUPERVISOR_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-progress
+tests_unit_test_progress_SOURCES = tests/unit/test-progress.c
+tests_unit_test_progress_LDADD = $(SUPERVISOR_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-history
+tests_unit_test_history_SOURCES = tests/unit/test-history.c
+tests_unit_test_history_LDADD = $(SUPERVISOR_TEST_LIBS)

@@ -27,6 +27,7 @@ enum had_stop {
 };
 
 struct had {
+    char *program; /* Path by which it was started. */
     struct settings *settings;
     struct cluster cluster;
     struct ha_core core;

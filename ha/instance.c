@@ -5,13 +5,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/xalloc.h"
@@ -66,30 +63,6 @@ void
 instance_unlock(const struct settings *s)
 {
     unlink(s->pidfile);
-}
-
-void
-instance_tell_systemd(const char *state)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un addr = { .sun_family = AF_UNIX };
-    size_t n = path ? strlen(path) : 0;
-    int fd;
-
-    if (!n || n >= sizeof addr.sun_path || !strchr("/@", path[0])) {
-        return;
-    }
-    memcpy(addr.sun_path, path, n);
-    if (path[0] == '@') {
-        addr.sun_path[0] = '\0';
-    }
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0) {
-        sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
-               (struct sockaddr *) &addr,
-               offsetof(struct sockaddr_un, sun_path) + n);
-        close(fd);
-    }
 }
 
 char *

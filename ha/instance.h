@@ -2,7 +2,7 @@
 #ifndef HA_INSTANCE_H
 #define HA_INSTANCE_H 1
 
-/* This process as one of at most one: lock, pid file, systemd, and the next
+/* This process as one of at most one: lock, pid file, and the next
  * version of it in the same process.  For main.c. */
 
 #include <stdbool.h>
@@ -15,9 +15,6 @@
 int instance_lock(const struct settings *, char *error, size_t size);
 /* Removes the pid file. */
 void instance_unlock(const struct settings *);
-
-/* Tells systemd, if it asked to be told. */
-void instance_tell_systemd(const char *state);
 
 /* The path by which this program was started, so that an upgraded one is
  * found there later.  The caller frees it. */

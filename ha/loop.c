@@ -2,6 +2,7 @@
 #include "ha/loop.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -14,6 +15,7 @@
 #include "ha/record.h"
 #include "ha/stop.h"
 #include "lib/log.h"
+#include "lib/sdnotify.h"
 #include "lib/xalloc.h"
 
 #define TICK_MS 50
@@ -29,11 +31,23 @@ struct queued_event {
     struct ha_event event;
 };
 
+/* For 'systemctl status'. */
+static void
+tell_systemd(const struct ha_core *c)
+{
+    char text[96];
+
+    snprintf(text, sizeof text, "STATUS=%s, epoch %u.%u",
+             ha_state_name(c->state), c->record.epoch.n, c->record.epoch.node);
+    sdnotify_send(text);
+}
+
 static void
 tell(struct had *h, const char *text)
 {
     const struct ha_core *c = &h->core;
 
+    tell_systemd(c);
     ha_log(HA_LOG_INFO, "core", "%s", text);
     history_add(h->history, c->record.epoch, c->state, text);
 }

@@ -22,6 +22,7 @@
 #include "ha/observe.h"
 #include "ha/stop.h"
 #include "lib/log.h"
+#include "lib/sdnotify.h"
 #include "lib/xalloc.h"
 
 #define CONFIG_FILE CONF_DEFAULT_FILE
@@ -199,7 +200,7 @@ run(struct had *h)
     if (loop_init(h) || control_create(h)) {
         exit(1); /* Said why. */
     }
-    instance_tell_systemd("READY=1");
+    sdnotify_send("READY=1");
     loop_run(h);
     control_destroy(h);
     observe_close(h);
@@ -215,7 +216,6 @@ main(int argc, char *argv[])
 {
     static struct had had; /* Large; the only one. */
     struct options options = { .config = NULL };
-    char *program = instance_program(argv[0]);
     char text[512];
 
     parse_options(argc, argv, &options);
@@ -223,6 +223,7 @@ main(int argc, char *argv[])
     if (options.log_file && ha_log_to_file(options.log_file)) {
         die("%s: %s", options.log_file, strerror(errno));
     }
+    had.program = instance_program(argv[0]);
     had.settings = read_settings(&options);
     if (instance_lock(had.settings, text, sizeof text)) {
         die("%s", text);
@@ -234,11 +235,11 @@ main(int argc, char *argv[])
            instance_was_reexec() ? ", executed anew" : "");
     run(&had);
     if (had.reexec) {
-        die("%s cannot be executed: %s", program,
-            strerror(-instance_reexec(program, argv)));
+        die("%s cannot be executed: %s", had.program,
+            strerror(-instance_reexec(had.program, argv)));
     }
     instance_unlock(had.settings);
     settings_destroy(had.settings);
-    free(program);
+    free(had.program);
     return 0;
 }

@@ -86,7 +86,7 @@ record_parse(const char *text, struct ha_durable *ret_durable)
     struct ha_durable d = { .rev = 0 };
     struct ha_record *r = &d.record;
     const char *sum = strstr(text, "\nchecksum "), *p;
-    uint64_t claimed;
+    char want[40];
     int version, n = 0;
 
     if (sscanf(text, HEADING "%d", &version) != 1) {
@@ -95,8 +95,12 @@ record_parse(const char *text, struct ha_durable *ret_durable)
     if (version != VERSION) {
         return -EPROTONOSUPPORT;
     }
-    if (!sum || sscanf(sum, "\nchecksum %" SCNx64, &claimed) != 1
-        || claimed != checksum(text, sum + 1 - text)) {
+    if (!sum) {
+        return -EBADMSG;
+    }
+    snprintf(want, sizeof want, "\nchecksum %016" PRIx64 "\n",
+             checksum(text, sum + 1 - text));
+    if (strcmp(sum, want)) {
         return -EBADMSG;
     }
     if (sscanf(text,

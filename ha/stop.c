@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ha/stop.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "ha/fence.h"
 #include "ha/had.h"
@@ -73,6 +76,10 @@ stop_reexec(struct had *h, char *error, size_t size)
         return false;
     }
     conf_destroy(conf);
+    if (access(h->program, X_OK)) {
+        snprintf(error, size, "%s: %s", h->program, strerror(errno));
+        return false;
+    }
     ha_log(HA_LOG_INFO, "stop", "executing the program anew");
     h->reexec = true;
     loop_stop(h);

@@ -5,7 +5,6 @@
 
 noinst_LIBRARIES += lib/libha.a
 lib_libha_a_SOURCES =
-lib_libha_a_SOURCES += lib/table.c lib/table.h
 lib_libha_a_SOURCES += lib/types.h
 lib_libha_a_SOURCES += lib/wire.h
 lib_libha_a_SOURCES += lib/unixpath.c lib/unixpath.h
@@ -66,3 +65,8 @@ lib_libha_a_SOURCES += lib/digest.c lib/digest.h
 UNIT_TESTS += tests/unit/test-digest
 tests_unit_test_digest_SOURCES = tests/unit/test-digest.c
 tests_unit_test_digest_LDADD = $(TEST_LIBS)
+
+lib_libha_a_SOURCES += lib/table.c lib/table.h
+UNIT_TESTS += tests/unit/test-table
+tests_unit_test_table_SOURCES = tests/unit/test-table.c
+tests_unit_test_table_LDADD = $(TEST_LIBS)

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "ha/history.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[] = "/tmp/test-history.XXXXXX";
+static char path[64], old_path[64];
+static struct history *h;
+
+static int
+setup(void **state)
+{
+    (void) state;
+    strcpy(dir, "/tmp/test-history.XXXXXX");
+    if (!mkdtemp(dir)) {
+        return -1;
+    }
+    snprintf(path, sizeof path, "%s/history.log", dir);
+    snprintf(old_path, sizeof old_path, "%s/history.log.1", dir);
+    return history_open(dir, &h);
+}
+
+static int
+teardown(void **state)
+{
+    (void) state;
+    history_close(h);
+    unlink(path);
+    unlink(old_path);
+    return rmdir(dir);
+}
+
+static void
+add(int i)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "step %d", i);
+    history_add(h, (struct ha_epoch){ 3, 1 }, HA_STANDBY, text);
+}
+
+static size_t
+count_lines(const char *text)
+{
+    size_t n = 0;
+
+    for (; *text; text++) {
+        n += *text == '\n';
+    }
+    return n;
+}
+
+static void
+empty(void **state)
+{
+    char *tail = history_tail(h, 10);
+
+    (void) state;
+    assert_string_equal(tail, "");
+    free(tail);
+}
+
+static void
+the_last_lines_oldest_first(void **state)
+{
+    char *tail;
+
+    (void) state;
+    for (int i = 0; i < 20; i++) {
+        add(i);
+    }
+    tail = history_tail(h, 2);
+    assert_int_equal(count_lines(tail), 2);
+    assert_non_null(strstr(tail, "Z|3.1|standby|step 18\n"));
+    assert_true(strstr(tail, "step 18") < strstr(tail, "step 19"));
+    free(tail);
+    tail = history_tail(h, 100);
+    assert_int_equal(count_lines(tail), 20);
+    free(tail);
+}
+
+static void
+survives_a_new_life(void **state)
+{
+    char *tail;
+
+    (void) state;
+    add(1);
+    history_close(h);
+    assert_int_equal(history_open(dir, &h), 0);
+    add(2);
+    tail = history_tail(h, 10);
+    assert_int_equal(count_lines(tail), 2);
+    free(tail);
+}
+
+static void
+the_file_is_bounded(void **state)
+{
+    struct stat st;
+    char *tail;
+
+    (void) state;
+    for (int i = 0; i < 60000; i++) {
+        add(i);
+    }
+    assert_int_equal(stat(path, &st), 0);
+    assert_in_range(st.st_size, 1, 1100000);
+    assert_int_equal(stat(old_path, &st), 0);
+    assert_in_range(st.st_size, 1, 1100000);
+    /* The tail reaches back into the old file. */
+    tail = history_tail(h, 25000);
+    assert_int_equal(count_lines(tail), 25000);
+    assert_non_null(strstr(tail, "|step 59999\n"));
+    assert_non_null(strstr(tail, "|step 35000\n"));
+    free(tail);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(empty, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_last_lines_oldest_first, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(survives_a_new_life, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_file_is_bounded, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("history", tests, NULL, NULL);
+}

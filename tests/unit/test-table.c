@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "lib/table.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS 100
+
+static const char healthy[] =
+    "{'schema': 1, 'time': '2026-11-22T01:02:03Z', 'node': 'n1',"
+    " 'cluster': {'health': 'ok', 'active': 'n1', 'epoch': '3.1',"
+    "  'lineage': '0011223344556677', 'quorate': true,"
+    "  'members': ['n1', 'n2'], 'in_sync': ['n1', 'n2']},"
+    " 'nodes': [{'name': 'n1', 'state': 'active', 'epoch': '3.1',"
+    "  'in_sync': true, 'northd_ok': true, 'door_open': true,"
+    "  'nb': {'position': {'seq': 42}, 'lag_records': 0},"
+    "  'sb': {'position': {'seq': 17}, 'lag_records': 0}}],"
+    " 'local': {'corosync': true, 'fence': {'connected': true, 'why': ''},"
+    "  'nb': {'server': 'running'}, 'sb': {'server': 'running'},"
+    "  'northd': {'state': 'active', 'wanted': true}}}";
+
+static json_t *
+parse(const char *text)
+{
+    char *copy = strdup(text);
+    json_t *json;
+
+    for (char *p = copy; *p; p++) {
+        *p = *p == '\'' ? '"' : *p;
+    }
+    json = json_loads(copy, 0, NULL);
+    free(copy);
+    assert_non_null(json);
+    return json;
+}
+
+static void
+assert_width(const char *text)
+{
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+
+        assert_in_range(n, 0, COLUMNS);
+        text += n + 1;
+    }
+}
+
+static void
+a_healthy_cluster_has_no_complaints(void **state)
+{
+    json_t *json = parse(healthy);
+    char *text = table_render(json);
+
+    (void) state;
+    assert_non_null(strstr(text, "cluster  ok, active n1, epoch 3.1"));
+    assert_non_null(strstr(text, "n1           active    3.1 "));
+    assert_non_null(strstr(text, " 42      0 "));
+    assert_null(strstr(text, "not well"));
+    assert_width(text);
+    free(text);
+    json_decref(json);
+}
+
+static void
+every_complaint_has_its_reason(void **state)
+{
+    json_t *json = parse(healthy);
+    json_t *node = json_array_get(json_object_get(json, "nodes"), 0);
+    json_t *local = json_object_get(json, "local");
+    char *text;
+
+    (void) state;
+    json_object_set_new(node, "state", json_string("promoting"));
+    json_object_set_new(node, "why",
+                        json_pack("{s:s, s:s}", "code", "tail", "text",
+                                  "pulls the newest records"));
+    json_object_set_new(node, "northd_ok", json_false());
+    json_object_set_new(local, "corosync", json_false());
+    json_object_set_new(json_object_get(local, "nb"), "server",
+                        json_string("hung"));
+    text = table_render(json);
+    assert_non_null(strstr(text, "not well:\n"));
+    assert_non_null(
+        strstr(text, "  n1 is promoting: pulls the newest records\n"));
+    assert_non_null(strstr(text, "  corosync is not running here\n"));
+    assert_non_null(strstr(text, "  NB: ovsdb-server is hung\n"));
+    assert_non_null(strstr(text, " BAD "));
+    assert_width(text);
+    free(text);
+    json_decref(json);
+}
+
+static void
+an_unknown_active_is_not_called_active(void **state)
+{
+    json_t *json = parse(healthy);
+    json_t *cluster = json_object_get(json, "cluster");
+    char *text;
+
+    (void) state;
+    json_object_set_new(cluster, "active", json_null());
+    json_object_set_new(cluster, "last_active", json_string("n9"));
+    text = table_render(json);
+    assert_non_null(strstr(text, "active unknown, last n9"));
+    free(text);
+    json_decref(json);
+}
+
+/* From an older ovn-had, say. */
+static void
+what_is_missing_does_no_harm(void **state)
+{
+    const char *texts[] = { "{}", "{'nodes': [{}]}", "{'nodes': [1, 'x']}",
+                            "{'cluster': 1, 'nodes': {}, 'local': []}" };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        json_t *json = parse(texts[i]);
+        char *text = table_render(json);
+
+        assert_non_null(strstr(text, "NODE "));
+        assert_width(text);
+        free(text);
+        json_decref(json);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_healthy_cluster_has_no_complaints),
+        cmocka_unit_test(every_complaint_has_its_reason),
+        cmocka_unit_test(an_unknown_active_is_not_called_active),
+        cmocka_unit_test(what_is_missing_does_no_harm),
+    };
+
+    return cmocka_run_group_tests_name("table", tests, NULL, NULL);
+}
