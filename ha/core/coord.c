@@ -149,10 +149,12 @@ coord_best(const struct ha_core *c, const struct ha_record *rec,
 }
 
 static void
-propose(struct ha_core *c, const struct ha_record *rec, struct ha_actions *out)
+propose(struct ha_core *c, const struct ha_record *rec, bool elected,
+        struct ha_actions *out)
 {
     struct ha_msg *m = core_send(c, out, HA_MSG_ACCEPT);
 
+    m->elected = elected;
     m->ballot = c->durable.promised;
     m->rev = ++c->coord_rev;
     m->durable.record = *rec;
@@ -183,9 +185,10 @@ top_epoch(const struct ha_core *c, const struct ha_record *base)
     return top;
 }
 
+/* 'fresh': the lineage has no data yet, so nobody is in sync with it. */
 static void
 elect(struct ha_core *c, const struct ha_record *base, uint32_t winner,
-      const char *because, struct ha_actions *out)
+      bool fresh, const char *because, struct ha_actions *out)
 {
     struct ha_record rec = *base;
 
@@ -195,28 +198,33 @@ elect(struct ha_core *c, const struct ha_record *base, uint32_t winner,
     rec.lease_us = c->cfg.lease_us;
     if (base->active) {
         ha_set_add(&rec.suspects, base->active);
-        ha_set_add(&rec.in_sync, base->active);
     }
     ha_set_del(&rec.suspects, winner);
-    ha_set_add(&rec.in_sync, winner);
+    if (!fresh) {
+        ha_set_add(&rec.in_sync, base->active);
+        ha_set_add(&rec.in_sync, winner);
+    }
     core_tell(out, "election: node %u for epoch %u, because %s", winner,
               rec.epoch.n, because);
-    propose(c, &rec, out);
+    propose(c, &rec, true, out);
 }
 
-/* First record of all: everybody is here, nobody holds one, and at most one
- * has data. */
+/* The first log of a lineage: everybody is here, and at most one has data.
+ * 'base' has no lineage if nobody holds a record; otherwise it is of a first
+ * active that did not come to begin its log. */
 static void
-bootstrap(struct ha_core *c, struct ha_actions *out)
+bootstrap(struct ha_core *c, const struct ha_record *base,
+          struct ha_actions *out)
 {
-    struct ha_record none = { .lineage = c->random | 1 };
+    struct ha_record rec = *base;
     uint32_t with_data = 0, first = 0, n_data = 0;
 
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
         const struct ha_peer *p = &c->peers[i];
         const struct ha_local *l = &p->status.local;
 
-        if (!p->heard || !l->db[HA_NB].server_ok || !l->db[HA_SB].server_ok) {
+        if (!p->heard || !ha_set_has(&c->view, p->id)
+            || !l->db[HA_NB].server_ok || !l->db[HA_SB].server_ok) {
             c->coord_why = HA_WHY_BOOTSTRAP_MEMBERS;
             return;
         }
@@ -236,7 +244,21 @@ bootstrap(struct ha_core *c, struct ha_actions *out)
             n_data > 1 ? HA_WHY_BOOTSTRAP_DATA : HA_WHY_NOT_ELIGIBLE;
         return;
     }
-    elect(c, &none, n_data ? with_data : first, "a lineage begins", out);
+    if (!rec.lineage) {
+        rec.lineage = c->random | 1;
+    }
+    elect(c, &rec, n_data ? with_data : first, true, "a lineage begins", out);
+}
+
+/* True if the active of 'rec' never came to tell that it began the log, and
+ * is here, with its disk, and without data that it would serve. */
+static bool
+is_unbegun(const struct ha_core *c, const struct ha_record *rec)
+{
+    const struct ha_peer *p = core_peer_const(c, rec->active);
+
+    return !rec->in_sync.n && p && p->heard && p->answered
+           && p->held.accepted.n;
 }
 
 /* True if somebody's data is of a later epoch than 'top' knows of: then a
@@ -288,7 +310,9 @@ settle(struct ha_core *c, struct ha_actions *out)
         c->settled = true;
         c->collecting = false;
     } else if (holders == 0 && answered == c->cfg.nodes.n) {
-        bootstrap(c, out);
+        static const struct ha_record none;
+
+        bootstrap(c, &none, out);
         c->settled = c->in_flight;
         c->collecting = !c->in_flight;
     } else {
@@ -405,7 +429,7 @@ do_switch(struct ha_core *c, const struct ha_record *rec,
             ha_why_text(to ? coord_why_not(c, rec, to) : HA_WHY_NOT_ELIGIBLE));
         return;
     }
-    elect(c, rec, to, "a switchover was asked for", out);
+    elect(c, rec, to, false, "a switchover was asked for", out);
 }
 
 /* What the active asked for.  Only names of this view are let in. */
@@ -425,7 +449,7 @@ do_requests(struct ha_core *c, const struct ha_record *rec,
     c->req_in_sync = c->req_settled = false;
     if (!ha_set_equal(&new.in_sync, &rec->in_sync)
         || !ha_set_equal(&new.suspects, &rec->suspects)) {
-        propose(c, &new, out);
+        propose(c, &new, false, out);
     }
 }
 
@@ -453,12 +477,18 @@ drive(struct ha_core *c, struct ha_actions *out)
         }
         c->coord_why = winner ? HA_WHY_NONE : HA_WHY_NOT_ELIGIBLE;
         if (winner) {
-            elect(c, rec, winner, because, out);
+            elect(c, rec, winner, false, because, out);
             return;
+        }
+        if (is_unbegun(c, rec)) {
+            bootstrap(c, rec, out);
+            if (c->in_flight) {
+                return;
+            }
         }
     }
     if (!c->in_force) {
-        propose(c, rec, out);
+        propose(c, rec, false, out);
     } else if (c->switching) {
         do_switch(c, rec, out);
     } else if (c->req_in_sync || c->req_settled) {

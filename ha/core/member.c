@@ -89,7 +89,7 @@ record_flaw(const struct ha_core *c, const struct ha_record *new)
     } else if (c->in_force && ha_epoch_cmp(new->epoch, c->record.epoch) < 0) {
         return "its epoch is older than the one in force";
     } else if (c->in_force && ha_epoch_cmp(new->epoch, c->record.epoch) > 0
-               && new->active != c->record.active
+               && new->active != c->record.active && c->record.in_sync.n
                && !ha_set_has(&c->record.in_sync, new->active)) {
         return "its active was not in sync";
     }
@@ -118,9 +118,9 @@ member_accept(struct ha_core *c, uint32_t from, const struct ha_msg *m,
         core_tell(out, "record: epoch %u.%u proposed by node %u", rec->epoch.n,
                   rec->epoch.node, from);
     }
-    if (rec->active == c->cfg.self
-        && (!c->durable.accepted.n
-            || ha_epoch_cmp(rec->epoch, c->durable.record.epoch) > 0)) {
+    if (rec->active == c->cfg.self && m->elected) {
+        /* An old record told anew names nobody: this node may have served
+         * that epoch already and have lost all that it knew of it. */
         c->named = rec->epoch;
     }
     c->durable.accepted = m->ballot;

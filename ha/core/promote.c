@@ -133,11 +133,10 @@ data_good(const struct ha_core *c)
 {
     for (int db = 0; db < HA_N_DBS; db++) {
         const struct ha_local_db *l = &c->local.db[db];
-        bool ours = l->pos.lineage == c->record.lineage
-                    || (c->record.epoch.n == 1 && !l->pos.lineage);
+        bool begins = !c->record.in_sync.n && !l->pos.lineage;
+        bool ours = l->pos.lineage == c->record.lineage && l->complete;
 
-        if (!l->server_ok || !ours
-            || (!l->complete && c->record.epoch.n != 1)) {
+        if (!l->server_ok || !(ours || begins)) {
             return false;
         }
     }
