@@ -24,6 +24,7 @@ tests_sim_sim_CFLAGS = $(HA_CFLAGS) -O2
 SIM = tests/sim/sim
 SIM_SEEDS = $(srcdir)/tests/sim/seeds
 SIM_STORIES = \
+	tests/sim/bootstrap-cut.sim \
 	tests/sim/cold-start.sim \
 	tests/sim/disk-full.sim \
 	tests/sim/double-failure.sim \

@@ -227,14 +227,17 @@ print_figures(const struct run *r, double took)
         printf("%llu runs in %.1f s, %.1f a second; %llu steps; "
                "%llu writes acknowledged, %llu lost by failovers; "
                "served %.1f%% of the time; "
-               "longest recovery %.1f s (seed %llu)\n",
+               "longest recovery %.1f s (seed %llu), longest outage of a "
+               "sound majority %.1f s (seed %llu)\n",
                (unsigned long long) n, took,
                took > 0 ? (double) n / took : 0.0,
                (unsigned long long) c->steps, (unsigned long long) c->acked,
                (unsigned long long) c->lost,
                100.0 * (double) c->served_us / (double) c->simulated_us,
                c->max_recovery_ms / 1000.0,
-               (unsigned long long) c->max_recovery_seed);
+               (unsigned long long) c->max_recovery_seed,
+               c->max_outage_ms / 1000.0,
+               (unsigned long long) c->max_outage_seed);
     }
     if (r->tap) {
         printf("# PASS:  %llu\n# FAIL:  %llu\n",

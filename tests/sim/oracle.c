@@ -74,7 +74,7 @@ is_eligible(struct world *w, const struct proposal *p)
     const struct proposal *c = &o->chosen;
     uint32_t id = p->record.active;
 
-    if (!c->ballot.n || c->record.active == id
+    if (!c->ballot.n || !c->record.in_sync.n || c->record.active == id
         || ha_set_has(&c->record.in_sync, id)) {
         return true;
     }
@@ -435,10 +435,10 @@ check_supporters(struct world *w, struct node *nd, enum ha_db db)
 void
 oracle_log_taken(struct world *w, struct node *nd, enum ha_db db)
 {
-    const struct oracle *o = &w->oracle;
+    struct oracle *o = &w->oracle;
     const struct db *d = &nd->db[db];
     struct ha_epoch e = d->role_epoch;
-    bool first = !o->before.lineage;
+    bool first = !o->begun[db];
 
     if (ha_epoch_cmp(e, o->chosen.record.epoch) > 0) {
         violation(w, "unchosen-epoch", "n%u takes %s for %u.%u", nd->id,
@@ -456,6 +456,7 @@ oracle_log_taken(struct world *w, struct node *nd, enum ha_db db)
         violation(w, "promoted-empty", "n%u in epoch %u.%u", nd->id, e.n,
                   e.node);
     }
+    o->begun[db] = true;
     check_supporters(w, nd, db);
     count_lost(w, nd, db);
 }
@@ -615,6 +616,16 @@ oracle_bound_us(const struct world *w)
            + 12 * SEC;
 }
 
+/* The same where corosync's membership stands already and nothing boots. */
+int64_t
+oracle_outage_us(const struct world *w)
+{
+    const struct ha_config *c = &w->cfg;
+
+    return c->grace_us + 2 * c->lease_us + c->retry_us + 4 * c->mute_us
+           + c->tail_us + 2 * c->open_us + 2 * SEC;
+}
+
 static const char *
 node_unsettled(const struct world *w, const struct node *nd,
                const struct node **active)
@@ -727,6 +738,96 @@ oracle_hopeless(struct world *w)
     return true;
 }
 
+/* True if nothing is wrong with 'nd' now. */
+static bool
+is_sound(const struct world *w, const struct node *nd)
+{
+    return had_runs(nd) && fence_runs(nd) && !nd->coro.frozen
+           && !nd->had.core.leaving && !nd->had.crash_in
+           && w->now >= nd->had.busy_until && w->now >= nd->disk.fails_until
+           && w->now >= nd->disk.slow_until && nd->db[HA_NB].server_up
+           && nd->db[HA_NB].worker_up && nd->db[HA_SB].server_up
+           && nd->db[HA_SB].worker_up;
+}
+
+static bool
+beats_pass(const struct world *w, mask_t members)
+{
+    for (uint32_t i = 0; i < w->n; i++) {
+        for (uint32_t j = 0; j < w->n; j++) {
+            if ((members & bit_of(i + 1)) && (members & bit_of(j + 1))
+                && w->beat_cut[i][j]) {
+                return false;
+            }
+        }
+    }
+    return !w->beat_loss;
+}
+
+/* A configuration of corosync that can go on by itself: a majority, nobody
+ * unsound, enough holders of the record, somebody to promote. */
+static const struct ring *
+sound_ring(const struct world *w)
+{
+    const struct ha_record *rec = &w->oracle.chosen.record;
+    const struct ring *r = NULL;
+    unsigned n = 0, holders = 0, eligible = 0;
+
+    for (unsigned i = 0; i < w->n && !r; i++) {
+        const struct ring *x = w->nodes[i].coro.ring;
+
+        if (x && (unsigned) __builtin_popcount(x->members) > w->n / 2) {
+            r = x;
+        }
+    }
+    if (!r || r->stalled || !rec->lineage || !beats_pass(w, r->members)) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < w->n; i++) {
+        const struct node *nd = &w->nodes[i];
+
+        if (!(r->members & bit_of(i + 1))) {
+            continue;
+        }
+        if (nd->coro.ring != r || !is_sound(w, nd)) {
+            return NULL;
+        }
+        n++;
+        holders +=
+            !nd->wiped && nd->disk.has_durable && nd->disk.durable.accepted.n;
+        eligible +=
+            (nd->id == rec->active || ha_set_has(&rec->in_sync, nd->id))
+            && nd->db[HA_NB].lineage == rec->lineage
+            && nd->db[HA_SB].lineage == rec->lineage;
+    }
+    return holders > w->n / 2 && eligible ? r : NULL;
+}
+
+/* Faults that leave a sound majority must not keep it from serving. */
+static void
+check_service(struct world *w, bool served)
+{
+    struct oracle *o = &w->oracle;
+    const struct ring *r = sound_ring(w);
+    int64_t us;
+
+    if (served || !r || r != o->sound) {
+        o->sound = r;
+        o->sound_at = w->now;
+        return;
+    }
+    us = w->now - o->sound_at;
+    if (us / MS > w->cov->max_outage_ms) {
+        w->cov->max_outage_ms = (unsigned) (us / MS);
+        w->cov->max_outage_seed = w->opt.seed;
+    }
+    if (us > oracle_outage_us(w)) {
+        oracle_dump(w);
+        violation(w, "no-service", "for %lld ms in a sound majority",
+                  (long long) us / 1000);
+    }
+}
+
 /* ---- Life ------------------------------------------------------------- */
 
 static void
@@ -740,6 +841,7 @@ look(struct world *w, struct node *nd, uint64_t n, void *ptr)
         served |= door_lets_out(w, a);
     }
     w->cov->served_us += served ? 100 * MS : 0;
+    check_service(w, served);
     if (n % 10 == 0) {
         oracle_logs(w);
     }

@@ -484,7 +484,7 @@ script_run(const char *path, bool verbose, bool update, struct coverage *cov)
 {
     struct story s = { .path = path };
     bool begun = false;
-    char line[256];
+    char line[256], echo[256];
     FILE *f = fopen(path, "r");
 
     if (!f) {
@@ -497,12 +497,14 @@ script_run(const char *path, bool verbose, bool update, struct coverage *cov)
     }
     while (!s.bad && !s.w->failed && fgets(line, sizeof line, f)) {
         s.line++;
+        snprintf(echo, sizeof echo, "%.*s", (int) strcspn(line, "#\n"), line);
         split(&s, line);
         if (s.n_words && !begun) {
             begin(&s, verbose, cov);
             begun = true;
         }
         if (s.n_words && strcmp(s.words[0], "nodes")) {
+            tell(s.w, NULL, "> %s", echo);
             do_command(&s);
         }
     }

@@ -291,7 +291,8 @@ struct proposal {
 
 struct oracle {
     struct ledger ledger[HA_N_DBS];
-    size_t lost; /* Acknowledged writes that failovers lost. */
+    bool begun[HA_N_DBS]; /* The lineage has a first record. */
+    size_t lost;          /* Acknowledged writes that failovers lost. */
     struct ha_epoch last_ack;
     struct proposal *props;
     size_t n_props;
@@ -299,8 +300,10 @@ struct oracle {
     struct proposal chosen;  /* Newest in force; ballot.n == 0: none. */
     struct ha_record before; /* In force under the epoch before. */
     int64_t chosen_at;
-    int64_t wish_at;  /* Time of the last switchover wish. */
-    int64_t fault_at; /* Time at which something was broken. */
+    int64_t wish_at;          /* Time of the last switchover wish. */
+    int64_t fault_at;         /* Time at which something was broken. */
+    const struct ring *sound; /* Could serve, and does not since */
+    int64_t sound_at;         /* then. */
 };
 
 /* ---- the world ------------------------------------------------------ */
@@ -323,6 +326,8 @@ struct coverage {
     int64_t served_us;
     unsigned max_recovery_ms;
     uint64_t max_recovery_seed;
+    unsigned max_outage_ms;
+    uint64_t max_outage_seed;
 };
 
 struct world {
@@ -506,6 +511,7 @@ const char *oracle_settled(struct world *, char *buf, size_t size);
 bool oracle_hopeless(struct world *);
 void oracle_dump(struct world *);
 int64_t oracle_bound_us(const struct world *);
+int64_t oracle_outage_us(const struct world *);
 
 /* faults.c */
 void faults_plan(struct world *, int64_t from, int64_t until, unsigned n);

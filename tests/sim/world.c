@@ -199,18 +199,14 @@ node_god_time(const struct world *w, const struct node *nd, mono_t t)
 
 /* ---- Narration -------------------------------------------------------- */
 
+#define TIME_LEN 10 /* "%9.3f ". */
+
+/* A story keeps it without the time, which is none of its business. */
 static void
-keep_line(struct world *w, const char *line)
+keep_in_story(struct world *w, const char *line)
 {
     size_t len = strlen(line);
 
-    snprintf(w->lines[w->n_lines++ % KEEP_LINES], LINE_LEN, "%s", line);
-    if (w->opt.verbose) {
-        puts(line);
-    }
-    if (!w->keep_story) {
-        return;
-    }
     if (w->story_n + len + 2 > w->story_allocated) {
         w->story_allocated = w->story_allocated * 2 + len + 4096;
         w->story = realloc(w->story, w->story_allocated);
@@ -224,6 +220,18 @@ keep_line(struct world *w, const char *line)
     w->story[w->story_n] = '\0';
 }
 
+static void
+keep_line(struct world *w, const char *line)
+{
+    snprintf(w->lines[w->n_lines++ % KEEP_LINES], LINE_LEN, "%s", line);
+    if (w->opt.verbose) {
+        puts(line);
+    }
+    if (w->keep_story) {
+        keep_in_story(w, line + TIME_LEN);
+    }
+}
+
 /* A line of the narration; 'nd' NULL: the world speaks. */
 void
 tell(struct world *w, const struct node *nd, const char *fmt, ...)
@@ -232,9 +240,7 @@ tell(struct world *w, const struct node *nd, const char *fmt, ...)
     int n;
     va_list ap;
 
-    /* What is compared with golden files keeps clear of milliseconds. */
-    n = snprintf(line, sizeof line, "%*.*f ", w->keep_story ? 7 : 9,
-                 w->keep_story ? 1 : 3, (double) w->now / 1e6);
+    n = snprintf(line, sizeof line, "%9.3f ", (double) w->now / 1e6);
     n += snprintf(line + n, sizeof line - (size_t) n, nd ? "n%u " : "** ",
                   nd ? nd->id : 0);
     va_start(ap, fmt);
