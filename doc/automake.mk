@@ -10,3 +10,5 @@ doc/ovn-ha.conf.5: doc/ovn-ha.conf.5.in lib/conf-doc$(EXEEXT)
 	$(AM_V_GEN)mkdir -p doc && lib/conf-doc man > doc/options.mdoc && \
 	sed -e '/^@OPTIONS@/{r doc/options.mdoc' -e 'd}' \
 	    $(srcdir)/doc/ovn-ha.conf.5.in > $@.tmp && mv $@.tmp $@
+
+dist_man8_MANS += doc/ovn-had.8 doc/ovn-hactl.8
