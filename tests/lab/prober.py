@@ -75,7 +75,8 @@ class Target:
             self.session = None
 
     def ask(self, now):
-        """One question, if none is under way."""
+        """One question, if none is under way.  Returns a span that ended
+        with the session."""
         if not self.session:
             self.connect()
         try:
@@ -86,6 +87,8 @@ class Target:
                 self.asked = now
         except Closed:
             self.close()
+            return self.end_span()
+        return []
 
     def close(self):
         """The session has ended."""
@@ -146,7 +149,8 @@ class Watch:
         """Asks everyone, then listens until the next round."""
         start = time.monotonic()
         for target in self.targets:
-            target.ask(time.monotonic())
+            for span in target.ask(time.monotonic()):
+                self.note("span", span)
         end = start + self.period
         while True:
             wait = end - time.monotonic()
