@@ -7,11 +7,12 @@ EXTRA_DIST += \
 	tests/cluster/fence_parts.py \
 	tests/cluster/guard.py \
 	tests/cluster/replica_parts.py \
-	tests/cluster/test_fence.py \
-	tests/cluster/test_replica.py \
 	tests/cluster/test_alternatives.py \
 	tests/cluster/test_failover.py \
-	tests/cluster/test_lab.py \
-	tests/cluster/watch.py
 	tests/cluster/test_faults.py \
-	tests/cluster/test_lab.py
+	tests/cluster/test_fence.py \
+	tests/cluster/test_lab.py \
+	tests/cluster/test_partition.py \
+	tests/cluster/test_replica.py \
+	tests/cluster/test_switchover.py \
+	tests/cluster/watch.py
