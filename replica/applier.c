@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 
 #define MAX_FLIGHT 64               /* Transactions unanswered. */
 #define MAX_FLIGHT_BYTES (8u << 20) /* ... and their records' bytes. */
+#define DISCARD_ROWS 1000           /* Freed in one round. */
 #define LOAD_SLICE (1u << 20)
 
 /* A transaction without its reply. */
@@ -53,6 +55,7 @@ struct applier {
     uint64_t logged;          /* 'seq' of the last one with a record. */
     struct shadow *want;      /* Becomes the shadow when the difference is
                                  * applied. */
+    struct shadow *dying;     /* Being freed. */
     char why[SHADOW_WHY_LEN]; /* Failure, or "". */
 };
 
@@ -66,10 +69,31 @@ applier_create(struct oplog *log, struct dbserver *server)
     return a;
 }
 
+/* Gives up 's', in slices: freeing a large one takes a second. */
+static void
+applier_discard(struct applier *a, struct shadow *s)
+{
+    if (s) {
+        shadow_destroy(a->dying);
+        a->dying = s;
+    }
+}
+
+static void
+applier_run_discard(struct applier *a)
+{
+    if (a->dying && shadow_discard(a->dying, DISCARD_ROWS)) {
+        a->dying = NULL;
+        malloc_trim(0);
+    } else if (a->dying) {
+        poll_immediate_wake();
+    }
+}
+
 void
 applier_drop_shadow(struct applier *a)
 {
-    shadow_destroy(a->shadow);
+    applier_discard(a, a->shadow);
     oplog_gen_unref(a->gen);
     a->shadow = NULL;
     a->gen = NULL;
@@ -85,7 +109,7 @@ applier_forget(struct applier *a)
         dbserver_reset(a->server);
     }
     applier_drop_shadow(a);
-    shadow_destroy(a->want);
+    applier_discard(a, a->want);
     a->want = NULL;
     a->n = 0;
     a->flight_bytes = 0;
@@ -97,6 +121,7 @@ applier_destroy(struct applier *a)
 {
     if (a) {
         applier_forget(a);
+        shadow_destroy(a->dying);
         free(a);
     }
 }
@@ -207,6 +232,16 @@ applier_load(struct applier *a)
     return !ret;
 }
 
+/* True if the shadow still is what the file holds. */
+static bool
+applier_is_current(const struct applier *a)
+{
+    const struct oplog *log = a->log;
+
+    return log->n_foreign == a->n_foreign && log->gen->end_pos.seq == a->logged
+           && !memcmp(log->gen->schema, a->gen->schema, sizeof a->gen->schema);
+}
+
 bool
 applier_prepare(struct applier *a)
 {
@@ -221,9 +256,7 @@ applier_prepare(struct applier *a)
     if (oplog_catch_up(a->log)) {
         return false;
     }
-    if (a->prepared
-        && (a->log->n_foreign != a->n_foreign
-            || a->log->gen->end_pos.seq != a->logged)) {
+    if (a->prepared && !applier_is_current(a)) {
         applier_forget(a);
     }
     a->connection = dbserver_connection(a->server);
@@ -286,7 +319,7 @@ reply_error(const struct jsonrpc_msg *msg)
 static void
 applier_resynced(struct applier *a)
 {
-    shadow_destroy(a->shadow);
+    applier_discard(a, a->shadow);
     a->shadow = a->want;
     a->want = NULL;
     a->n_foreign = 0;
@@ -344,6 +377,7 @@ applier_run(struct applier *a)
 {
     struct jsonrpc_msg *msg;
 
+    applier_run_discard(a);
     if (a->n && a->connection != dbserver_connection(a->server)) {
         applier_fail(a, "the own server's connection was lost");
     } else if (a->n && !dbserver_is_ready(a->server)) {

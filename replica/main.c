@@ -173,12 +173,21 @@ parse_options(int argc, char *argv[], struct options *o)
     return has_db && optind == argc && check_options(o) ? -1 : EXIT_FAILURE;
 }
 
+/* A large database takes long to load; that is no news. */
+static void
+quiet_timeval(void)
+{
+    vlog_set_levels(vlog_module_from_name("timeval"), VLF_ANY_DESTINATION,
+                    VLL_ERR);
+}
+
 /* Open vSwitch's own messages: warnings only, beside ours. */
 static void
 start_log(const struct options *o)
 {
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
     vlog_set_levels(NULL, VLF_CONSOLE, VLL_WARN);
+    quiet_timeval();
     if (o->log_file) {
         int error = ha_log_to_file(o->log_file);
 
@@ -189,6 +198,7 @@ start_log(const struct options *o)
             ha_log_to_stderr(false);
             vlog_set_levels(NULL, VLF_CONSOLE, VLL_OFF);
             vlog_set_levels(NULL, VLF_FILE, VLL_WARN);
+            quiet_timeval();
             vlog_set_log_file(o->log_file);
         }
     }

@@ -27,6 +27,7 @@
 #include "replica/oplog.h"
 
 #define RETRY_MS 50          /* After a session ended. */
+#define RETRY_OWN_MS 500     /* After the own server refused something. */
 #define RETRY_FAILED_MS 5000 /* After one that cannot go well. */
 #define CONNECT_MS 3000      /* For connecting and the handshake. */
 #define SILENCE_MS 5000      /* The source has a heartbeat each second. */
@@ -435,7 +436,7 @@ receiver_apply_diff(struct receiver *r)
     r->want = NULL;
     r->state = RECEIVER_RESYNC;
     if (applier_resync(r->applier, ops, want, &r->snapshot.pos)) {
-        receiver_again(r, RETRY_MS, applier_failure(r->applier));
+        receiver_again(r, RETRY_OWN_MS, applier_failure(r->applier));
     }
 }
 
@@ -527,7 +528,7 @@ static void
 receiver_resync(struct receiver *r)
 {
     if (applier_failure(r->applier)) {
-        receiver_again(r, RETRY_MS, applier_failure(r->applier));
+        receiver_again(r, RETRY_OWN_MS, applier_failure(r->applier));
     } else if (!applier_is_busy(r->applier)) {
         oplog_catch_up(r->log);
         receiver_drop_snapshot(r);
@@ -653,7 +654,7 @@ receiver_stream(struct receiver *r)
 {
     receiver_feed(r);
     if (applier_failure(r->applier)) {
-        receiver_again(r, RETRY_MS, applier_failure(r->applier));
+        receiver_again(r, RETRY_OWN_MS, applier_failure(r->applier));
     } else if (!dbserver_is_ready(r->server)) {
         receiver_again(r, 0, "the own server is gone");
     } else if (r->log->n_foreign) {

@@ -55,6 +55,41 @@ shadow_destroy(struct shadow *s)
     }
 }
 
+/* Frees up to 'n' rows of 'table'.  Returns how many. */
+static size_t
+table_discard(struct ovsdb_table *table, size_t n)
+{
+    struct ovsdb_row *row;
+    size_t done = 0;
+
+    HMAP_FOR_EACH_SAFE (row, hmap_node, &table->rows) {
+        if (done == n) {
+            break;
+        }
+        hmap_remove(&table->rows, &row->hmap_node);
+        ovsdb_row_destroy(row);
+        done++;
+    }
+    return done;
+}
+
+bool
+shadow_discard(struct shadow *s, size_t n)
+{
+    struct shash_node *node;
+
+    if (s && s->db) {
+        SHASH_FOR_EACH (node, &s->db->tables) {
+            n -= table_discard(node->data, n);
+            if (!n) {
+                return false;
+            }
+        }
+    }
+    shadow_destroy(s);
+    return true;
+}
+
 void
 shadow_extend(struct shadow *s, uint64_t upto)
 {

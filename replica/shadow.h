@@ -27,6 +27,10 @@ struct shadow;
 struct shadow *shadow_create(int fd, uint64_t upto, const char *schema_text);
 void shadow_destroy(struct shadow *);
 
+/* Frees about 'n' rows, and in the end the shadow itself.  Returns true when
+ * it is gone.  A large one takes too long to be freed at once. */
+bool shadow_discard(struct shadow *, size_t n);
+
 /* Loads on, about 'budget' bytes, at least one record.  Returns 1 if there is
  * more to load, 0 if all is there, or a negative errno with a reason. */
 int shadow_load(struct shadow *, size_t budget, char why[SHADOW_WHY_LEN]);

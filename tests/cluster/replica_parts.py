@@ -261,9 +261,10 @@ class Node:
                                        + self.tail())
                 self.cond.wait(left)
 
-    def tail(self):
+    def tail(self, n=4000):
+        """The end of the worker's log; all of it if 'n' is None."""
         log = self.folder / "worker.log"
-        return log.read_text()[-4000:] if log.exists() else ""
+        return log.read_text()[-n if n else 0:] if log.exists() else ""
 
     def send(self, kind, body):
         self.sup.send(HDR.pack(1, kind, len(body)) + body)

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""How far a standby is behind, and how fast it catches up.
+
+Two hand-started ovsdb-servers with a worker each, on this machine.
+
+    lag       from a writer's acknowledgement by the active until the
+              standby's ovsdb-server, after its fdatasync, tells a monitor
+    catch-up  records a second after the standby's worker was down
+
+Usage: replica_lag.py [--rate N] [--seconds N] [--records N]"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import select
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "cluster")]
+
+from lab.ovsdb import Closed  # noqa: E402
+from replica_parts import NAMES, Cluster, program  # noqa: E402
+
+
+def numbered(i):
+    return [NAMES["nb"], {"op": "update", "table": "NB_Global", "where": [],
+                          "row": {"name": str(i)}}]
+
+
+def write_paced(node, rate, seconds, pipe):
+    """Writes numbered transactions; sends the times of their replies."""
+    session = node.session()
+    session.call("echo", [])
+    acks = []
+    begin = time.monotonic()
+    for i in range(int(rate * seconds)):
+        left = begin + i / rate - time.monotonic()
+        if left > 0:
+            time.sleep(left)
+        session.call("transact", numbered(i))
+        acks.append(time.monotonic())
+    pipe.send(acks)
+
+
+class Watcher(threading.Thread):
+    """Notes when each number is seen in a standby's database."""
+
+    def __init__(self, node):
+        super().__init__(daemon=True)
+        self.session = node.session()
+        self.session.call("monitor", [NAMES["nb"], None, {
+            "NB_Global": [{"columns": ["name"]}]}])
+        self.seen = {}
+
+    def run(self):
+        try:
+            while True:
+                select.select([self.session], [], [])
+                self.take()
+        except Closed:
+            pass  # The end of the measurement.
+
+    def take(self):
+        for message in self.session.receive():
+            now = time.monotonic()
+            if message.get("method") != "update":
+                continue
+            for row in message["params"][1]["NB_Global"].values():
+                self.seen[int(row["new"]["name"] or -1)] = now
+
+
+def cpu_of(pid):
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_mb(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
+def quantile(values, q):
+    return sorted(values)[min(len(values) - 1, int(len(values) * q))]
+
+
+def measure_lag(active, standby, rate, seconds):
+    watcher = Watcher(standby)
+    watcher.start()
+    mine, theirs = multiprocessing.Pipe()
+    before = [cpu_of(n.worker.pid) for n in (active, standby)]
+    writer = multiprocessing.get_context("fork").Process(
+        target=write_paced, args=(active, rate, seconds, theirs))
+    begin = time.monotonic()
+    writer.start()
+    acks = mine.recv()
+    took = time.monotonic() - begin
+    writer.join()
+    standby.wait_at(active.head())
+    cpu = [cpu_of(n.worker.pid) - b
+           for n, b in zip((active, standby), before)]
+    # What a monitor told together was there together.
+    lags, at = [], None
+    for i in reversed(range(len(acks))):
+        at = watcher.seen.get(i, at)
+        if at is not None:
+            lags.append(max(0, at - acks[i]) * 1000)
+    return {"rate": round(len(acks) / took), "records": len(acks),
+            "lag_p50_ms": round(quantile(lags, .5), 2),
+            "lag_p99_ms": round(quantile(lags, .99), 2),
+            "lag_max_ms": round(max(lags), 2),
+            "sender_cpu_share": round(cpu[0] / took, 3),
+            "receiver_cpu_share": round(cpu[1] / took, 3)}
+
+
+def measure_catch_up(active, standby, records):
+    standby.stop_worker()
+    session = active.session()
+    session.call("echo", [])
+    for base in range(0, records, 200):
+        for i in range(base, min(base + 200, records)):
+            session.send("transact", numbered(i))
+        got = 0
+        while got < min(200, records - base):
+            select.select([session], [session] if session.wants_write()
+                          else [], [])
+            session.flush()
+            got += len(session.receive())
+    head = active.head()
+    behind = head.seq
+    standby.start_worker()
+    standby.wait(lambda s: s.flags & 16, 20)
+    begin = time.monotonic()
+    behind -= standby.status.pos.seq
+    standby.wait_at(head, 120)
+    return {"records": behind,
+            "per_second": round(behind / (time.monotonic() - begin))}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rate", type=float, default=1000)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--records", type=int, default=50000)
+    args = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as folder:
+        cluster = Cluster(folder, program())
+        try:
+            a, b = cluster.add(), cluster.add()
+            a.transact({"op": "insert", "table": "NB_Global", "row": {}})
+            a.active(1)
+            b.follow(a, 1)
+            b.wait_following()
+            idle = [cpu_of(n.worker.pid) for n in (a, b)]
+            threading.Event().wait(5)
+            idle = [(cpu_of(n.worker.pid) - i) / 5
+                    for n, i in zip((a, b), idle)]
+            result = {"idle_cpu_share": idle,
+                      "rss_mb": [round(rss_mb(n.worker.pid), 1)
+                                 for n in (a, b)],
+                      "lag": measure_lag(a, b, args.rate, args.seconds),
+                      "catch_up": measure_catch_up(a, b, args.records)}
+        finally:
+            cluster.stop()
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
