@@ -22,3 +22,4 @@ TESTS += $(UNIT_TESTS)
 include tests/sim/automake.mk
 include tests/lab/automake.mk
 include tests/cluster/automake.mk
+include tests/bench/automake.mk
