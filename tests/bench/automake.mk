@@ -3,3 +3,15 @@
 # Measurements; each prints its figures, none of them is a test.
 
 EXTRA_DIST += tests/bench/replica_lag.py
+# Benchmarks: `tests/bench/run` measures, 'make check' runs none of them.
+
+EXTRA_DIST += \
+	tests/bench/__init__.py \
+	tests/bench/cli.py \
+	tests/bench/faults.py \
+	tests/bench/fill.py \
+	tests/bench/measure.py \
+	tests/bench/report.py \
+	tests/bench/run \
+	tests/bench/stats.py \
+	tests/bench/systems.py
