@@ -20,3 +20,16 @@ ha_core_libcore_a_SOURCES = \
 UNIT_TESTS += tests/unit/test-core
 tests_unit_test_core_SOURCES = tests/unit/test-core.c
 tests_unit_test_core_LDADD = ha/core/libcore.a $(TEST_LIBS)
+
+# doc/STATES.md is written from the table of states; lint compares.
+noinst_PROGRAMS += ha/core/states-doc
+ha_core_states_doc_SOURCES = ha/core/states-doc.c
+ha_core_states_doc_LDADD = ha/core/libcore.a
+dist_doc_DATA += doc/STATES.md
+update-states: ha/core/states-doc
+	ha/core/states-doc > $(srcdir)/doc/STATES.md
+LINTS += lint-states
+lint-states: ha/core/states-doc
+	ha/core/states-doc | diff -u $(srcdir)/doc/STATES.md - \
+	|| { echo "doc/STATES.md is old: make update-states"; exit 1; }
+.PHONY: update-states
