@@ -6,8 +6,8 @@ import time
 
 import pytest
 from lab import Corosync, wait_until
-from watch import (DataPlane, Watch, bring_up, cluster, others, row,
-                   wait_equal, wait_in_sync, wait_well)
+from watch import (DataPlane, NoReplication, Watch, bring_up, cluster, others,
+                   row, wait_equal, wait_in_sync, wait_well)
 
 MOVES = 10
 
@@ -39,30 +39,6 @@ def assert_refused(node, status, text, *args):
     assert (code, out) == (status, ""), (code, out, err)
     assert err.startswith("ovn-hactl: ") and text in err, err
     assert err.count("\n") == 1 and err.endswith("\n"), err
-
-
-class NoReplication:
-    """The active's log does not reach 'node', and corosync does."""
-
-    def __init__(self, node, ports=(6661, 6662)):
-        self.node = node
-        self.ports = ports
-
-    def __enter__(self):
-        ports = ", ".join(str(port) for port in self.ports)
-        self.node.exec("nft", "-f", "-", stdin=f"""
-table inet test {{
-    chain out {{
-        type filter hook output priority 0;
-        tcp dport {{ {ports} }} reject with tcp reset
-    }}
-}}
-""")
-        return self
-
-    def __exit__(self, *_):
-        if self.node.pid:
-            self.node.exec("nft", "delete table inet test")
 
 
 def test_there_and_back(lab):
@@ -133,7 +109,7 @@ def test_not_in_sync(lab):
     stale, good = others(lab, active)
     with Watch(lab, "stale") as watch:
         watch.busy()
-        with NoReplication(stale):
+        with NoReplication(stale, active):
             wait_in_sync(active, [active.name, good.name])
             watch.busy()
             for node in lab.control:

@@ -111,6 +111,33 @@ def switch_to(lab, node):
     assert wait_well(lab) is node
 
 
+class NoReplication:
+    """The log of 'source' does not reach 'node', though corosync does: the
+    connection is refused, or, if 'silent', just stands still."""
+
+    def __init__(self, node, source, dbs=("nb", "sb"), silent=False):
+        self.node = node
+        ports = ", ".join({"nb": "6661", "sb": "6662"}[db] for db in dbs)
+        verdict = "drop" if silent else "reject with tcp reset"
+        self.rules = f"""
+table inet test {{
+    chain out {{
+        type filter hook output priority 0;
+        ip daddr {source.address} tcp dport {{ {ports} }} {verdict}
+    }}
+}}
+"""
+
+    def __enter__(self):
+        self.node.exec("nft", "-f", "-", stdin=self.rules)
+        return self
+
+    def __exit__(self, *_):
+        if self.node.pid:
+            # A reboot has removed it, too.
+            self.node.exec("nft", "delete table inet test", check=False)
+
+
 # What a node has.
 
 def private(node, db):

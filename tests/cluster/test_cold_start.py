@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The power of the whole cluster fails; nodes come back in any order, some of
+them stale, some with an empty disk.  The freshest serves, or nobody."""
+
+import time
+
+import pytest
+from lab import Corosync
+from watch import (DataPlane, NoReplication, Watch, bring_up, diverged,
+                   others, wait_equal, wait_in_sync, wait_state, wait_well,
+                   wait_why)
+
+# How long a cluster that starts waits for the node that was active last.
+CONF = "[timing]\nstart-grace-ms = 2000\n"
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    """Three control and two compute nodes."""
+    lab = make_lab(control=3, compute=2, corosync=Corosync.fast())
+    bring_up(lab, CONF)
+    return lab
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plane(lab):
+    """Runs through all tests; the last one looks at it."""
+    return DataPlane(lab).start()
+
+
+def power_failure(lab):
+    """All control nodes at once."""
+    lab.crash(*[n.name for n in lab.control])
+
+
+def assert_nobody_serves(lab):
+    """No client port of any node that is on takes writes."""
+    for node in lab.control:
+        for db in ("nb", "sb"):
+            assert not node.serves(db) and not node.serves(db, unix=True)
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["first", "second"])
+def test_active_is_there(lab, place):
+    """If the former active is among the first two it serves again: nothing
+    is lost."""
+    old = wait_well(lab)
+    order = others(lab, old)
+    order.insert(place, old)
+    with Watch(lab, f"order{place}") as watch:
+        watch.busy()
+        power_failure(lab)
+        booted = time.time()
+        lab.boot(order[0].name)
+        wait_state(order[0], "isolated")
+        assert_nobody_serves(lab)
+        lab.boot(order[1].name)
+        watch.acknowledged(booted, old)
+        lab.boot(order[2].name)
+        assert wait_well(lab) is old
+        watch.busy()
+        watch.assert_none_lost(old)
+        watch.assert_one_at_a_time(old)
+    wait_equal(lab)
+
+
+def test_active_comes_last(lab):
+    """Without the former active one of the others serves, and nothing is
+    lost but what was in flight; it returns as a standby, and what it alone
+    had is set aside."""
+    old = wait_well(lab)
+    rest = others(lab, old)
+    with Watch(lab, "last") as watch:
+        watch.busy()
+        had = watch.everywhere(rest)
+        power_failure(lab)
+        booted = time.time()
+        lab.boot(*[n.name for n in rest])
+        new = lab.wait_active(60, [n.name for n in rest])
+        watch.acknowledged(booted, new)
+        lab.boot(old.name)
+        assert wait_well(lab) is new
+        watch.busy()
+        lost = watch.assert_lost_in_flight(new, old, had)
+        watch.assert_one_at_a_time(old, new)
+        for db, gone in lost.items():
+            for entry in gone:
+                name = watch.ledger(db).row(entry.number)
+                assert any(f'"{name}"' in text for text in diverged(old))
+    wait_equal(lab)
+
+
+def test_stale_node_comes_first(lab):
+    """A node that had long lost its connection comes first.  It does not
+    serve, nor does it when the one that is fresher joins it."""
+    old = wait_well(lab)
+    stale, fresh = others(lab, old)
+    with Watch(lab, "stale") as watch:
+        watch.busy()
+        with NoReplication(stale, old):
+            wait_in_sync(old, [old.name, fresh.name])
+            watch.busy()
+            had = watch.everywhere([fresh])
+            power_failure(lab)
+        booted = time.time()
+        lab.boot(stale.name)
+        wait_state(stale, "isolated")
+        lab.boot(fresh.name)
+        watch.acknowledged(booted, fresh)
+        lab.boot(old.name)
+        assert wait_well(lab) is fresh
+        watch.busy()
+        watch.assert_lost_in_flight(fresh, old, had)
+        watch.assert_one_at_a_time(old, fresh)
+    wait_equal(lab)
+
+
+def test_each_is_fresher_in_one(lab):
+    """One standby has the newer Northbound, the other the newer Southbound.
+    Whoever takes over has the newest of both before it serves."""
+    old = wait_well(lab)
+    a, b = others(lab, old)
+    with Watch(lab, "cross") as watch:
+        watch.busy()
+        with NoReplication(a, old, ["nb"], silent=True), \
+                NoReplication(b, old, ["sb"], silent=True):
+            watch.busy()
+            had = watch.everywhere([a, b])
+            for node, db in ((a, "nb"), (b, "sb")):
+                assert had[db] - watch.rows(node, db), "nothing to pull"
+            fault = lab.crash(old.name)
+            new = lab.wait_active(60, [a.name, b.name])
+            watch.acknowledged(fault, new)
+        lab.boot(old.name)
+        assert wait_well(lab) is new
+        watch.busy()
+        watch.assert_lost_in_flight(new, old, had)
+        watch.assert_one_at_a_time(old, new)
+    wait_equal(lab)
+
+
+def test_standby_with_an_empty_disk(lab):
+    """A standby whose disk was replaced gets everything anew, and no client
+    of the active notices."""
+    active = wait_well(lab)
+    victim = others(lab, active)[0]
+    with Watch(lab, "newdisk") as watch:
+        watch.busy()
+        lab.crash(victim.name)
+        wait_in_sync(active, [n.name for n in others(lab, victim)])
+        lab.boot(victim.name, empty_disk=True)
+        assert wait_well(lab) is active
+        watch.busy()
+        watch.assert_undisturbed(active)
+    wait_equal(lab)
+
+
+def test_active_returns_empty(lab):
+    """The active dies and is back, with an empty disk, before anybody has
+    missed it.  It does not serve that."""
+    old = wait_well(lab)
+    with Watch(lab, "swapped") as watch:
+        watch.busy()
+        had = watch.everywhere(others(lab, old))
+        fault = lab.crash(old.name)
+        lab.boot(old.name, empty_disk=True)
+        new = lab.wait_active(60, [n.name for n in others(lab, old)])
+        watch.acknowledged(fault, new)
+        assert wait_well(lab) is new
+        watch.busy()
+        watch.assert_lost_in_flight(new, old, had)
+        watch.assert_one_at_a_time(old, new)
+    wait_equal(lab)
+
+
+def test_empty_active_comes_first(lab):
+    """The former active comes first, with an empty disk.  It waits; so do
+    two of them, as the third might know better; then one that has data
+    serves."""
+    old = wait_well(lab)
+    a, b = others(lab, old)
+    with Watch(lab, "emptied") as watch:
+        watch.busy()
+        had = watch.everywhere([a, b])
+        power_failure(lab)
+        booted = time.time()
+        lab.boot(old.name, empty_disk=True)
+        wait_state(old, "isolated")
+        lab.boot(a.name)
+        wait_why(a, "holders")
+        wait_why(old, "holders")
+        assert_nobody_serves(lab)
+        lab.boot(b.name)
+        new = lab.wait_active(60, [a.name, b.name])
+        watch.acknowledged(booted, new)
+        assert wait_well(lab) is new
+        watch.busy()
+        watch.assert_lost_in_flight(new, old, had)
+        watch.assert_one_at_a_time(old, new)
+    wait_equal(lab)
+
+
+def test_two_empty_disks(lab):
+    """Only one node is left that has data: it serves once all are there, so
+    that nobody can know better."""
+    old = wait_well(lab)
+    a, b = others(lab, old)
+    with Watch(lab, "only") as watch:
+        watch.busy()
+        had = watch.everywhere([b])
+        power_failure(lab)
+        booted = time.time()
+        lab.boot(old.name, a.name, empty_disk=True)
+        wait_why(old, "bootstrap-members")
+        assert_nobody_serves(lab)
+        lab.boot(b.name)
+        watch.acknowledged(booted, b)
+        assert wait_well(lab) is b
+        watch.busy()
+        watch.assert_lost_in_flight(b, old, had)
+        watch.assert_one_at_a_time(old, b)
+    wait_equal(lab)
+
+
+def test_data_plane(plane):
+    """Through all of the above: no packet lost, every new flow set up, never
+    an OpenFlow rule less, ovn-controller not restarted."""
+    plane.stop()
