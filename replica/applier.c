@@ -44,6 +44,8 @@ struct applier {
     bool prepared;          /* The shadow is ahead of the file only by what
                                  * is in flight. */
     uint64_t connection;    /* Of 'server', when it was prepared. */
+    uint64_t unsettled;     /* Connection from which on nothing older can
+                             * happen. */
     unsigned int n_foreign; /* Foreign records in the shadow. */
 
     struct flight flights[MAX_FLIGHT];
@@ -66,6 +68,7 @@ applier_create(struct oplog *log, struct dbserver *server)
 
     a->log = log;
     a->server = server;
+    a->unsettled = 1; /* What an earlier worker has sent. */
     return a;
 }
 
@@ -105,7 +108,8 @@ applier_forget(struct applier *a)
 {
     if (a->n) {
         /* The replies are of no interest any more, and what has not happened
-         * yet shall not. */
+         * yet shall not; until the lock is taken anew it still may. */
+        a->unsettled = dbserver_connection(a->server) + 1;
         dbserver_reset(a->server);
     }
     applier_drop_shadow(a);
@@ -135,6 +139,14 @@ applier_fail(struct applier *a, const char *why)
     }
     applier_forget(a);
     return -EIO;
+}
+
+bool
+applier_is_settled(const struct applier *a)
+{
+    return !a->n
+           && (dbserver_connection(a->server) >= a->unsettled
+               || dbserver_is_absent(a->server));
 }
 
 const char *

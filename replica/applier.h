@@ -39,6 +39,10 @@ bool applier_prepare(struct applier *);
 /* True while a transaction is unanswered. */
 bool applier_is_busy(const struct applier *);
 
+/* True if nothing that this worker, or one before it, has sent to the own
+ * server can still happen. */
+bool applier_is_settled(const struct applier *);
+
 /* True if records can be added now. */
 bool applier_has_room(const struct applier *);
 

@@ -41,6 +41,7 @@ struct dbserver {
     long long int next_try;
     long long int next_echo;
     struct json *echo_id, *ask_id; /* Of what is unanswered, or NULL. */
+    bool absent;                   /* No one listened at the last attempt. */
     uint64_t connection;
     int64_t seen_us;
     char *schema;
@@ -105,6 +106,12 @@ dbserver_is_ready(const struct dbserver *s)
     return s->state == DBSERVER_READY;
 }
 
+bool
+dbserver_is_absent(const struct dbserver *s)
+{
+    return s->absent;
+}
+
 uint64_t
 dbserver_connection(const struct dbserver *s)
 {
@@ -153,6 +160,7 @@ dbserver_connected(struct dbserver *s)
 {
     s->rpc = jsonrpc_open(s->stream);
     s->stream = NULL;
+    s->absent = false;
     s->next_echo = time_msec();
     dbserver_ask(s, DBSERVER_SCHEMA, "get_schema", s->db_name);
 }
@@ -166,6 +174,7 @@ dbserver_connect(struct dbserver *s)
         }
         if (jsonrpc_stream_open(s->remote, &s->stream, DSCP_DEFAULT)) {
             s->stream = NULL;
+            s->absent = true;
             s->next_try = time_msec() + RETRY_MS;
             return;
         }
@@ -178,6 +187,7 @@ dbserver_connect(struct dbserver *s)
             dbserver_connected(s);
         } else if (error != EAGAIN) {
             dbserver_reset(s);
+            s->absent = true;
         }
     }
 }

@@ -34,6 +34,10 @@ void dbserver_reset(struct dbserver *);
 
 bool dbserver_is_ready(const struct dbserver *);
 
+/* True if no one listened at the last attempt to connect: nothing that was
+ * sent earlier can happen any more. */
+bool dbserver_is_absent(const struct dbserver *);
+
 /* Counts connections, so that a user notices that its one is gone. */
 uint64_t dbserver_connection(const struct dbserver *);
 

@@ -34,6 +34,8 @@
 #define ACK_MS 1000
 #define QUEUE_BYTES (16u << 20) /* Records that wait for the applier. */
 #define FRAMES 1024             /* Taken in one round. */
+#define ASIDE_MS 30000       /* Between the first two copies of a file ... */
+#define ASIDE_MAX_MS 3600000 /* ... and at most. */
 #define LOAD_SLICE (1u << 20)
 
 enum receiver_state {
@@ -81,6 +83,8 @@ struct receiver {
     struct shadow *want; /* Being built from it. */
     struct json *ops;    /* Operations towards it. */
     struct aside *aside;
+    long long int next_aside; /* Not before, for foreign records. */
+    int aside_ms;             /* Grows with each copy. */
 
     struct frame_record record; /* Being taken in. */
     char *body;
@@ -474,6 +478,12 @@ receiver_loaded(struct receiver *r)
         receiver_apply_diff(r);
         return;
     }
+    if (r->log->n_foreign && time_msec() < r->next_aside) {
+        receiver_again(r, RETRY_FAILED_MS,
+                       "foreign records come again and again; waiting before "
+                       "the next copy is set aside");
+        return;
+    }
     r->aside = aside_create(r->cfg.state_dir, r->cfg.db, &gen->end_pos,
                             gen->fd, gen->end);
     if (!r->aside) {
@@ -659,6 +669,8 @@ receiver_stream(struct receiver *r)
         receiver_again(r, 0, "the own server is gone");
     } else if (r->log->n_foreign) {
         receiver_again(r, 0, r->log->foreign_why);
+    } else if (r->log->state == OPLOG_READY && !r->log->gen->end_pos.lineage) {
+        receiver_again(r, 0, "the own file was replaced");
     } else {
         receiver_ack(r);
     }

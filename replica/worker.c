@@ -65,6 +65,7 @@ struct worker {
     bool pending;            /* ... and not in effect yet. */
     bool following;          /* FOLLOW: the receiver is at work. */
     bool has_data;
+    bool censused; /* ... and that was looked for. */
     bool more_log; /* The own log has more to read. */
 
     struct worker_msg queue[MAX_QUEUE]; /* For the supervisor. */
@@ -304,7 +305,9 @@ worker_settle(struct worker *w)
     struct ha_pos pos = { .seq = 0 };
     int error = 0;
 
-    if (applier_is_busy(w->applier) || w->log->state == OPLOG_SCANNING) {
+    if (applier_is_busy(w->applier) || w->log->state == OPLOG_SCANNING
+        || (w->log->state == OPLOG_READY && w->log->mode == POINTS_FOLLOW
+            && !applier_is_settled(w->applier))) {
         return;
     }
     if (w->log->state == OPLOG_READY) {
@@ -366,22 +369,40 @@ worker_run_role(struct worker *w)
     }
 }
 
-/* Looks whether the own database holds more than an empty one.  An active
- * node knows it by its lineage. */
+/* True if the own file is to be loaded although no source is followed yet: to
+ * look for data, and to be ready when the own server is. */
+static bool
+worker_wants_load(const struct worker *w)
+{
+    const struct oplog *log = w->log;
+
+    if (w->pending || log->state != OPLOG_READY
+        || applier_is_loaded(w->applier)) {
+        return false;
+    }
+    return w->role.role == WIRE_R_FOLLOW
+               ? !dbserver_is_ready(w->server)
+               : w->role.role == WIRE_R_IDLE
+                     && (log->gen->end <= SMALL_FILE
+                         || log->mode == POINTS_FOLLOW);
+}
+
+/* Looks whether the own database holds more than an empty one.  Until that is
+ * known, all but a bare schema counts as data. */
 static void
 worker_take_census(struct worker *w)
 {
     const struct oplog *log = w->log;
 
-    if (w->role.role == WIRE_R_IDLE && !w->pending && log->state == OPLOG_READY
-        && !applier_is_loaded(w->applier)
-        && (log->gen->end <= SMALL_FILE || log->mode == POINTS_FOLLOW)) {
+    if (worker_wants_load(w)) {
         applier_load(w->applier);
     }
     if (applier_is_loaded(w->applier)) {
         w->has_data = shadow_has_data(applier_shadow(w->applier));
-    } else if (log->state == OPLOG_READY && log->gen->end > SMALL_FILE) {
-        w->has_data = true;
+        w->censused = true;
+    } else if (!w->censused) {
+        w->has_data = log->state == OPLOG_SCANNING
+                      || (log->state == OPLOG_READY && log->n_records > 1);
     }
 }
 

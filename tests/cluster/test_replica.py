@@ -7,6 +7,7 @@ included, and so must be the positions."""
 import hashlib
 import json
 import random
+import signal
 import subprocess
 import time
 
@@ -560,3 +561,32 @@ def test_roles_follow_each_other_fast(cluster):
     b.wait_following()
     assert writer.stop() > 10
     assert_same(a, b)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_position_is_final_only_when_nothing_can_follow(cluster, restart):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    b.server.send_signal(signal.SIGSTOP)
+    write(a, 40, seed=2)
+    b.wait(lambda s: s.head.seq >= a.head().seq)
+    if restart:
+        b.last_role = None
+        b.stop_worker()
+        b.start_worker()
+        b.wait(lambda s: s.file_bytes)
+    token = b.send_role(IDLE, (1, 2))
+    with pytest.raises(TimeoutError):
+        b.wait(lambda s: token in b.dones, 0.7)
+    b.server.send_signal(signal.SIGCONT)
+    b.wait(lambda s: token in b.dones)
+    # Whatever was in its buffer has happened, or never will.
+    final = b.dones[token].pos
+    size = b.file.stat().st_size
+    assert b.transact({"op": "comment", "comment": "barrier"})
+    assert b.file.stat().st_size == size
+    b.follow(a, 1)
+    b.wait_following()
+    assert_same(a, b)
+    assert final.seq <= b.status.pos.seq
