@@ -29,15 +29,19 @@ SIM_STORIES = \
 	tests/sim/disk-full.sim \
 	tests/sim/double-failure.sim \
 	tests/sim/empty-disk.sim \
+	tests/sim/empty-disk-all.sim \
+	tests/sim/five.sim \
 	tests/sim/freshest-late.sim \
 	tests/sim/frozen-corosync.sim \
 	tests/sim/had-crash.sim \
 	tests/sim/had-gone.sim \
+	tests/sim/pair.sim \
 	tests/sim/partition-active.sim \
 	tests/sim/partition-standby.sim \
 	tests/sim/power-cut.sim \
 	tests/sim/shutdown.sim \
-	tests/sim/switchover.sim
+	tests/sim/switchover.sim \
+	tests/sim/upgrade.sim
 EXTRA_DIST += tests/sim/seeds $(SIM_STORIES) $(SIM_STORIES:.sim=.golden)
 
 # The stories; a second's work.

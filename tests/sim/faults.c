@@ -17,6 +17,7 @@ enum fault {
     FAULT_REPLICA_CRASH,
     FAULT_SERVER_CRASH,
     FAULT_NORTHD,
+    FAULT_UNFIT,
     FAULT_FREEZE_HAD,
     FAULT_FREEZE_FENCE,
     FAULT_FREEZE_NODE,
@@ -85,6 +86,10 @@ mend_node(struct world *w, const struct trouble *t)
         if (!nd->up || !nd->had.alive) {
             node_boot(w, nd);
         }
+        break;
+    case FAULT_UNFIT:
+        nd->unfit = false;
+        node_local(w, nd);
         break;
     case FAULT_FREEZE_HAD:
         had_thaw(w, nd);
@@ -184,7 +189,8 @@ may_wipe(const struct world *w, const struct node *victim)
             || !nd->disk.durable.accepted.n) {
             return false;
         }
-        another |= nd != victim && ha_set_has(&rec->in_sync, nd->id)
+        another |= nd != victim && !nd->nofailover
+                   && ha_set_has(&rec->in_sync, nd->id)
                    && nd->db[0].lineage == rec->lineage
                    && nd->db[1].lineage == rec->lineage;
     }
@@ -226,6 +232,11 @@ strike_process(struct world *w, struct trouble *t)
     case FAULT_SERVER_CRASH:
         server_crash(w, nd, rnd(w) % HA_N_DBS);
         return 1500 * MS;
+    case FAULT_UNFIT:
+        tell(w, nd, "== cannot mend a database soon");
+        nd->unfit = true;
+        node_local(w, nd);
+        return some_time(w, 8000);
     case FAULT_NORTHD:
         tell(w, nd, "== northd dies");
         northd_kill(w, nd);
@@ -414,6 +425,8 @@ faults_end(struct world *w)
         nd->disk.fails_until = nd->disk.slow_until = 0;
         nd->had.busy_until = 0;
         nd->had.crash_in = 0;
+        nd->unfit = false;
+        node_local(w, nd);
         if (nd->frozen) {
             node_thaw(w, nd);
         }

@@ -336,6 +336,9 @@ node_local(struct world *w, struct node *nd)
     ev.type = HA_EV_LOCAL;
     replica_facts(w, nd, &ev.local);
     ev.local.northd_ok = nd->northd.alive;
+    ev.local.nofailover = nd->nofailover;
+    ev.local.priority = nd->priority;
+    ev.local.unfit = nd->unfit;
     if (h->local_posted
         && !memcmp(&ev.local, &h->last_local, sizeof ev.local)) {
         return;

@@ -528,6 +528,9 @@ oracle_cut(struct world *w, struct node *nd, enum ha_db db,
     struct ha_pos own = db_pos(d, d->n);
     struct ha_pos other = db_pos(s, s->synced);
 
+    if (s->role == WIRE_R_ACTIVE) {
+        other.epoch = s->role_epoch;
+    }
     if (keep < d->n && d->lineage == s->lineage
         && ha_epoch_cmp(own.epoch, other.epoch) > 0) {
         violation(w, "older-overwrites-newer",
@@ -683,6 +686,19 @@ oracle_settled(struct world *w, char *buf, size_t size)
     return NULL;
 }
 
+static const char *
+why_not(const struct world *w, const struct ha_core *c, char *buf, size_t size)
+{
+    int n = 0;
+
+    buf[0] = '\0';
+    for (uint32_t id = 1; id <= w->n && n < (int) size; id++) {
+        n += snprintf(buf + n, size - (size_t) n, "%u:%s ", id,
+                      ha_why_code(ha_core_why_not(c, id)));
+    }
+    return buf;
+}
+
 /* What each node believes, for a report. */
 void
 oracle_dump(struct world *w)
@@ -698,12 +714,13 @@ oracle_dump(struct world *w)
     FOR_EACH_NODE(nd, w)
     {
         const struct ha_core *c = &nd->had.core;
+        char why[160];
 
         tell(w, nd,
              "up %d had %d fence %d; %s/%s hold %u.%u in force %d "
              "%u.%u in sync %s; view %s; coordinator %u.%u; supports %u.%u "
              "serves %u.%u door %d; NB %zu role %u.%u/%d SB %zu %u.%u/%d; "
-             "wiped %d disk bad %d",
+             "wiped %d disk bad %d; why not: %s",
              nd->up, nd->had.alive, nd->fence.alive, ha_state_name(c->state),
              ha_why_code(c->why), c->hold.n, c->hold.node, c->in_force,
              c->record.epoch.n, c->record.epoch.node,
@@ -714,7 +731,8 @@ oracle_dump(struct world *w)
              nd->fence.serve.node, nd->fence.door, nd->db[0].n,
              nd->db[0].role_epoch.n, nd->db[0].role_epoch.node, nd->db[0].role,
              nd->db[1].n, nd->db[1].role_epoch.n, nd->db[1].role_epoch.node,
-             nd->db[1].role, nd->wiped, c->disk_bad);
+             nd->db[1].role, nd->wiped, c->disk_bad,
+             why_not(w, c, why, sizeof why));
     }
 }
 
@@ -729,7 +747,8 @@ oracle_hopeless(struct world *w)
     }
     FOR_EACH_NODE(nd, w)
     {
-        if ((ha_set_has(&rec->in_sync, nd->id) || rec->active == nd->id)
+        if (!nd->nofailover
+            && (ha_set_has(&rec->in_sync, nd->id) || rec->active == nd->id)
             && nd->db[0].lineage == rec->lineage
             && nd->db[1].lineage == rec->lineage) {
             return false;
@@ -743,7 +762,7 @@ static bool
 is_sound(const struct world *w, const struct node *nd)
 {
     return had_runs(nd) && fence_runs(nd) && !nd->coro.frozen
-           && !nd->had.core.leaving && !nd->had.crash_in
+           && !nd->had.core.leaving && !nd->had.crash_in && !nd->unfit
            && w->now >= nd->had.busy_until && w->now >= nd->disk.fails_until
            && w->now >= nd->disk.slow_until && nd->db[HA_NB].server_up
            && nd->db[HA_NB].worker_up && nd->db[HA_SB].server_up
@@ -796,7 +815,8 @@ sound_ring(const struct world *w)
         holders +=
             !nd->wiped && nd->disk.has_durable && nd->disk.durable.accepted.n;
         eligible +=
-            (nd->id == rec->active || ha_set_has(&rec->in_sync, nd->id))
+            !nd->nofailover
+            && (nd->id == rec->active || ha_set_has(&rec->in_sync, nd->id))
             && nd->db[HA_NB].lineage == rec->lineage
             && nd->db[HA_SB].lineage == rec->lineage;
     }

@@ -359,7 +359,11 @@ role_done(struct world *w, struct node *nd, uint64_t arg, void *ptr)
         oracle_log_taken(w, nd, rc->db);
         d->lineage = d->role_lineage;
         d->owner = d->role_epoch;
-        if (!d->n || !epoch_same(d->log[d->n - 1].epoch, d->role_epoch)) {
+        if (!d->n
+            || (w->base_records
+                && !epoch_same(d->log[d->n - 1].epoch, d->role_epoch))) {
+            /* An epoch may begin with a record of its own, or just be the
+             * number of those to come. */
             db_append(d, d->role_epoch, BASE_BIT | w->next_id++, w->now);
         }
         d->synced = d->n;

@@ -237,6 +237,9 @@ struct node {
     bool frozen;  /* The whole machine. */
     bool stopped; /* Shut down by an operator. */
     bool wiped;   /* Disk lost, not readmitted yet. */
+    bool nofailover;
+    bool unfit; /* Its supervisor would rather hand over. */
+    int32_t priority;
     uint64_t boot;
     int64_t clock_off;
     int64_t drift_ppb;
@@ -359,6 +362,7 @@ struct world {
     struct forming forming[HA_MAX_NODES];
     unsigned n_forming;
 
+    bool base_records; /* Each epoch begins with a record. */
     unsigned n_broken; /* Faults in force. */
     bool faults_over;
     uint64_t next_id; /* Of client writes. */

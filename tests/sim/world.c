@@ -344,6 +344,13 @@ world_init(struct world *w, const struct sim_options *opt,
         nd->coro.held_tail = &nd->coro.held;
         nd->fence.queue_tail = &nd->fence.queue;
     }
+    w->base_records = w->opt.calm || rnd_chance(w, 500);
+    if (w->n >= 3 && rnd_chance(w, 200)) {
+        w->nodes[rnd(w) % w->n].nofailover = true;
+    }
+    if (rnd_chance(w, 200)) {
+        w->nodes[rnd(w) % w->n].priority = (int32_t) rnd_in(w, -5, 5);
+    }
     oracle_init(w);
 }
 
