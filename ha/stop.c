@@ -63,6 +63,7 @@ stop_begin(struct had *h)
 bool
 stop_reexec(struct had *h, char *error, size_t size)
 {
+    const struct conf *old = h->settings->conf;
     struct conf *conf;
     char *text;
 
@@ -70,7 +71,7 @@ stop_reexec(struct had *h, char *error, size_t size)
         snprintf(error, size, "it is being stopped");
         return false;
     }
-    if (conf_load(h->settings->conf->file, false, &conf, &text)) {
+    if (conf_load(old->file, old->required, &conf, &text)) {
         snprintf(error, size, "the configuration is wrong: %s", text);
         free(text);
         return false;

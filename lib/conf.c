@@ -323,8 +323,9 @@ conf_load(const char *file, bool required, struct conf **ret_conf,
     }
     parser.conf = ha_calloc(1, sizeof *parser.conf);
     set_defaults(parser.conf);
+    parser.conf->file = file ? ha_strdup(file) : NULL;
+    parser.conf->required = required;
     if (parser.stream) {
-        parser.conf->file = ha_strdup(file);
         parse_stream(&parser);
         fclose(parser.stream);
     }

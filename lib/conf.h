@@ -70,8 +70,11 @@ struct conf {
     /* [insync] */
     int lag_records, lag_ms;
 
-    /* Where each value came from: a line of 'file', or 0 for the default. */
+    /* What conf_load() was given, so that a reload reads the same. */
     char *file;
+    bool required;
+
+    /* Where each value came from: a line of 'file', or 0 for the default. */
     int lines[CONF_N_OPTIONS];
 };
 

@@ -117,6 +117,9 @@ missing_file(void **state)
     free(error);
     assert_int_equal(conf_load("/nonexistent/x", false, &conf, &error), 0);
     assert_int_equal(conf->lease_ms, 1000);
+    /* A reload looks there again. */
+    assert_string_equal(conf->file, "/nonexistent/x");
+    assert_false(conf->required);
     conf_destroy(conf);
 }
 
