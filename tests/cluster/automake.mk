@@ -15,5 +15,6 @@ EXTRA_DIST += \
 	tests/cluster/test_lab.py \
 	tests/cluster/test_partition.py \
 	tests/cluster/test_replica.py \
+	tests/cluster/test_supervisor.py \
 	tests/cluster/test_switchover.py \
 	tests/cluster/watch.py

@@ -5,9 +5,10 @@ a standby: the cluster mends itself, and nothing else happens."""
 import signal
 
 import pytest
-from guard import DEADLINE, Guard, epoch, reaches_sb, status, wait_healthy
+from guard import DEADLINE, Guard, epoch, pick, reaches_sb
 from lab import CommandError, Corosync, wait_until
 from lab.node import process_state
+from watch import bring_up, cluster, wait_well
 
 OWN = ["nb", "sb", "northd", "replica-nb", "replica-sb", "fence", "ovn-had"]
 ROLES = ["active", "standby"]
@@ -17,18 +18,8 @@ ROLES = ["active", "standby"]
 def lab(make_lab):
     """Three control nodes with ovn-had."""
     lab = make_lab(control=3, compute=0, corosync=Corosync.fast())
-    lab.power_on()
-    lab.start_corosync()
-    lab.open_ports(lab.start_ovn_had())
+    bring_up(lab)
     return lab
-
-
-def pick(lab, role):
-    """A node of that role in a healthy cluster."""
-    active = wait_healthy(lab)
-    if role == "active":
-        return active
-    return [n for n in lab.control if n is not active][-1]
 
 
 def replaced(node, target, old):
@@ -97,7 +88,7 @@ def test_corosync(lab, how, role):
         else:
             node.cont("corosync")
         # The active of a frozen corosync serves on until its lease is over.
-        lease_ms = status(active)["cluster"]["lease_ms"]
+        lease_ms = cluster(active)["lease_ms"]
         check(guard, role, before,
               lease_ms if (how, role) == ("stopped", "active") else 0)
 
@@ -105,7 +96,7 @@ def test_corosync(lab, how, role):
 def test_northd_without_its_lock(lab):
     """northd that lost its lock to a stranger does nothing: it is replaced
     until the lock is free, and then an NB change reaches SB again."""
-    active = wait_healthy(lab)
+    active = wait_well(lab)
     with Guard(lab) as guard:
         old = active.find("northd")
         stranger = active.dial("sb", unix=True)
@@ -118,7 +109,7 @@ def test_northd_without_its_lock(lab):
 
 def test_northd_paused_by_a_stranger(lab):
     """northd on the active goes on when somebody has paused it."""
-    active = wait_healthy(lab)
+    active = wait_well(lab)
     with Guard(lab) as guard:
         old = active.find("northd")
         active.exec("ovn-appctl", "-t", "ovn-northd", "pause")
@@ -137,7 +128,7 @@ def _works(node):
 
 def test_all_at_once(lab):
     """Everything on the active dies in the same moment."""
-    active = wait_healthy(lab)
+    active = wait_well(lab)
     with Guard(lab) as guard:
         old = [p for target in OWN for p in active.find(target)]
         for process in old:
