@@ -33,6 +33,7 @@
     120000 /* A receiver that loads a large snapshot says
                                  * nothing meanwhile. */
 #define HEARTBEAT_MS 1000
+#define LISTEN_MS 100   /* Until the next attempt to listen. */
 #define CUT_LOG_MS 5000 /* Between two complaints about strangers. */
 
 enum session_state {
@@ -75,6 +76,7 @@ struct sender {
     struct oplog *log;
     struct ha_epoch active; /* {0, 0}: this node is not active. */
     struct pstream *listener;
+    int listen_error; /* Of the last attempt. */
     long long int next_listen, next_cut_log;
     struct ovs_list sessions;
     size_t n_sessions;
@@ -289,11 +291,14 @@ sender_accept(struct sender *s)
         int error = pstream_open(name, &s->listener, DSCP_DEFAULT);
 
         if (error) {
-            ha_log(HA_LOG_ERR, "sender", "cannot listen on %s: %s",
-                   s->cfg.listen, ovs_strerror(error));
+            if (error != s->listen_error) {
+                ha_log(HA_LOG_ERR, "sender", "cannot listen on %s: %s",
+                       s->cfg.listen, ovs_strerror(error));
+            }
             s->listener = NULL;
-            s->next_listen = time_msec() + 1000;
+            s->next_listen = time_msec() + LISTEN_MS;
         }
+        s->listen_error = error;
         free(name);
     }
     for (int i = 0; s->listener && i < 8; i++) {

@@ -335,12 +335,19 @@ class Node:
                          f"at byte {size}").pos
 
     def stop(self):
-        for p in (self.worker, self.server):
-            if p and p.poll() is None:
-                p.kill()
-                p.wait()
+        """Ends both.  Returns the worker's exit status: 0 if it was well until
+        now, None if it was ended before."""
+        status = None
+        if self.server and self.server.poll() is None:
+            self.server.kill()
+            self.server.wait()
         if self.sup:
-            self.sup.close()
+            try:
+                status = self.end_worker()
+            except (OSError, subprocess.TimeoutExpired):
+                self.worker.kill()
+                status = self.worker.wait()
+        return status
 
 
 def canonical(row):
@@ -496,8 +503,8 @@ class Cluster:
                 n.set_peers(ids)
 
     def stop(self):
-        for n in self.nodes:
-            n.stop()
+        """Ends all; returns the workers that were not well."""
+        return [n.id for n in self.nodes if n.stop() not in (0, None)]
 
     def save_logs(self, target):
         for n in self.nodes:

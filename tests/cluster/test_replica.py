@@ -22,9 +22,10 @@ from replica_parts import (ACTIVE, COMPLETE, FOLLOW, FOREIGN, HAS_DATA, IDLE,
 def cluster(tmp_path):
     c = Cluster(tmp_path, program())
     yield c
-    c.stop()
+    unwell = c.stop()
     for n in c.nodes:
         print(f"--- node {n.id}\n{n.tail()}")
+    assert not unwell, "workers ended badly"
 
 
 def pair(cluster, **kwargs):
