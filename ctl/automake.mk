@@ -7,7 +7,8 @@ ovn_hactl_SOURCES = \
 	ctl/daemon.c \
 	ctl/daemon.h \
 	ctl/main.c \
+	ctl/replay.c \
 	ctl/switchover.c \
 	ctl/verbs.c \
 	ctl/verbs.h
-ovn_hactl_LDADD = lib/libha.a $(LIBHA_LIBS)
+ovn_hactl_LDADD = ha/core/libcore.a lib/libha.a $(LIBHA_LIBS)

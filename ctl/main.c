@@ -24,6 +24,8 @@ static void __attribute__((noreturn)) usage(int status)
         "                   move the active role, and wait until it is so\n"
         "  history [-n LINES] [--json]\n"
         "                   what was decided here, and when\n"
+        "  replay FILE        run a node's journal through the core once "
+        "more\n"
         "  leave            hand over, then end everything on this node\n"
         "  reload           read the configuration anew, in place\n"
         "  config           the settings in force, and where from\n"
@@ -46,7 +48,7 @@ static const struct verb verbs[] = {
     { "status", verb_status, "jw" },   { "switchover", verb_switchover, "tT" },
     { "history", verb_history, "nj" }, { "leave", verb_leave, "" },
     { "reload", verb_reload, "" },     { "config", verb_config, "" },
-    { "version", verb_version, "" },
+    { "version", verb_version, "" },   { "replay", verb_replay, "" },
 };
 
 static const struct option longs[] = {
@@ -109,9 +111,16 @@ set_option(struct verb_args *args, int c)
 
 /* What stands behind the verb and is no option. */
 static void
-set_operands(struct verb_args *args, int n, char *operands[])
+set_operands(struct verb_args *args, const struct verb *verb, int n,
+             char *operands[])
 {
-    if (n == 1 && args->watch) {
+    if (verb->run == verb_replay) {
+        if (n != 1) {
+            fputs("ovn-hactl: replay takes the name of one file\n", stderr);
+            exit(2);
+        }
+        args->file = operands[0];
+    } else if (n == 1 && args->watch) {
         args->watch_seconds = parse_number(operands[0], 0.1, 3600);
     } else if (n) {
         fprintf(stderr, "ovn-hactl: \"%s\" is one argument too many\n",
@@ -150,7 +159,7 @@ main(int argc, char *argv[])
                     verb->name);
             return 2;
         }
-        set_operands(&args, argc - optind - 1, argv + optind + 1);
+        set_operands(&args, verb, argc - optind - 1, argv + optind + 1);
         return verb->run(&args);
     }
     fprintf(stderr, "ovn-hactl: there is no command \"%s\"; see --help\n",

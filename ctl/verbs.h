@@ -23,6 +23,7 @@ struct verb_args {
     const char *to; /* Node; NULL: the best. */
     double timeout_seconds;
     int lines;
+    const char *file; /* A journal. */
 };
 
 /* For the verbs: gets ovn-had's status, which the caller owns.  Returns an exit
@@ -32,6 +33,7 @@ int verbs_get_status(json_t **ret_status);
 int verb_status(struct verb_args *);
 int verb_switchover(struct verb_args *);
 int verb_history(struct verb_args *);
+int verb_replay(struct verb_args *);
 int verb_leave(struct verb_args *);
 int verb_reload(struct verb_args *);
 int verb_config(struct verb_args *);

@@ -26,6 +26,8 @@ ha_libsupervisor_a_SOURCES = \
 	ha/history.h \
 	ha/instance.c \
 	ha/instance.h \
+	ha/journal.c \
+	ha/journal.h \
 	ha/loop.c \
 	ha/loop.h \
 	ha/northd.c \
@@ -69,3 +71,7 @@ tests_unit_test_progress_LDADD = $(SUPERVISOR_TEST_LIBS)
 UNIT_TESTS += tests/unit/test-history
 tests_unit_test_history_SOURCES = tests/unit/test-history.c
 tests_unit_test_history_LDADD = $(SUPERVISOR_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-journal
+tests_unit_test_journal_SOURCES = tests/unit/test-journal.c
+tests_unit_test_journal_LDADD = $(SUPERVISOR_TEST_LIBS)

@@ -15,6 +15,7 @@
 #include "ha/settings.h"
 #include "lib/mono.h"
 
+struct journal;
 struct queued_event;
 
 /* How far the end of this process has come. */
@@ -40,6 +41,7 @@ struct had {
     struct queued_event **queue_tail;
     bool stepping;
     struct history *history;
+    struct journal *journal;
 
     /* Adapters. */
     struct group *group;

@@ -11,6 +11,7 @@
 #include "ha/ev.h"
 #include "ha/had.h"
 #include "ha/history.h"
+#include "ha/journal.h"
 #include "ha/observe.h"
 #include "ha/record.h"
 #include "ha/stop.h"
@@ -58,6 +59,7 @@ static bool
 step(struct had *h, struct ha_event *ev)
 {
     struct ha_actions actions;
+    bool persist, ok = false;
 
     ev->now = mono_now();
     if (getrandom(&ev->random, sizeof ev->random, 0) != sizeof ev->random) {
@@ -67,15 +69,18 @@ step(struct had *h, struct ha_event *ev)
     if (actions.tell[0]) {
         tell(h, actions.tell);
     }
-    if (actions.n && actions.a[0].type == HA_ACT_PERSIST) {
-        bool ok = act_persist(h, &actions.a[0].durable);
-
+    persist = actions.n && actions.a[0].type == HA_ACT_PERSIST;
+    if (persist) {
+        ok = act_persist(h, &actions.a[0].durable);
+    } else {
+        act_run(h, &actions);
+    }
+    journal_step(h->journal, &h->core, ev, &actions);
+    if (persist) {
         memset(ev, 0, sizeof *ev);
         ev->type = ok ? HA_EV_TICK : HA_EV_PERSIST_FAILED;
-        return true;
     }
-    act_run(h, &actions);
-    return false;
+    return persist;
 }
 
 static void
@@ -192,6 +197,7 @@ loop_init(struct had *h)
     h->started_at = mono_now();
     make_config(h, &config);
     ha_core_init(&h->core, &config);
+    h->journal = journal_open(h->settings->history_dir, &config);
     loop_post(h, &ev);
     return 0;
 }
@@ -201,6 +207,7 @@ loop_close(struct had *h)
 {
     ev_timer_destroy(h->tick);
     ev_timer_destroy(h->wake);
+    journal_close(h->journal);
     history_close(h->history);
 }
 

@@ -15,7 +15,9 @@ ha_core_libcore_a_SOURCES = \
 	ha/core/replica.c \
 	ha/core/role.c \
 	ha/core/set.c \
-	ha/core/states.c
+	ha/core/states.c \
+	ha/core/trace.c \
+	ha/core/trace.h
 
 UNIT_TESTS += tests/unit/test-core
 tests_unit_test_core_SOURCES = tests/unit/test-core.c
@@ -33,3 +35,7 @@ lint-states: ha/core/states-doc
 	ha/core/states-doc | diff -u $(srcdir)/doc/STATES.md - \
 	|| { echo "doc/STATES.md is old: make update-states"; exit 1; }
 .PHONY: update-states
+
+UNIT_TESTS += tests/unit/test-trace
+tests_unit_test_trace_SOURCES = tests/unit/test-trace.c
+tests_unit_test_trace_LDADD = ha/core/libcore.a $(TEST_LIBS)
