@@ -44,6 +44,12 @@ def group_is(node, members):
         n.name for n in members)
 
 
+def heal_isolated(lab, node):
+    """Heals all once the node knows that it is alone."""
+    wait_state(node, "isolated")
+    lab.heal()
+
+
 def take_over(lab, watch, old, cut, heal):
     """The active is cut off by 'cut': one of the others serves once the old
     one does so no more.  Healed, the old one is a standby; what it alone
@@ -54,7 +60,6 @@ def take_over(lab, watch, old, cut, heal):
     cut()
     new = lab.wait_active(60, [n.name for n in rest])
     watch.acknowledged(time.time(), new)
-    wait_state(old, "isolated")
     heal()
     assert wait_well(lab) is new
     assert row(new, old.name)["state"] == "standby"
@@ -72,8 +77,29 @@ def test_partition_of_the_active(lab):
     old = wait_well(lab)
     with Watch(lab, "old") as watch:
         lost = take_over(lab, watch, old, lambda: lab.partition(
-            [old.name], [n.name for n in others(lab, old)]), lab.heal)
+            [old.name], [n.name for n in others(lab, old)]),
+            lambda: heal_isolated(lab, old))
         assert all(lost.values()), "it did not serve on under its lease"
+    wait_equal(lab)
+
+
+def test_partition_of_a_frozen_active(lab):
+    """The supervisor of the active stands still and cannot learn that quorum
+    is lost.  Its lease runs out all the same, and nobody serves before."""
+    old = wait_well(lab)
+
+    def cut():
+        old.stop("ovn-had")
+        lab.partition([old.name], [n.name for n in others(lab, old)])
+
+    def heal():
+        for db in ("nb", "sb"):
+            assert not old.serves(db) and not old.serves(db, unix=True)
+        old.cont("ovn-had")
+        wait_state(old, "isolated")
+        lab.heal()
+    with Watch(lab, "frozen") as watch:
+        take_over(lab, watch, old, cut, heal)
     wait_equal(lab)
 
 
@@ -87,7 +113,7 @@ def test_one_way_cut_of_the_active(lab, outward):
             ends = (old, node) if outward else (node, old)
             lab.cut(ends[0].name, ends[1].name, one_way=True)
     with Watch(lab, "mute" if outward else "deaf") as watch:
-        take_over(lab, watch, old, cut, lab.heal)
+        take_over(lab, watch, old, cut, lambda: heal_isolated(lab, old))
     wait_equal(lab)
 
 
