@@ -410,13 +410,7 @@ dispatch(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
     }
 }
 
-static int
-class_of(const struct ha_action *a)
-{
-    return a->type == HA_ACT_PERSIST ? 0 : a->type == HA_ACT_SEND ? 1 : 2;
-}
-
-/* PERSISTs first, then SENDs, then DOs; each class keeps its order. */
+/* Moves SENDs before DOs; each class keeps its order. */
 static void
 sort_actions(struct ha_actions *out)
 {
@@ -424,7 +418,10 @@ sort_actions(struct ha_actions *out)
         struct ha_action a = out->a[i];
         size_t j = i;
 
-        for (; j > 0 && class_of(&out->a[j - 1]) > class_of(&a); j--) {
+        if (a.type != HA_ACT_SEND) {
+            continue;
+        }
+        for (; j > 0 && out->a[j - 1].type != HA_ACT_SEND; j--) {
             out->a[j] = out->a[j - 1];
         }
         out->a[j] = a;
@@ -457,8 +454,8 @@ ha_step(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
     c->wake = MONO_NEVER;
     settle_disk(c, ev);
     dispatch(c, ev, out);
-    if (member_persist(c, out)) {
-        sort_actions(out);
+    /* What the event itself asked for is not to be lost. */
+    if (!out->n && member_persist(c, out)) {
         return;
     }
     role_run(c, out);

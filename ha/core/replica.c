@@ -81,6 +81,7 @@ run_db(struct ha_core *c, enum ha_db db, struct ha_actions *out)
         }
         if (replica_in_role(c, db, ROLE_IDLE, c->proposal.epoch)) {
             c->stopped_epoch[db] = c->proposal.epoch;
+            c->wake = c->now; /* For the support that waited for it. */
         }
         return;
     }
