@@ -177,23 +177,24 @@ carry_out(struct world *w, struct node *nd, const struct ha_action *a)
     }
 }
 
+/* The disk's answer, which the core gets ahead of all that waits. */
 static void
-drop_after_failed_persist(struct world *w, struct node *nd)
+answer_persist(struct world *w, struct node *nd)
 {
     struct had *h = &nd->had;
     struct ha_event ev;
 
-    h->next_act = h->acts.n;
     memset(&ev, 0, sizeof ev);
-    ev.type = HA_EV_PERSIST_FAILED;
-    /* Ahead of all that waits: the core must know before the next event. */
+    ev.type = h->persist_failed ? HA_EV_PERSIST_FAILED : HA_EV_TICK;
+    if (h->persist_failed) {
+        tell(w, nd, "the record cannot be written");
+    }
     if (h->n == h->allocated) {
         inbox_grow(h);
     }
     h->head = (h->head + h->allocated - 1) % h->allocated;
     h->inbox[h->head] = ev;
     h->n++;
-    tell(w, nd, "the record cannot be written");
 }
 
 /* Goes on with the actions in hand.  False if they are not all done. */
@@ -223,10 +224,9 @@ run_actions(struct world *w, struct node *nd)
         }
         if (a->type == HA_ACT_PERSIST) {
             h->persisting = false;
-            if (h->persist_failed) {
-                drop_after_failed_persist(w, nd);
-                return true;
-            }
+            h->next_act = h->acts.n;
+            answer_persist(w, nd);
+            return true;
         }
         carry_out(w, nd, a);
         if (!h->alive || h->life != life || w->failed) {

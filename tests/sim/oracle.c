@@ -340,6 +340,9 @@ oracle_step(struct world *w, struct node *nd, const struct ha_event *ev,
             violation(w, "class-order", "n%u: action %zu", nd->id, i);
         }
     }
+    if (acts->n > 1 && acts->a[0].type == HA_ACT_PERSIST) {
+        violation(w, "class-order", "n%u: a PERSIST is not alone", nd->id);
+    }
     if (acts->tell[0]) {
         tell(w, nd, "%s", acts->tell);
     }
