@@ -139,7 +139,7 @@ send_msg(struct fence *f, enum wire_type type, const void *body, size_t n)
 {
     int error;
 
-    if (f->fd < 0) {
+    if (f->fd < 0 || (f->exiting && type != WIRE_F_EXIT)) {
         return;
     }
     error = worker_send(f->fd, type, body, n);

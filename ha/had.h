@@ -58,6 +58,7 @@ struct had {
     struct ha_local local; /* As the core knows it. */
     bool have_fence;
     struct ha_fence fence_facts;
+    bool suspicion; /* A probe of ours is under way. */
 
     /* act.c. */
     bool has_wish;       /* The core said what northd is to do: */

@@ -23,6 +23,7 @@
 #define EARLY_MS 10 /* The same, until its first answer. */
 #define CALL_MS 1000
 #define STOPPED_MS 500  /* Patience with a stopped process, */
+#define SUSPECT_MS 5000 /* Works, but answers nothing for so long. */
 #define STANDBY_MS 5000 /* with one that gets no lock. */
 #define BACKOFF_MAX_MS 2000
 #define SETTLED_MS 10000
@@ -452,6 +453,14 @@ northd_ok(const struct northd *n)
 {
     return n->child.pid > 0 && !n->killed && !n->stopping
            && n->said == (n->run ? SAID_ACTIVE : SAID_PAUSED);
+}
+
+bool
+northd_suspect(const struct northd *n)
+{
+    return n->child.pid > 0 && !n->killed && n->run
+           && mono_us_between(n->progress.answered_at, mono_now())
+                  > SUSPECT_MS * 1000;
 }
 
 const char *

@@ -42,6 +42,9 @@ bool northd_stopped(const struct northd *);
 pid_t northd_pid(const struct northd *);
 /* It is in the state in which it ought to be. */
 bool northd_ok(const struct northd *);
+/* At work, but deaf for so long that it may be stuck: a change of NB ought to
+ * show whether it is. */
+bool northd_suspect(const struct northd *);
 /* "active", "paused", "standby", "starting", "down". */
 const char *northd_state(const struct northd *);
 unsigned int northd_starts(const struct northd *);

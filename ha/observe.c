@@ -18,6 +18,10 @@
  * others; but a worker that cannot start must not keep this node away. */
 #define JOIN_PATIENCE_US 2000000
 
+/* A probe on suspicion; the core counts its own from 1. */
+#define SUSPICION_TOKEN UINT32_MAX
+#define SUSPICION_MS 20000
+
 /* This node's facts. */
 
 static void
@@ -157,6 +161,9 @@ on_probed(void *h_, const struct wire_r_probed *probed)
         .probed = { .token = probed->token, .error = probed->error },
     };
 
+    if (probed->token == SUSPICION_TOKEN) {
+        h->suspicion = false;
+    }
     if (probed->error) {
         ha_log(HA_LOG_WARN, "northd", "an NB change has not reached SB: %s",
                strerror(-probed->error));
@@ -234,6 +241,23 @@ observe_close(struct had *h)
     }
 }
 
+/* northd that burns processor time and answers nothing may be at work on a
+ * large change, or turn in circles; what reaches SB tells the one from the
+ * other.  Only then: each probe makes every ovn-controller write. */
+static void
+probe_suspect(struct had *h)
+{
+    if (h->suspicion || !northd_suspect(h->northd)
+        || h->core.state != HA_ACTIVE) {
+        return;
+    }
+    ha_log(HA_LOG_WARN, "northd",
+           "ovn-northd works, but does not answer; "
+           "probing it");
+    h->suspicion = true;
+    replica_send_probe(h->replica[HA_NB], SUSPICION_TOKEN, SUSPICION_MS);
+}
+
 void
 observe_tick(struct had *h)
 {
@@ -242,6 +266,7 @@ observe_tick(struct had *h)
     bool late = mono_us_between(h->started_at, mono_now()) > JOIN_PATIENCE_US;
 
     observe_local(h);
+    probe_suspect(h);
     if (!h->joined && h->have_fence && h->fence_facts.connected
         && (heard || late)) {
         h->joined = true;

@@ -19,6 +19,7 @@
 #include "lib/xalloc.h"
 
 #define OUTPUT_MAX 4096
+#define KILL_MS 100 /* Until a killed process is reaped. */
 
 enum step { STEP_CREATE, STEP_CHECK, STEP_BACKUP, STEP_COMPACT, STEP_CONVERT };
 
@@ -193,6 +194,8 @@ prepare_start(struct ev_loop *loop, const struct settings *settings,
 void
 prepare_destroy(struct prepare *p)
 {
+    int status;
+
     if (!p) {
         return;
     }
@@ -200,6 +203,7 @@ prepare_destroy(struct prepare *p)
     ev_timer_destroy(p->finished);
     if (p->child.pid > 0) {
         child_signal(&p->child, SIGKILL);
+        child_wait(&p->child, mono_add_ms(mono_now(), KILL_MS), &status);
         child_close(&p->child);
     }
     free(p->output);

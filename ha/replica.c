@@ -30,6 +30,7 @@ struct replica {
     const struct cluster *cluster;
     struct replica_handler handler;
     bool wanted;
+    bool stopped; /* For good. */
 
     struct child child;
     struct ev_fd *death;
@@ -416,7 +417,7 @@ replica_destroy(struct replica *r)
 void
 replica_start(struct replica *r)
 {
-    if (!r->wanted) {
+    if (!r->wanted && !r->stopped) {
         r->wanted = true;
         ev_timer_set_ms(r->start, 0);
     }
@@ -426,6 +427,7 @@ void
 replica_stop(struct replica *r)
 {
     r->wanted = false;
+    r->stopped = true;
     ev_timer_stop(r->start);
     if (r->child.pid > 0) {
         child_signal(&r->child, SIGTERM);

@@ -56,6 +56,7 @@ stop_begin(struct had *h)
         ha_log(HA_LOG_INFO, "stop", "closing the door");
         h->leaving = true;
         enter(h, HAD_STOP_FENCE);
+        northd_stop(h->northd);
         fence_exit(h->fence);
     }
 }
@@ -114,7 +115,6 @@ stop_tick(struct had *h)
     case HAD_STOP_FENCE:
         if (fence_exited(h->fence) || past(h, FENCE_US)) {
             enter(h, HAD_STOP_NORTHD);
-            northd_stop(h->northd);
         }
         break;
     case HAD_STOP_NORTHD:
