@@ -28,14 +28,37 @@ find_active(const json_t *status, char *name, size_t size)
     }
 }
 
+/* Whether 'name' is the node that 'wanted', a name or an id, means. */
+static bool
+is_meant(const json_t *status, const char *name, const char *wanted)
+{
+    const json_t *nodes = json_object_get(status, "nodes");
+
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+        const char *its = json_string_value(json_object_get(node, "name"));
+        char id[24];
+
+        snprintf(id, sizeof id, "%lld",
+                 (long long) json_integer_value(json_object_get(node, "id")));
+        if (its && !strcmp(its, name)) {
+            return !strcmp(wanted, name) || !strcmp(wanted, id);
+        }
+    }
+    return false;
+}
+
+/* Gets the active node's name, and whether it is the one that 'wanted' means;
+ * NULL means any. */
 static int
-get_active(char *name, size_t size)
+get_active(char *name, size_t size, const char *wanted, bool *ret_meant)
 {
     json_t *status;
     int rc = verbs_get_status(&status);
 
     if (!rc) {
         find_active(status, name, size);
+        *ret_meant = !wanted || is_meant(status, name, wanted);
         json_decref(status);
     }
     return rc;
@@ -48,9 +71,10 @@ wait_for_other(const char *from, const struct verb_args *args, mono_t begin)
     const struct timespec pause = { .tv_nsec = POLL_NS };
     mono_t deadline = mono_add_us(begin, args->timeout_seconds * 1e6);
     char now[128] = "";
+    bool meant;
 
     while (mono_before(mono_now(), deadline)) {
-        int rc = get_active(now, sizeof now);
+        int rc = get_active(now, sizeof now, args->to, &meant);
 
         if (rc) {
             return rc;
@@ -58,7 +82,10 @@ wait_for_other(const char *from, const struct verb_args *args, mono_t begin)
         if (now[0] && strcmp(now, from)) {
             printf("%s -> %s in %.2f s\n", from[0] ? from : "nobody", now,
                    mono_us_between(begin, mono_now()) / 1e6);
-            return VERB_FINE;
+            if (!meant) {
+                fprintf(stderr, "ovn-hactl: %s became active instead\n", now);
+            }
+            return meant ? VERB_FINE : VERB_FAILED;
         }
         nanosleep(&pause, NULL);
     }
@@ -75,7 +102,8 @@ verb_switchover(struct verb_args *args)
     const char *const argv[] = { args->to, NULL };
     mono_t begin = mono_now();
     char from[128], *reply;
-    int rc = get_active(from, sizeof from);
+    bool meant;
+    int rc = get_active(from, sizeof from, NULL, &meant);
 
     if (rc) {
         return rc;

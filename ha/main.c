@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "ha/control.h"
@@ -27,6 +28,7 @@
 
 #define CONFIG_FILE CONF_DEFAULT_FILE
 #define CLUSTER_POLL_MS 500
+#define NICE (-10) /* As OVN starts northd, which inherits it. */
 
 struct options {
     const char *config; /* NULL: the default file, which may be missing. */
@@ -220,6 +222,7 @@ main(int argc, char *argv[])
 
     parse_options(argc, argv, &options);
     signal(SIGPIPE, SIG_IGN);
+    setpriority(PRIO_PROCESS, 0, NICE);
     if (options.log_file && ha_log_to_file(options.log_file)) {
         die("%s: %s", options.log_file, strerror(errno));
     }

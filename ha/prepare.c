@@ -148,6 +148,7 @@ run_step(struct prepare *p, enum step step)
     };
     struct child_spec spec = {
         .argv = argvs[step],
+        .reset_priority = true,
         .log_path = p->output,
     };
     int error;

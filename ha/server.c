@@ -174,6 +174,7 @@ spawn(struct server *s)
     };
     struct child_spec spec = {
         .argv = (const char *const *) args,
+        .reset_priority = true,
         .log_path = c->log,
     };
     int error;
