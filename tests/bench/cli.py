@@ -139,6 +139,7 @@ class Run:
             f"{self.rounds(benchmark)}"
         options = {"seconds": self.args.idle_seconds} \
             if benchmark == "idle" else {}
+        load = os.getloadavg()[0]
         try:
             found = BENCHMARKS[benchmark](bench, **options)
         except (Timeout, CommandError, OSError, AttributeError,
@@ -146,7 +147,7 @@ class Run:
             self.fail(bench, f"{where}: {type(err).__name__}: {err}")
             return False
         self.results.setdefault(bench.system.name, {}).setdefault(
-            benchmark, []).append(found)
+            benchmark, []).append({**found, report.LOAD: load})
         self.say(f"{where}: " + ", ".join(
             f"{key} {'never' if value is None else round(value, 1)}"
             for key, value in found.items()))

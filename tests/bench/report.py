@@ -5,8 +5,12 @@ import json
 import os
 import platform
 import subprocess
+from pathlib import Path
 
 from .stats import summary
+
+# Who else had work for the machine: where it is high, times are coarse.
+LOAD = "machine's load before (count)"
 
 # What the project has to reach: (benchmark, metric) -> the median at most.
 GOALS = {
@@ -38,7 +42,9 @@ def machine():
     return {"cores": os.cpu_count(), "kernel": platform.release(),
             "ovsdb-server": first_line("ovsdb-server", "--version"),
             "ovn-northd": first_line("ovn-northd", "--version"),
-            "corosync": first_line("corosync", "-v")}
+            "corosync": first_line("corosync", "-v"),
+            "source": first_line("git", "-C", str(Path(__file__).parent),
+                                 "describe", "--always", "--dirty")}
 
 
 def _number(value):
