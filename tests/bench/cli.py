@@ -16,7 +16,7 @@ from .fill import fill
 from .systems import SYSTEMS, fresh
 
 BENCHMARKS = {**FAULTS, "traffic": traffic, "idle": idle}
-# Those that last, and those that are about ovn-had alone.
+# Those that last, and are about ovn-had alone.
 ONCE = ("traffic", "idle")
 
 
@@ -41,6 +41,12 @@ def _parser():
                         help="a benchmark [%(default)s]")
     parser.add_argument("--switchovers", type=int,
                         help="rounds of switchover [twice --rounds]")
+    parser.add_argument("--other-rounds", type=int, metavar="ROUNDS",
+                        help="for what ovn-ha is compared with [--rounds]")
+    parser.add_argument("--calm", type=int, metavar="PERCENT", default=100,
+                        help="begin a round when the machine's processors are "
+                        "busy for at most this part of a second, or after a "
+                        "minute [%(default)s]")
     parser.add_argument("--ports", type=int, default=1000,
                         help="logical switch ports in NB [%(default)s]")
     parser.add_argument("--systems", type=_words(SYSTEMS),
@@ -75,10 +81,13 @@ class Run:
         """A line of progress."""
         print(f"{time.monotonic() - self.begin:7.1f} s  {text}", flush=True)
 
-    def rounds(self, benchmark):
+    def rounds(self, system, benchmark):
         """How often a benchmark is run."""
         if benchmark in ONCE:
             return 1
+        other = self.args.other_rounds
+        if other and system.name != "ovn-ha":
+            return other
         if benchmark == "switchover":
             return self.args.switchovers or 2 * self.args.rounds
         return self.args.rounds
@@ -106,10 +115,9 @@ class Run:
         if not self.restart(bench):
             return
         for benchmark in self.args.only:
-            if benchmark == "idle" and system.name not in ("ovn-ha",
-                                                           "pacemaker"):
+            if benchmark in ONCE and system.name != "ovn-ha":
                 continue
-            for number in range(self.rounds(benchmark)):
+            for number in range(self.rounds(system, benchmark)):
                 if not self.round(bench, benchmark, number) \
                         and not self.restart(bench):
                     return
@@ -136,10 +144,10 @@ class Run:
     def round(self, bench, benchmark, number):
         """One round; False: the system has to be started anew."""
         where = f"{bench.system.label}: {benchmark} {number + 1}/" \
-            f"{self.rounds(benchmark)}"
+            f"{self.rounds(bench.system, benchmark)}"
         options = {"seconds": self.args.idle_seconds} \
             if benchmark == "idle" else {}
-        load = os.getloadavg()[0]
+        busy = report.wait_calm(self.args.calm)
         try:
             found = BENCHMARKS[benchmark](bench, **options)
         except (Timeout, CommandError, OSError, AttributeError,
@@ -147,7 +155,7 @@ class Run:
             self.fail(bench, f"{where}: {type(err).__name__}: {err}")
             return False
         self.results.setdefault(bench.system.name, {}).setdefault(
-            benchmark, []).append({**found, report.LOAD: load})
+            benchmark, []).append({**found, report.BUSY: busy})
         self.say(f"{where}: " + ", ".join(
             f"{key} {'never' if value is None else round(value, 1)}"
             for key, value in found.items()))

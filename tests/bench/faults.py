@@ -73,6 +73,15 @@ def _took_over(bench, old, to=None, deadline=DEADLINE):
         return None
 
 
+def _wait_told(new, fault):
+    """Until ovn-had itself says that the promotion is complete."""
+    try:
+        wait_until(lambda: state_entered(new, "active", fault), 20,
+                   interval=POLL)
+    except Timeout:
+        pass
+
+
 def _own_share(new, fault, acked):
     """ovn-had's phases on the node that took over.  Its own share is what
     lies between corosync's word and the first acknowledged write, without
@@ -102,6 +111,8 @@ def power_cut(bench):
         system.after_power_cut(old)
         seen = clients.wait(fault, DEADLINE)
         new = _took_over(bench, old)
+        if new and system.name == "ovn-ha":
+            _wait_told(new, fault)
         found = clients.metrics(fault)
         acked = clients.writer.ledger().first_ack(fault)
         if system.needs_corosync:
@@ -255,20 +266,14 @@ def traffic(bench):
     return found
 
 
-PROGRAMS = {"ovn-ha": ("ovn-had", "ovn-ha-fence", "ovn-ha-replica"),
-            "pacemaker": ("pacemaker-",)}
+PROGRAMS = ("ovn-had", "ovn-ha-fence", "ovn-ha-replica")
 
 
 def idle(bench, seconds=60):
     """CPU and memory of the supervisor's processes while nothing happens, on
     the node where each costs most."""
-    programs = PROGRAMS.get(bench.system.name, ())
-    processes = {}
-    for node in bench.lab.control:
-        for p in node.processes():
-            for program in programs:
-                if p.comm.startswith(program[:15]):
-                    processes[p.pid] = (node.name, program)
+    processes = {p.pid: (node.name, p.comm) for node in bench.lab.control
+                 for p in node.processes() if p.comm in PROGRAMS}
     before = {pid: _cpu_ms(pid) for pid in processes}
     begin = time.monotonic()
     wait_until(lambda: time.monotonic() - begin >= seconds, seconds + 5,
@@ -280,7 +285,7 @@ def idle(bench, seconds=60):
         used[0] += (_cpu_ms(pid) - before[pid]) / length * 100
         used[1] = max(used[1], _rss_mb(pid))
     found = {}
-    for program in programs:
+    for program in PROGRAMS:
         mine = [used for key, used in per.items() if key[1] == program]
         if mine:
             found[f"{program} CPU (% of a core)"] = max(u[0] for u in mine)
