@@ -106,8 +106,10 @@ on_fence(void *h_, const struct wire_f_state *state)
         h->have_fence = true;
         h->fence_facts = ev.fence;
         act_northd(h);
-        loop_post(h, &ev);
     }
+    /* Also what is not new: it may be the answer to a CLOSE of a door that
+     * was closed already, which the core waits for. */
+    loop_post(h, &ev);
 }
 
 static void

@@ -445,10 +445,10 @@ void
 replica_facts(const struct replica *r, struct ha_local_db *db)
 {
     memset(db, 0, sizeof *db);
-    db->life = r->life;
     if (!r->have_status) {
-        return;
+        return; /* Nothing is known; not even that there are no data. */
     }
+    db->life = r->life;
     db->pos = r->status.pos;
     db->role = r->done_role;
     db->role_token = r->done_token;

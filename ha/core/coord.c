@@ -224,7 +224,8 @@ bootstrap(struct ha_core *c, const struct ha_record *base,
         const struct ha_local *l = &p->status.local;
 
         if (!p->heard || !ha_set_has(&c->view, p->id)
-            || !l->db[HA_NB].server_ok || !l->db[HA_SB].server_ok) {
+            || !l->db[HA_NB].server_ok || !l->db[HA_SB].server_ok
+            || !l->db[HA_NB].life || !l->db[HA_SB].life) {
             c->coord_why = HA_WHY_BOOTSTRAP_MEMBERS;
             return;
         }

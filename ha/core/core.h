@@ -113,7 +113,8 @@ struct ha_local_db {
                                  * 0 after a restart of the worker. */
     struct ha_epoch role_epoch;
     uint32_t life;  /* Starts of the worker so far: a change
-                                 * has the core send its role again. */
+                                 * has the core send its role again.
+                                 * 0: nothing is known of it yet. */
     bool complete;  /* A whole state of the lineage. */
     bool has_data;  /* More than a package's empty database. */
     bool server_ok; /* Answers, or makes progress. */
