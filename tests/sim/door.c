@@ -605,8 +605,8 @@ fence_stop(struct world *w, struct node *nd)
 void
 fence_freeze(struct world *w, struct node *nd)
 {
-    (void) w;
     nd->fence.frozen = true;
+    nd->fence.frozen_at = w->now;
 }
 
 /* What waited while it could not run. */

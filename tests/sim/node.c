@@ -73,6 +73,11 @@ tick(struct world *w, struct node *nd, uint64_t life, void *ptr)
     if (had_runs(nd) && w->now >= nd->had.busy_until) {
         nd->fence.heard_at = w->now;
     }
+    if (had_runs(nd) && nd->fence.alive && nd->fence.frozen
+        && w->now - nd->fence.frozen_at > w->cfg.lease_us / 2) {
+        tell(w, nd, "kills the fence worker, which is silent");
+        fence_crash(w, nd);
+    }
     if (had_runs(nd) && !nd->had.tick_queued) {
         nd->had.tick_queued = true;
         memset(&ev, 0, sizeof ev);
@@ -440,7 +445,7 @@ had_crash(struct world *w, struct node *nd, bool reexec)
     group_leave(w, nd);
     nd->had.alive = false;
     fence_had_lost(w, nd);
-    if (!reexec) {
+    if (!reexec || rnd_chance(w, 500)) {
         replica_down(w, nd);
     }
 }

@@ -163,6 +163,7 @@ struct fence {
     uint64_t life;
     bool had_connected;
     int64_t had_lost_at;
+    int64_t frozen_at;
     int64_t heard_at; /* Sign of life of ovn-had. */
     bool answer_due;
     struct lease_holder holder;
