@@ -4,6 +4,8 @@
 
 Two hand-started ovsdb-servers with a worker each, on this machine.
 
+    transaction
+              what the writer itself waits for the active, to compare
     lag       from a writer's acknowledgement by the active until the
               standby's ovsdb-server, after its fdatasync, tells a monitor
     catch-up  records a second after the standby's worker was down
@@ -43,8 +45,9 @@ def write_paced(node, rate, seconds, pipe):
         left = begin + i / rate - time.monotonic()
         if left > 0:
             time.sleep(left)
+        sent = time.monotonic()
         session.call("transact", numbered(i))
-        acks.append(time.monotonic())
+        acks.append((sent, time.monotonic()))
     pipe.send(acks)
 
 
@@ -112,8 +115,13 @@ def measure_lag(active, standby, rate, seconds):
     for i in reversed(range(len(acks))):
         at = watcher.seen.get(i, at)
         if at is not None:
-            lags.append(max(0, at - acks[i]) * 1000)
+            lags.append(max(0, at - acks[i][1]) * 1000)
+    # What the active's own server takes tells how busy the machine is.
+    own = [(done - sent) * 1000 for sent, done in acks]
     return {"rate": round(len(acks) / took), "records": len(acks),
+            "load_average": os.getloadavg()[0],
+            "transaction_p50_ms": round(quantile(own, .5), 2),
+            "transaction_p99_ms": round(quantile(own, .99), 2),
             "lag_p50_ms": round(quantile(lags, .5), 2),
             "lag_p99_ms": round(quantile(lags, .99), 2),
             "lag_max_ms": round(max(lags), 2),
