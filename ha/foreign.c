@@ -79,6 +79,17 @@ lock_holder(const char *file, pid_t *ret_pid)
     return held;
 }
 
+pid_t
+foreign_own_server(const struct settings_db *db)
+{
+    pid_t pid;
+
+    return lock_holder(db->file, &pid) && pid
+                   && foreign_runs_with(pid, db->private_sock)
+               ? pid
+               : 0;
+}
+
 bool
 foreign_server(const struct settings_db *db, pid_t *ret_pid,
                char text[FOREIGN_TEXT_LEN])

@@ -20,6 +20,9 @@
 /* True if process 'pid' has 'word' as a part of its command line. */
 bool foreign_runs_with(pid_t pid, const char *word);
 
+/* Our own server, by the lock of its file; 0 if there is none. */
+pid_t foreign_own_server(const struct settings_db *);
+
 /* True if a process that is not ours holds the database file.  '*ret_pid' is
  * 0 if it is in another container.  'text' names it. */
 bool foreign_server(const struct settings_db *, pid_t *ret_pid,

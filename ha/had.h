@@ -58,7 +58,8 @@ struct had {
     struct ha_local local; /* As the core knows it. */
     bool have_fence;
     struct ha_fence fence_facts;
-    bool suspicion; /* A probe of ours is under way. */
+    int probes_failed; /* In a row, since northd last answered a probe. */
+    bool suspicion;    /* A probe of ours is under way. */
 
     /* act.c. */
     bool has_wish;       /* The core said what northd is to do: */

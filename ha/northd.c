@@ -24,6 +24,7 @@
 #define CALL_MS 1000
 #define STOPPED_MS 500  /* Patience with a stopped process, */
 #define SUSPECT_MS 5000 /* Works, but answers nothing for so long. */
+#define BUSY_MS 1000    /* Shorter silences mean nothing. */
 #define STANDBY_MS 5000 /* with one that gets no lock. */
 #define BACKOFF_MAX_MS 2000
 #define SETTLED_MS 10000
@@ -331,7 +332,7 @@ on_watch(void *n_)
     struct progress_limits limits = {
         .stopped_us = STOPPED_MS * 1000,
         .idle_us = (int64_t) n->settings->hang_ms * 1000,
-        .busy_us = (int64_t) n->settings->busy_ms * 1000,
+        .busy_us = (int64_t) n->settings->busy_ms * 10000,
     };
     struct child_stat st;
 
@@ -461,6 +462,16 @@ northd_suspect(const struct northd *n)
     return n->child.pid > 0 && !n->killed && n->run
            && mono_us_between(n->progress.answered_at, mono_now())
                   > SUSPECT_MS * 1000;
+}
+
+bool
+northd_busy(const struct northd *n)
+{
+    mono_t now = mono_now();
+
+    return n->child.pid > 0 && !n->killed
+           && mono_us_between(n->progress.answered_at, now) > BUSY_MS * 1000
+           && mono_us_between(n->progress.moved_at, now) < BUSY_MS * 1000;
 }
 
 const char *

@@ -45,6 +45,8 @@ bool northd_ok(const struct northd *);
 /* At work, but deaf for so long that it may be stuck: a change of NB ought to
  * show whether it is. */
 bool northd_suspect(const struct northd *);
+/* It answers nothing at present, but makes progress. */
+bool northd_busy(const struct northd *);
 /* "active", "paused", "standby", "starting", "down". */
 const char *northd_state(const struct northd *);
 unsigned int northd_starts(const struct northd *);

@@ -21,6 +21,7 @@
 /* A probe on suspicion; the core counts its own from 1. */
 #define SUSPICION_TOKEN UINT32_MAX
 #define SUSPICION_MS 20000
+#define BUSY_PROBES 12 /* Patience with a northd that works. */
 
 /* This node's facts. */
 
@@ -154,6 +155,21 @@ on_peer(void *h, enum ha_db db, const struct wire_r_peer *peer)
     loop_post(h, &ev);
 }
 
+/* One that is at work on something large gets more time, or it would have to
+ * begin again. */
+static void
+judge_northd(struct had *h, int error)
+{
+    if (error != -ETIMEDOUT) {
+        return;
+    }
+    h->probes_failed++;
+    if (!northd_busy(h->northd) || h->probes_failed >= BUSY_PROBES) {
+        h->probes_failed = 0;
+        northd_replace(h->northd, "an NB change does not reach SB");
+    }
+}
+
 static void
 on_probed(void *h_, const struct wire_r_probed *probed)
 {
@@ -169,10 +185,9 @@ on_probed(void *h_, const struct wire_r_probed *probed)
     if (probed->error) {
         ha_log(HA_LOG_WARN, "northd", "an NB change has not reached SB: %s",
                strerror(-probed->error));
-        if (probed->error == -ETIMEDOUT) {
-            northd_replace(h->northd, "an NB change does not reach SB");
-        }
+        judge_northd(h, probed->error);
     } else {
+        h->probes_failed = 0;
         ha_log(HA_LOG_INFO, "northd", "an NB change reached SB after %u ms",
                probed->took_ms);
     }

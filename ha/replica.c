@@ -351,7 +351,7 @@ on_watch(void *r_)
     struct progress_limits limits = {
         .stopped_us = (int64_t) r->settings->hang_ms * 500,
         .idle_us = (int64_t) r->settings->hang_ms * 2000,
-        .busy_us = (int64_t) r->settings->busy_ms * 1000,
+        .busy_us = (int64_t) r->settings->busy_ms * 10000,
     };
     struct child_stat st;
 

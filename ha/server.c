@@ -191,11 +191,7 @@ spawn(struct server *s)
 static bool
 adopt(struct server *s)
 {
-    if (child_adopt_pidfile(s->conf->pidfile, COMM, &s->child)) {
-        return false;
-    }
-    if (!foreign_runs_with(s->child.pid, s->conf->private_sock)) {
-        child_close(&s->child);
+    if (child_adopt(foreign_own_server(s->conf), COMM, 0, &s->child)) {
         return false;
     }
     ha_log(HA_LOG_INFO, "server", "%s: adopted ovsdb-server, process %d",
@@ -286,6 +282,7 @@ look_for_socket(struct server *s)
         return;
     }
     close(fd);
+    progress_answer(&s->progress, mono_now());
     s->phase = PHASE_RUNNING;
     ha_log(HA_LOG_INFO, "server", "%s: ovsdb-server is ready after %lld ms",
            name(s),
@@ -349,7 +346,10 @@ on_watch(void *s_)
     struct progress_limits limits = {
         .stopped_us = STOPPED_MS * 1000,
         .idle_us = (int64_t) s->settings->hang_ms * 1000,
-        .busy_us = (int64_t) s->settings->busy_ms * 1000,
+        /* To read a large file takes as long as it takes. */
+        .busy_us = s->phase == PHASE_STARTING
+                       ? INT64_MAX
+                       : (int64_t) s->settings->busy_ms * 1000,
     };
     struct child_stat st;
     int64_t bytes = file_bytes(s->conf->log) + file_bytes(s->conf->file);
