@@ -58,17 +58,27 @@ describe(pid_t pid, const char *what, char text[FOREIGN_TEXT_LEN])
 }
 
 /* OVS locks a database FOLDER/NAME by FOLDER/.NAME.~lock~. */
-static bool
-lock_holder(const char *file, pid_t *ret_pid)
+static int
+open_lock(const char *file, int flags)
 {
     const char *slash = strrchr(file, '/');
     int dir_len = slash ? slash + 1 - file : 0;
     char *path = ha_asprintf("%.*s.%s.~lock~", dir_len, file, file + dir_len);
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    bool held = false;
+    int fd = open(path, O_RDWR | O_CLOEXEC | flags, 0600);
+    int error = errno;
 
     free(path);
+    errno = error;
+    return fd;
+}
+
+static bool
+lock_holder(const char *file, pid_t *ret_pid)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    int fd = open_lock(file, 0);
+    bool held = false;
+
     if (fd >= 0) {
         held = !fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK;
         close(fd);
@@ -105,6 +115,23 @@ foreign_server(const struct settings_db *db, pid_t *ret_pid,
     describe(pid, what, text);
     *ret_pid = pid;
     return true;
+}
+
+/* A lock of the open file, not of the process: looking at the lock file, which
+ * closes it, would end the latter. */
+int
+foreign_keep_out(const struct settings_db *db)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    int fd = open_lock(db->file, O_CREAT);
+    int error;
+
+    if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock)) {
+        error = errno == EACCES ? EAGAIN : errno;
+        close(fd);
+        return -error;
+    }
+    return fd >= 0 ? fd : -errno;
 }
 
 bool

@@ -28,6 +28,11 @@ pid_t foreign_own_server(const struct settings_db *);
 bool foreign_server(const struct settings_db *, pid_t *ret_pid,
                     char text[FOREIGN_TEXT_LEN]);
 
+/* Keeps others out while no server of ours runs: takes the lock that OVS's
+ * programs want before they open the file.  Returns a descriptor, whose close
+ * lets them in again, or a negative errno: -EAGAIN if somebody has it. */
+int foreign_keep_out(const struct settings_db *);
+
 /* True if ovn-northd runs here with its usual pid file, but not as ours. */
 bool foreign_northd(const struct settings *, pid_t *ret_pid,
                     char text[FOREIGN_TEXT_LEN]);

@@ -25,8 +25,9 @@
 #define READY_MS 2 /* Between looks for its socket. */
 #define WATCH_MS 250
 #define CALL_MS 1000
-#define STOPPED_MS 500 /* Patience with a stopped process. */
-#define FOREIGN_MS 300 /* Between SIGTERM and SIGKILL. */
+#define STOPPED_MS 500     /* Patience with a stopped process. */
+#define FOREIGN_MS 300     /* Between SIGTERM and SIGKILL... */
+#define FOREIGN_LOOK_MS 10 /* ... with looks whether it has gone. */
 #define BACKOFF_MAX_MS 5000
 #define SETTLED_MS 10000 /* Up for so long: no quick death. */
 #define QUICK_DEATHS 3
@@ -69,7 +70,10 @@ struct server {
     unsigned int starts;
     unsigned int quick_deaths;
     int backoff_ms;
-    pid_t evicted; /* A foreign server was asked to go. */
+    pid_t evicted;     /* A foreign server was asked to go, */
+    mono_t evicted_at; /* then. */
+    int guard;         /* Keeps others out of the file while no server of
+                    * ours does; or -1. */
     int exit_step;
 };
 
@@ -94,6 +98,34 @@ name(const struct server *s)
 }
 
 /* Death and birth. */
+
+/* Until the next start of ours nobody else shall start on the file.  Returns
+ * false if somebody was faster. */
+static bool
+keep_out(struct server *s)
+{
+    if (s->guard < 0) {
+        s->guard = foreign_keep_out(s->conf);
+    }
+    return s->guard != -EAGAIN;
+}
+
+static void
+let_in(struct server *s)
+{
+    if (s->guard >= 0) {
+        close(s->guard);
+    }
+    s->guard = -1;
+}
+
+/* Starts it after a while, unless there is somebody to be ended first. */
+static void
+start_later(struct server *s, int ms)
+{
+    s->phase = PHASE_DOWN;
+    ev_timer_set_ms(s->timer, keep_out(s) ? ms : 0);
+}
 
 static void
 forget_child(struct server *s)
@@ -134,8 +166,7 @@ on_death(void *s_)
            "%s: ovsdb-server died; started again in "
            "%d ms",
            name(s), s->backoff_ms);
-    s->phase = PHASE_DOWN;
-    ev_timer_set_ms(s->timer, s->backoff_ms);
+    start_later(s, s->backoff_ms);
     tell(s);
 }
 
@@ -176,6 +207,7 @@ spawn(struct server *s)
         .argv = (const char *const *) args,
         .reset_priority = true,
         .log_path = c->log,
+        .lock_fd = s->guard > 0 ? s->guard : 0,
     };
     int error;
 
@@ -219,11 +251,16 @@ evict_foreign(struct server *s)
                pid ? "ended" : "waiting for it to go");
         snprintf(s->error, sizeof s->error, "%s", text);
     }
-    if (pid) {
-        kill(pid, s->evicted == pid ? SIGKILL : SIGTERM);
+    if (pid && s->evicted != pid) {
+        kill(pid, SIGTERM);
+        s->evicted_at = mono_now();
+    } else if (pid
+               && mono_us_between(s->evicted_at, mono_now())
+                      > FOREIGN_MS * 1000) {
+        kill(pid, SIGKILL);
     }
     s->evicted = pid;
-    ev_timer_set_ms(s->timer, pid ? FOREIGN_MS : BACKOFF_MAX_MS);
+    ev_timer_set_ms(s->timer, pid ? FOREIGN_LOOK_MS : BACKOFF_MAX_MS);
     return true;
 }
 
@@ -238,7 +275,7 @@ on_prepared(void *s_, const char *error)
         ha_log(HA_LOG_ERR, "server", "%s: %s", name(s), error);
         snprintf(s->error, sizeof s->error, "%s", error);
     }
-    ev_timer_set_ms(s->timer, error ? BACKOFF_MAX_MS : 0);
+    start_later(s, error ? BACKOFF_MAX_MS : 0);
     prepare_destroy(s->prepare);
     s->prepare = NULL;
     tell(s);
@@ -249,22 +286,29 @@ start(struct server *s)
 {
     int error;
 
-    if (adopt(s) || evict_foreign(s)) {
+    if (s->guard < 0 && (adopt(s) || evict_foreign(s))) {
         return;
     }
     if (!s->prepared || access(s->conf->file, F_OK)) {
+        let_in(s);
         s->phase = PHASE_PREPARING;
         s->prepare =
             prepare_start(s->loop, s->settings, s->db, on_prepared, s);
+        return;
+    }
+    if (!keep_out(s)) {
+        ev_timer_set_ms(s->timer, FOREIGN_LOOK_MS);
         return;
     }
     error = spawn(s);
     if (error) {
         ha_log(HA_LOG_ERR, "server", "%s: %s cannot be started: %s", name(s),
                s->settings->conf->ovsdb_server, strerror(-error));
-        ev_timer_set_ms(s->timer, BACKOFF_MAX_MS);
+        start_later(s, BACKOFF_MAX_MS);
         return;
     }
+    let_in(s);
+    s->error[0] = '\0';
     s->starts++;
     ha_log(HA_LOG_INFO, "server", "%s: started ovsdb-server, process %d",
            name(s), s->child.pid);
@@ -390,6 +434,7 @@ server_create(struct ev_loop *loop, const struct settings *settings,
     s->db = db;
     s->handler = *handler;
     s->child = CHILD_NONE;
+    s->guard = -1;
     s->timer = ev_timer_create(loop, on_timer, s);
     s->watch = ev_timer_create(loop, on_watch, s);
     s->call = call_create(loop, on_answer, s);
@@ -402,6 +447,7 @@ server_destroy(struct server *s)
     if (s) {
         prepare_destroy(s->prepare);
         forget_child(s);
+        let_in(s);
         call_destroy(s->call);
         ev_timer_destroy(s->timer);
         ev_timer_destroy(s->watch);
@@ -425,6 +471,7 @@ server_stop(struct server *s)
     prepare_destroy(s->prepare);
     s->prepare = NULL;
     ev_timer_stop(s->timer);
+    let_in(s);
     if (s->child.pid > 0) {
         stop_step(s);
     } else {

@@ -88,6 +88,23 @@ arrange_fds(const struct child_spec *spec)
     return 0;
 }
 
+/* Makes the lock on an open file one of this process.  No other descriptor of
+ * the file may be closed, by exec neither: that would end the lock. */
+static int
+take_over_lock(int fd)
+{
+    struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+    if (fcntl(fd, F_OFD_SETLK, &lock)) {
+        return -errno;
+    }
+    lock.l_type = F_WRLCK;
+    if (fcntl(fd, F_SETLK, &lock) || fcntl(fd, F_SETFD, 0)) {
+        return -errno;
+    }
+    return 0;
+}
+
 static void __attribute__((noreturn))
 run_child(const struct child_spec *spec, char **envp)
 {
@@ -101,6 +118,9 @@ run_child(const struct child_spec *spec, char **envp)
     error = redirect_stdio(spec->log_path);
     if (!error) {
         error = arrange_fds(spec);
+    }
+    if (!error && spec->lock_fd) {
+        error = take_over_lock(spec->lock_fd);
     }
     if (!error) {
         execve(spec->argv[0], (char **) spec->argv, envp);
@@ -163,6 +183,7 @@ child_spawn(const struct child_spec *spec, struct child *ret_child)
     int error;
 
     assert(spec->n_fds <= CHILD_FDS_MAX);
+    assert(!spec->n_fds || !spec->lock_fd);
     envp = make_env(spec->env);
 
     /* Until the child has reset its signals it must not run our handlers. */

@@ -34,6 +34,9 @@ struct child_spec {
     const char *log_path; /* Appended to by stdout and stderr, or NULL
                                  * for our stderr. */
     bool reset_priority;  /* Do not inherit a real-time priority. */
+    int lock_fd; /* A file that we hold a lock on (F_OFD_SETLK): it becomes
+                  * the child's (F_SETLK), and outlives its exec.  0: none.
+                  * Not together with 'fds'. */
 };
 
 /* Descriptors a child may inherit. */

@@ -121,6 +121,43 @@ environment_output_and_status(void **state)
     assert_log("hello\nerr\n");
 }
 
+/* A lock goes over to the child and stays with what it executes. */
+static void
+lock(void **state)
+{
+    const char *const argv[] = { "/bin/sleep", "1000", NULL };
+    struct flock query = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    struct flock hold = query, want;
+    struct child_spec spec = { .argv = argv, .log_path = log_path };
+    int fd = open(pidfile, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    mono_t end = deadline();
+    struct child_stat st;
+    struct child child;
+    int status;
+
+    (void) state;
+    assert_true(fd > 0);
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &hold), 0);
+    spec.lock_fd = fd;
+    assert_int_equal(child_spawn(&spec, &child), 0);
+    close(fd);
+
+    fd = open(pidfile, O_RDWR | O_CLOEXEC);
+    do { /* Until exec() has happened. */
+        assert_true(mono_before(mono_now(), end));
+        assert_int_equal(child_read_stat(child.pid, &st), 0);
+        want = query;
+        assert_int_equal(fcntl(fd, F_GETLK, &want), 0);
+    } while (strcmp(st.comm, "sleep") || want.l_type == F_UNLCK);
+    assert_int_equal(want.l_pid, child.pid);
+
+    assert_int_equal(child_signal(&child, SIGKILL), 0);
+    assert_int_equal(child_wait(&child, deadline(), &status), 0);
+    child_close(&child);
+    assert_int_equal(fcntl(fd, F_SETLK, &query), 0);
+    close(fd);
+}
+
 static void
 missing_program(void **state)
 {
@@ -314,6 +351,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(environment_output_and_status),
+        cmocka_unit_test(lock),
         cmocka_unit_test(missing_program),
         cmocka_unit_test(descriptors),
         cmocka_unit_test(signals_are_default_in_the_child),
