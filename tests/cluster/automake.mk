@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	tests/cluster/test_faults.py \
 	tests/cluster/test_fence.py \
 	tests/cluster/test_lab.py \
+	tests/cluster/test_owner.py \
 	tests/cluster/test_partition.py \
 	tests/cluster/test_replica.py \
 	tests/cluster/test_supervisor.py \
