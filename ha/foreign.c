@@ -3,15 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "lib/log.h"
+#include "lib/seq.h"
 #include "lib/xalloc.h"
 
 #define CMDLINE_MAX 8192
+#define END_MS 500 /* Patience with SIGTERM, and with SIGKILL. */
 
 /* Command line with spaces between its words; returns its length or -1. */
 static ssize_t
@@ -167,6 +171,62 @@ foreign_clustered(const char *file)
         close(fd);
     }
     return clustered;
+}
+
+static void
+end_process(pid_t pid, const char *comm)
+{
+    static const int signals[] = { SIGTERM, SIGKILL };
+    struct child child;
+    int status;
+
+    /* Politely first: a kill would make systemd start it again. */
+    for (int i = 0; i < 2 && !child_adopt(pid, comm, 0, &child); i++) {
+        child_signal(&child, signals[i]);
+        child_wait(&child, mono_add_ms(mono_now(), END_MS), &status);
+        child_close(&child);
+    }
+}
+
+void
+foreign_end(const struct settings *s)
+{
+    char text[FOREIGN_TEXT_LEN];
+    pid_t pid;
+
+    for (int db = 0; db < HA_N_DBS; db++) {
+        if (foreign_server(&s->db[db], &pid, text) && pid) {
+            ha_log(HA_LOG_ERR, "foreign", "%s; ended", text);
+            end_process(pid, "ovsdb-server");
+        }
+    }
+}
+
+void
+foreign_end_orphans(const struct settings *s)
+{
+    int fd = seq_connect(s->fence_sock);
+    struct child northd;
+
+    if (fd >= 0) {
+        close(fd);
+        return;
+    }
+    for (int db = 0; db < HA_N_DBS; db++) {
+        pid_t pid = foreign_own_server(&s->db[db]);
+
+        if (pid) {
+            ha_log(HA_LOG_ERR, "foreign",
+                   "%s: ovsdb-server, process %d, has "
+                   "nobody to close it; ended",
+                   ha_db_name(db), (int) pid);
+            end_process(pid, "ovsdb-server");
+        }
+    }
+    if (!child_adopt_pidfile(s->northd_pidfile, "ovn-northd", &northd)) {
+        end_process(northd.pid, "ovn-northd");
+        child_close(&northd);
+    }
 }
 
 bool

@@ -44,4 +44,13 @@ bool foreign_clustered(const char *file);
  * the sentence, with the way out. */
 bool foreign_owner(const struct settings *, char text[FOREIGN_TEXT_LEN]);
 
+/* Ends servers of others on our files; takes up to a second or so.  For a
+ * member that starts: what systemd started at boot may serve old data, and
+ * must not go on while this node waits for corosync. */
+void foreign_end(const struct settings *);
+
+/* Ends our own servers, and northd, if there is no fence worker that could
+ * close what they have open.  For a start without corosync, where nobody else would. */
+void foreign_end_orphans(const struct settings *);
+
 #endif /* ha/foreign.h */

@@ -15,15 +15,34 @@
 
 #define MARKER "OVN_HAD_REEXEC"
 
+/* The process before this one may have been killed, and left its control
+ * socket. */
+static void
+remove_old_socket(int pid_fd, const char *rundir)
+{
+    char text[32] = "", *path;
+    long pid = read(pid_fd, text, sizeof text - 1) > 0 ? atol(text) : 0;
+
+    if (pid > 0 && pid != getpid()) {
+        path = ha_asprintf("%s/ovn-had.%ld.ctl", rundir, pid);
+        unlink(path);
+        free(path);
+    }
+}
+
 /* OVS's tools believe a pid file only if its process holds a lock on it.  The
  * descriptor stays open: the lock ends with it. */
 static int
-write_pidfile(const char *path)
+write_pidfile(const char *path, const char *rundir)
 {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 
-    if (fd < 0 || fcntl(fd, F_SETLK, &lock) || ftruncate(fd, 0)
+    if (fd < 0 || fcntl(fd, F_SETLK, &lock)) {
+        return -errno;
+    }
+    remove_old_socket(fd, rundir);
+    if (ftruncate(fd, 0) || lseek(fd, 0, SEEK_SET)
         || dprintf(fd, "%d\n", (int) getpid()) < 0) {
         return -errno;
     }
@@ -48,7 +67,7 @@ instance_lock(const struct settings *s, char *error, size_t size)
     }
     free(path);
     if (!rc) {
-        rc = write_pidfile(s->pidfile);
+        rc = write_pidfile(s->pidfile, s->conf->ovn_run_dir);
         if (rc) {
             snprintf(error, size, "%s: %s", s->pidfile,
                      rc == -EAGAIN || rc == -EACCES

@@ -143,18 +143,23 @@ read_settings(const struct options *o)
 }
 
 static void
-read_cluster(const struct options *o, struct cluster *cluster)
+read_cluster(const struct options *o, const struct settings *s,
+             struct cluster *cluster)
 {
     char text[CLUSTER_ERROR_LEN];
     bool told = false;
-    int error;
+    int error = cluster_read(cluster, text);
 
-    while ((error = cluster_read(cluster, text)) == -ECONNREFUSED && o->wait) {
+    if (error == -ECONNREFUSED) {
+        foreign_end_orphans(s);
+    }
+    while (error == -ECONNREFUSED && o->wait) {
         if (!told) {
             told = true;
             ha_log(HA_LOG_INFO, "main", "%s; waiting for it", text);
         }
         usleep(CLUSTER_POLL_MS * 1000);
+        error = cluster_read(cluster, text);
     }
     if (error) {
         die("%s", text);
@@ -162,13 +167,15 @@ read_cluster(const struct options *o, struct cluster *cluster)
 }
 
 /* A node that has no record is no member yet: it must not take databases from
- * whoever runs them now. */
+ * whoever runs them now.  One that has a record ends whoever does. */
 static void
-refuse_foreign_owner(const struct settings *s)
+settle_owner(const struct settings *s)
 {
     char text[FOREIGN_TEXT_LEN];
 
-    if (access(s->record, F_OK) && foreign_owner(s, text)) {
+    if (!access(s->record, F_OK)) {
+        foreign_end(s);
+    } else if (foreign_owner(s, text)) {
         die("this node's databases have another owner: %s", text);
     }
 }
@@ -231,8 +238,8 @@ main(int argc, char *argv[])
     if (instance_lock(had.settings, text, sizeof text)) {
         die("%s", text);
     }
-    read_cluster(&options, &had.cluster);
-    refuse_foreign_owner(had.settings);
+    settle_owner(had.settings);
+    read_cluster(&options, had.settings, &had.cluster);
     ha_log(HA_LOG_INFO, "main", "ovn-had " PACKAGE_VERSION " starts on %s%s",
            cluster_name(&had.cluster, had.cluster.self),
            instance_was_reexec() ? ", executed anew" : "");

@@ -97,6 +97,7 @@ on_death(void *n_)
     unlink(n->ctl); /* A killed one leaves it. */
     forget_child(n);
     if (n->stopping) {
+        unlink(n->settings->northd_pidfile);
         n->stopped = true;
         ev_timer_stop(n->timer);
         tell(n);
