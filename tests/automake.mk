@@ -19,6 +19,7 @@ TEST_LIBS = lib/libha.a $(LIBHA_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 
+include tests/replay/automake.mk
 include tests/sim/automake.mk
 include tests/lab/automake.mk
 include tests/cluster/automake.mk

@@ -36,6 +36,10 @@ lint-states: ha/core/states-doc
 	|| { echo "doc/STATES.md is old: make update-states"; exit 1; }
 .PHONY: update-states
 
+UNIT_TESTS += tests/unit/test-guards
+tests_unit_test_guards_SOURCES = tests/unit/test-guards.c
+tests_unit_test_guards_LDADD = ha/core/libcore.a $(TEST_LIBS)
+
 UNIT_TESTS += tests/unit/test-trace
 tests_unit_test_trace_SOURCES = tests/unit/test-trace.c
 tests_unit_test_trace_LDADD = ha/core/libcore.a $(TEST_LIBS)

@@ -178,12 +178,11 @@ stage_log(struct ha_core *c, struct ha_actions *out)
 }
 
 static void
-run_northd(struct ha_core *c, struct ha_actions *out, bool run)
+resume_northd(struct ha_core *c, struct ha_actions *out)
 {
-    if (!c->northd_sent || c->northd_run != run) {
-        c->northd_sent = true;
-        c->northd_run = run;
-        core_act(out, HA_ACT_NORTHD)->run = run;
+    if (!c->northd_sent || !c->northd_run) {
+        c->northd_sent = c->northd_run = true;
+        core_act(out, HA_ACT_NORTHD)->run = true;
     }
 }
 
@@ -194,7 +193,7 @@ stage_door(struct ha_core *c, struct ha_actions *out)
         c->serve_sent = c->hold;
         core_act(out, HA_ACT_FENCE_SERVE)->epoch = c->hold;
     }
-    run_northd(c, out, true);
+    resume_northd(c, out);
     if (c->fence.open && !ha_epoch_cmp(c->fence.serve, c->hold)) {
         core_tell(out, "promotion: listening");
         enter(c, HA_STAGE_NORTHD);
@@ -209,7 +208,7 @@ stage_door(struct ha_core *c, struct ha_actions *out)
 static void
 stage_northd(struct ha_core *c, struct ha_actions *out)
 {
-    run_northd(c, out, true);
+    resume_northd(c, out);
     if (!c->fence.open) {
         enter(c, HA_STAGE_DOOR);
         c->northd_sent = false;

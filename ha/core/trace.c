@@ -203,6 +203,7 @@ msg(struct pass *s, struct ha_msg *x)
     u32(s, &x->request);
     u32(s, &x->node);
     flag(s, &x->refused);
+    flag(s, &x->elected);
     flag(s, &x->stopped);
     i64(s, &x->promise_left_us);
     for (int i = 0; i < HA_N_DBS; i++) {

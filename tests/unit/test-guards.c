@@ -1,0 +1,1211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Each guard of the core by itself: one node, whose fellow members are played
+ * by the test, so that they may say what no sound one says.  test-core.c has
+ * the sound ones; tests/mutate tells which guards nobody else looks after. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "ha/core/core.h"
+
+#define LEASE_US 1000000
+#define MUTE_US 300000
+#define TAIL_US 3000000
+#define OPEN_US 5000000
+#define LINEAGE 0x1234
+#define SELF 3 /* Of nodes 1 to 3: never the first to propose. */
+
+/* The node under test, and what it asked for so far. */
+static struct {
+    struct ha_core core;
+    struct ha_local local;
+    struct ha_fence fence;
+    mono_t now;
+    uint64_t random;
+    bool lazy_replica; /* Commands to the replica workers go unheard. */
+    bool lazy_fence;   /* The same for orders to support. */
+    bool disk_full;
+    unsigned n_sent[8];
+    struct ha_msg last[8]; /* By type. */
+    unsigned n_requests[4];
+    struct ha_msg last_request[4];
+    unsigned n_acts[HA_ACT_EXIT + 1];
+    struct ha_action last_act[HA_ACT_EXIT + 1];
+    struct ha_action last_role[HA_N_DBS];
+    char tell[HA_TELL_LEN]; /* Last one that was not empty. */
+} t;
+
+static void feed(struct ha_event *);
+
+static void
+feed_local(void)
+{
+    struct ha_event ev = { .type = HA_EV_LOCAL, .local = t.local };
+
+    feed(&ev);
+}
+
+static void
+feed_fence(void)
+{
+    struct ha_event ev = { .type = HA_EV_FENCE, .fence = t.fence };
+
+    feed(&ev);
+}
+
+static void
+feed_type(enum ha_event_type type)
+{
+    struct ha_event ev = { .type = type };
+
+    feed(&ev);
+}
+
+/* The workers do as they are told, unless the test said otherwise. */
+static void
+act(const struct ha_action *a)
+{
+    struct ha_event ev = { .type = HA_EV_SUPPORTED };
+
+    t.n_acts[a->type]++;
+    t.last_act[a->type] = *a;
+    switch (a->type) {
+    case HA_ACT_SEND:
+        t.n_sent[a->msg.type]++;
+        t.last[a->msg.type] = a->msg;
+        if (a->msg.type == HA_MSG_REQUEST) {
+            t.n_requests[a->msg.request]++;
+            t.last_request[a->msg.request] = a->msg;
+        }
+        ev.type = HA_EV_MSG; /* It comes back through the group. */
+        ev.msg.from = t.core.cfg.self;
+        ev.msg.msg = a->msg;
+        feed(&ev);
+        break;
+    case HA_ACT_FENCE_SUPPORT:
+        if (!t.lazy_fence) {
+            ev.supported.epoch = a->epoch;
+            feed(&ev);
+        }
+        break;
+    case HA_ACT_REPLICA:
+        t.last_role[a->replica.db] = *a;
+        if (!t.lazy_replica) {
+            t.local.db[a->replica.db].role_token = a->replica.token;
+            feed_local();
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static void
+feed(struct ha_event *ev)
+{
+    struct ha_actions out;
+
+    ev->now = t.now;
+    ev->random = ++t.random << 35;
+    ha_step(&t.core, ev, &out);
+    if (out.tell[0]) {
+        strcpy(t.tell, out.tell);
+        if (getenv("TELL")) { /* To look at a failure. */
+            printf("%lld %s\n", (long long) t.now.us / 1000, out.tell);
+        }
+    }
+    for (size_t i = 0; i < out.n; i++) {
+        if (out.a[i].type == HA_ACT_PERSIST) {
+            t.n_acts[HA_ACT_PERSIST]++;
+            assert_int_equal(out.n, 1);
+            feed_type(t.disk_full ? HA_EV_PERSIST_FAILED : HA_EV_TICK);
+        } else {
+            act(&out.a[i]);
+        }
+    }
+}
+
+/* Lets time pass in steps of 50 ms. */
+static void
+wait_us(int64_t us)
+{
+    for (; us > 0; us -= 50000) {
+        t.now = mono_add_us(t.now, us < 50000 ? us : 50000);
+        feed_type(HA_EV_TICK);
+    }
+}
+
+static struct ha_set
+set_of(uint32_t a, uint32_t b, uint32_t c)
+{
+    struct ha_set set = { 0 };
+    uint32_t ids[] = { a, b, c };
+
+    for (int i = 0; i < 3; i++) {
+        if (ids[i]) {
+            ha_set_add(&set, ids[i]);
+        }
+    }
+    return set;
+}
+
+static struct ha_pos
+pos_at(uint32_t epoch, uint32_t node, uint64_t seq)
+{
+    return (struct ha_pos){ LINEAGE, { epoch, node }, seq, seq * 7 };
+}
+
+static void
+view(struct ha_set members)
+{
+    struct ha_event v = { .type = HA_EV_VIEW, .view.members = members };
+    struct ha_event q = { .type = HA_EV_QUORUM };
+
+    q.quorum.members = members;
+    q.quorum.quorate = members.n > t.core.cfg.nodes.n / 2;
+    feed(&q);
+    feed(&v);
+}
+
+/* The record that a cluster of three has in its second epoch. */
+static struct ha_record
+record_of(uint32_t epoch, uint32_t active)
+{
+    struct ha_record rec = { .lineage = LINEAGE,
+                             .epoch = { epoch, active },
+                             .active = active,
+                             .lease_us = LEASE_US,
+                             .in_sync = set_of(1, 2, 3) };
+
+    return rec;
+}
+
+static struct ha_status
+status_of(uint32_t id, enum ha_state state)
+{
+    struct ha_status st = { .state = state };
+
+    for (int db = 0; db < HA_N_DBS; db++) {
+        st.local.db[db].pos = pos_at(1, 1, 50);
+        st.local.db[db].complete = st.local.db[db].server_ok = true;
+        st.local.db[db].has_data = true;
+    }
+    st.local.northd_ok = true;
+    (void) id;
+    return st;
+}
+
+static void
+say(uint32_t from, const struct ha_msg *m)
+{
+    struct ha_event ev = { .type = HA_EV_MSG, .msg = { from, *m } };
+
+    feed(&ev);
+    if (m->type == HA_MSG_SUPPORT) {
+        wait_us(3); /* All reckoning of leases is rounded up. */
+    }
+}
+
+static void
+say_status(uint32_t from, const struct ha_status *st)
+{
+    struct ha_msg m = { .type = HA_MSG_STATUS, .status = *st };
+
+    say(from, &m);
+}
+
+static void
+say_prepare(uint32_t from, uint32_t n)
+{
+    struct ha_msg m = { .type = HA_MSG_PREPARE, .ballot = { n, from } };
+
+    say(from, &m);
+}
+
+static void
+say_accept(uint32_t from, uint32_t n, uint32_t rev,
+           const struct ha_record *rec)
+{
+    struct ha_msg m = { .type = HA_MSG_ACCEPT, .ballot = { n, from } };
+
+    m.rev = rev;
+    m.elected = true;
+    m.durable.record = *rec;
+    say(from, &m);
+}
+
+/* Support of 'from' for what 'coord' proposed; it stopped at 'seq' of epoch
+ * 1.1. */
+static struct ha_msg
+support_of(uint32_t from, uint32_t coord, uint32_t n, uint32_t rev,
+           uint64_t seq)
+{
+    struct ha_msg m = { .type = HA_MSG_SUPPORT, .ballot = { n, coord } };
+
+    m.rev = rev;
+    m.stopped = true;
+    m.pos[HA_NB] = m.pos[HA_SB] = pos_at(1, 1, seq);
+    m.status = status_of(from, HA_STANDBY);
+    return m;
+}
+
+static void
+say_support(uint32_t from, uint32_t coord, uint32_t n, uint32_t rev,
+            uint64_t seq)
+{
+    struct ha_msg m = support_of(from, coord, n, rev, seq);
+
+    say(from, &m);
+}
+
+/* Node 'self' of 'n_nodes' starts with a complete replica at 50 of epoch 1.1,
+ * and the record of that epoch. */
+static void
+start_as(uint32_t self, uint32_t n_nodes)
+{
+    struct ha_config cfg = {
+        .self = self,
+        .lease_us = LEASE_US,
+        .drift_ppm = 10000,
+        .mute_us = MUTE_US,
+        .grace_us = 5000000,
+        .tail_us = TAIL_US,
+        .open_us = OPEN_US,
+        .retry_us = 10000000,
+        .lag_records = 10,
+        .lag_us = 500000,
+    };
+    struct ha_event ev = { .type = HA_EV_START };
+
+    memset(&t, 0, sizeof t);
+    t.now.us = 1000000000;
+    for (uint32_t i = 1; i <= n_nodes; i++) {
+        ha_set_add(&cfg.nodes, i);
+    }
+    ha_core_init(&t.core, &cfg);
+    ev.start.has_durable = true;
+    ev.start.durable.promised = ev.start.durable.accepted =
+        (struct ha_ballot){ 1, 1 };
+    ev.start.durable.rev = 1;
+    ev.start.durable.record = record_of(1, 1);
+    feed(&ev);
+    t.fence.connected = t.fence.closed = true;
+    feed_fence();
+    t.local = status_of(self, HA_STARTING).local;
+    feed_local();
+}
+
+static void
+start(void)
+{
+    start_as(SELF, 3);
+}
+
+/* Nodes 2 and 3 are left of three; node 2 proposes node 3. */
+static void
+name_self(const struct ha_record *rec)
+{
+    view(set_of(0, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, rec);
+}
+
+static struct ha_record
+takeover(void)
+{
+    struct ha_record rec = record_of(2, SELF);
+
+    rec.suspects = set_of(1, 0, 0);
+    return rec;
+}
+
+/* Node 3 is being promoted in epoch 2.3, everybody here supports it, and all
+ * leases are over: only its own data, workers and door are left. */
+static void
+promote(void)
+{
+    struct ha_record rec = takeover();
+
+    name_self(&rec);
+    say_support(2, 2, 5, 1, 50);
+}
+
+/* ... and serves. */
+static void
+serve(void)
+{
+    struct ha_event ev = { .type = HA_EV_PROBED };
+
+    promote();
+    t.fence.open = true;
+    t.fence.closed = false;
+    t.fence.serve = t.core.hold;
+    feed_fence();
+    ev.probed.token = t.core.probe_token;
+    feed(&ev);
+    assert_int_equal(t.core.state, HA_ACTIVE);
+    wait_us(MUTE_US);
+    memset(t.n_requests, 0, sizeof t.n_requests);
+}
+
+/* ---- Verdict ---------------------------------------------------------- */
+
+static void
+test_promotion_by_hand(void **state)
+{
+    (void) state;
+    start();
+    serve();
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 1);
+    assert_int_equal(t.last_role[HA_NB].replica.role, 2);
+    assert_int_equal(t.last_role[HA_SB].replica.role, 2);
+    assert_int_equal(t.core.wake.us, MONO_NEVER.us);
+}
+
+/* A promise to the old active holds the door shut until it is over. */
+static void
+test_promise_is_waited_for(void **state)
+{
+    struct ha_record rec = takeover();
+    struct ha_msg m = support_of(2, 2, 5, 1, 50);
+
+    (void) state;
+    start();
+    name_self(&rec);
+    m.promise_left_us = 400000;
+    say(2, &m);
+    assert_int_equal(t.core.why, HA_WHY_LEASE);
+    /* Its clock may be slower than ours: one per cent on top. */
+    assert_int_equal(mono_us_between(t.now, t.core.wake), 404001 - 3);
+    wait_us(404000 - 3);
+    assert_int_equal(t.core.stage, HA_STAGE_VERDICT);
+    wait_us(1);
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+    assert_int_equal(t.core.wake.us, MONO_NEVER.us);
+}
+
+/* A suspect that is here, and supports without having stopped, may serve. */
+static void
+test_suspect_not_stopped(void **state)
+{
+    struct ha_record rec = takeover();
+    struct ha_msg m = support_of(1, 2, 5, 1, 50);
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    m.stopped = false;
+    m.promise_left_us = 100000000;
+    say(1, &m);
+    assert_int_equal(t.core.why, HA_WHY_VERDICT);
+    wait_us(LEASE_US);
+    assert_int_equal(t.core.why, HA_WHY_VERDICT);
+    wait_us(LEASE_US + 4 * MUTE_US);
+    assert_int_equal(t.core.why, HA_WHY_LEASE);
+    say_support(2, 2, 5, 1, 50);
+    wait_us(50000);
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+}
+
+/* A suspect that is here, but mute, is waited for: its tail matters.  Not for
+ * ever. */
+static void
+test_mute_suspect(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(2, 2, 5, 1, 50);
+    wait_us(LEASE_US + 4 * MUTE_US - 50000);
+    assert_int_equal(t.core.why, HA_WHY_VERDICT);
+    wait_us(100000);
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+}
+
+/* In a pair silence proves nothing, however long it lasts, and though both
+ * support: the suspect did not say that it has stopped. */
+static void
+test_pair_needs_proof(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    struct ha_msg m = support_of(1, 1, 5, 1, 50);
+
+    (void) state;
+    start_as(2, 2);
+    rec.suspects = set_of(1, 0, 0);
+    rec.in_sync = set_of(1, 2, 0);
+    view(set_of(1, 2, 0));
+    say_prepare(1, 5);
+    say_accept(1, 5, 1, &rec);
+    m.stopped = false;
+    say(1, &m);
+    wait_us(20 * LEASE_US);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.core.why, HA_WHY_VERDICT);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 0);
+}
+
+/* ---- Tail ------------------------------------------------------------- */
+
+/* Waits for the end of node 1's log unless it cannot be fresher. */
+static bool
+waits_for_node_1(bool in_sync, uint64_t nb_lineage, uint64_t sb_lineage)
+{
+    struct ha_record rec = record_of(2, SELF);
+    struct ha_status st = status_of(1, HA_STANDBY);
+
+    start();
+    rec.in_sync = in_sync ? set_of(1, 2, 3) : set_of(0, 2, 3);
+    rec.suspects.n = 0;
+    view(set_of(1, 2, 3));
+    st.local.db[HA_NB].pos.lineage = nb_lineage;
+    st.local.db[HA_SB].pos.lineage = sb_lineage;
+    say_status(1, &st);
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(2, 2, 5, 1, 50);
+    if (t.core.stage != HA_STAGE_TAIL) {
+        assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+        return false;
+    }
+    wait_us(MUTE_US); /* It had its time. */
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+    return true;
+}
+
+static void
+test_who_may_be_fresher(void **state)
+{
+    (void) state;
+    assert_true(waits_for_node_1(true, 0, 0));
+    assert_true(waits_for_node_1(false, LINEAGE, 0));
+    assert_true(waits_for_node_1(false, 0, LINEAGE));
+    assert_false(waits_for_node_1(false, 0, 0));
+}
+
+/* What a member said before this view says nothing. */
+static void
+test_not_heard_in_this_view(void **state)
+{
+    struct ha_record rec = record_of(2, SELF);
+    struct ha_status st = status_of(1, HA_STANDBY);
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say_status(1, &st);
+    view(set_of(0, 2, 3));
+    view(set_of(1, 2, 3));
+    rec.in_sync = set_of(0, 2, 3);
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(2, 2, 5, 1, 50);
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+}
+
+/* A fresher member is followed until all that it has is here. */
+static void
+test_tail_is_pulled(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    for (int db = 0; db < HA_N_DBS; db++) {
+        struct ha_msg m = support_of(2, 2, 5, 1, 50);
+
+        start();
+        name_self(&rec);
+        m.pos[db].seq = 60;
+        say(2, &m);
+        assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+        assert_int_equal(t.last_role[db].replica.role, 1);
+        assert_int_equal(t.last_role[db].replica.source, 2);
+        assert_int_equal(t.last_role[!db].replica.role, 0);
+        t.local.db[db].pos.seq = 59;
+        feed_local();
+        assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+        t.local.db[db].pos.seq = 60;
+        feed_local();
+        assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+    }
+}
+
+/* Slow is not stuck: patience begins anew with each record. */
+static void
+test_tail_patience(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    start();
+    name_self(&rec);
+    say_support(2, 2, 5, 1, 60);
+    for (int i = 0; i < 5; i++) {
+        wait_us(TAIL_US - 100000);
+        t.local.db[HA_SB].pos.seq++;
+        feed_local();
+        assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+    }
+    wait_us(TAIL_US - 100000);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    wait_us(200000);
+    assert_int_equal(t.core.state, HA_DEMOTING);
+    assert_int_equal(t.core.why, HA_WHY_TAIL);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 0);
+}
+
+/* Another history is nobody's tail. */
+static void
+test_tail_of_another_lineage(void **state)
+{
+    struct ha_record rec = takeover();
+    struct ha_msg m = support_of(2, 2, 5, 1, 50);
+
+    (void) state;
+    start();
+    name_self(&rec);
+    m.pos[HA_NB] = m.pos[HA_SB] = pos_at(9, 9, 900);
+    m.pos[HA_NB].lineage = m.pos[HA_SB].lineage = LINEAGE + 1;
+    say(2, &m);
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+}
+
+/* Own data that must not be served are not, whatever the record says. */
+static void
+test_own_data(void **state)
+{
+    (void) state;
+    for (int i = 0; i < 2 * 4; i++) {
+        struct ha_local_db *db;
+
+        start();
+        db = &t.local.db[i / 4];
+        switch (i % 4) {
+        case 0:
+            db->complete = false;
+            break;
+        case 1:
+            db->server_ok = false;
+            break;
+        case 2:
+            db->pos.lineage = LINEAGE + 1;
+            break;
+        case 3:
+            db->pos.lineage = 0;
+            break;
+        }
+        feed_local();
+        promote();
+        assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+        wait_us(TAIL_US + 50000);
+        assert_int_equal(t.core.why, HA_WHY_TAIL);
+        assert_int_equal(t.core.state, HA_DEMOTING);
+        assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 0);
+    }
+}
+
+/* ---- Log, door, northd ------------------------------------------------ */
+
+/* Both workers have to take over the log. */
+static void
+test_log_stage(void **state)
+{
+    (void) state;
+    for (int db = 0; db < HA_N_DBS; db++) {
+        struct ha_record rec = takeover();
+
+        start();
+        name_self(&rec);
+        t.lazy_replica = true;
+        say_support(2, 2, 5, 1, 50);
+        assert_int_equal(t.core.stage, HA_STAGE_LOG);
+        t.local.db[db].role_token = t.last_role[db].replica.token;
+        feed_local();
+        wait_us(OPEN_US - 50000);
+        assert_int_equal(t.core.stage, HA_STAGE_LOG);
+        wait_us(50000);
+        assert_int_equal(t.core.state, HA_DEMOTING);
+        assert_int_equal(t.core.why, HA_WHY_LOG);
+        assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 0);
+    }
+}
+
+/* A door that is open for another epoch is no door of ours. */
+static void
+test_door_stage(void **state)
+{
+    (void) state;
+    start();
+    promote();
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 1);
+    t.fence.open = true;
+    t.fence.serve = (struct ha_epoch){ 1, 1 };
+    feed_fence();
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+    wait_us(OPEN_US - 50000);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    wait_us(50000);
+    assert_int_equal(t.core.state, HA_DEMOTING);
+    assert_int_equal(t.core.why, HA_WHY_DOOR);
+}
+
+/* Orders are for a worker that hears them. */
+static void
+test_door_without_worker(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    start();
+    name_self(&rec);
+    t.fence.connected = false;
+    feed_fence();
+    say_support(2, 2, 5, 1, 50);
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 0);
+    t.fence.connected = true;
+    feed_fence();
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 1);
+}
+
+/* northd is resumed once, not with each tick, and again after a door that
+ * closed and opened. */
+static void
+test_northd_stage(void **state)
+{
+    struct ha_event ev = { .type = HA_EV_PROBED };
+    unsigned resumed, probes;
+
+    (void) state;
+    start();
+    promote();
+    t.fence.open = true;
+    t.fence.closed = false;
+    t.fence.serve = t.core.hold;
+    feed_fence();
+    assert_int_equal(t.core.stage, HA_STAGE_NORTHD);
+    assert_true(t.last_act[HA_ACT_NORTHD].run);
+    resumed = t.n_acts[HA_ACT_NORTHD];
+    wait_us(1000000);
+    assert_int_equal(t.n_acts[HA_ACT_NORTHD], resumed);
+    assert_int_equal(t.n_acts[HA_ACT_PROBE], 1);
+
+    /* The probe failed: resumed and probed anew. */
+    ev.probed.token = t.core.probe_token + 1;
+    feed(&ev); /* Of somebody else. */
+    assert_int_equal(t.core.stage, HA_STAGE_NORTHD);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    ev.probed.token = t.core.probe_token;
+    ev.probed.error = -1;
+    feed(&ev);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.n_acts[HA_ACT_NORTHD], resumed + 1);
+    assert_int_equal(t.n_acts[HA_ACT_PROBE], 2);
+
+    t.fence.open = false;
+    feed_fence();
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+    probes = t.n_acts[HA_ACT_PROBE];
+    wait_us(200000);
+    assert_int_equal(t.n_acts[HA_ACT_PROBE], probes);
+    assert_int_equal(t.n_acts[HA_ACT_NORTHD], resumed + 2);
+}
+
+/* ---- The active ------------------------------------------------------- */
+
+static void
+test_active_without_door(void **state)
+{
+    (void) state;
+    start();
+    serve();
+    t.fence.open = false;
+    feed_fence();
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.core.why, HA_WHY_DOOR);
+    t.fence.open = true;
+    feed_fence();
+    assert_int_equal(t.core.stage, HA_STAGE_NORTHD);
+}
+
+static void
+receiver(uint32_t node, int db, const struct ha_peer_db *facts)
+{
+    struct ha_event ev = { .type = HA_EV_PEER };
+
+    ev.peer.node = node;
+    ev.peer.db = db;
+    ev.peer.facts = *facts;
+    feed(&ev);
+}
+
+/* Whether the active asks for node 2 in the in-sync set when its receiver of
+ * database 'db' is like this, and the other one fine. */
+static bool
+counts_as_in_sync(int db, const struct ha_peer_db *facts)
+{
+    const struct ha_peer_db fine = { .connected = true,
+                                     .complete = true,
+                                     .acked = pos_at(2, 3, 100),
+                                     .head = pos_at(2, 3, 100) };
+
+    start();
+    serve();
+    receiver(2, !db, &fine);
+    receiver(2, db, facts);
+    t.n_requests[HA_REQ_IN_SYNC] = 0;
+    wait_us(2 * MUTE_US + 50000);
+    assert_true(t.n_requests[HA_REQ_IN_SYNC] > 0);
+    return ha_set_has(&t.last_request[HA_REQ_IN_SYNC].set, 2);
+}
+
+static void
+test_in_sync(void **state)
+{
+    const struct ha_peer_db fine = { .connected = true,
+                                     .complete = true,
+                                     .acked = pos_at(2, 3, 90),
+                                     .head = pos_at(2, 3, 100),
+                                     .lag_us = 500000 };
+
+    (void) state;
+    for (int db = 0; db < HA_N_DBS; db++) {
+        struct ha_peer_db facts = fine;
+
+        assert_true(counts_as_in_sync(db, &facts)); /* At the limits. */
+        facts.connected = false;
+        assert_false(counts_as_in_sync(db, &facts));
+        facts = fine;
+        facts.complete = false;
+        assert_false(counts_as_in_sync(db, &facts));
+        facts = fine;
+        facts.acked.lineage++;
+        assert_false(counts_as_in_sync(db, &facts));
+        facts = fine;
+        facts.acked.seq--;
+        assert_false(counts_as_in_sync(db, &facts));
+        facts = fine;
+        facts.lag_us++;
+        assert_false(counts_as_in_sync(db, &facts));
+    }
+}
+
+/* ... and the record says so: there is nothing to ask for. */
+static void
+serve_settled(void)
+{
+    const struct ha_peer_db fine = { .connected = true,
+                                     .complete = true,
+                                     .acked = pos_at(2, 3, 100),
+                                     .head = pos_at(2, 3, 100) };
+    struct ha_record rec = record_of(2, SELF);
+    struct ha_msg m = { .type = HA_MSG_ACCEPT, .ballot = { 5, 2 }, .rev = 2 };
+
+    serve();
+    receiver(2, HA_NB, &fine);
+    receiver(2, HA_SB, &fine);
+    rec.in_sync = set_of(0, 2, 3);
+    m.durable.record = rec;
+    say(2, &m);
+    say_support(2, 2, 5, 2, 100);
+    wait_us(2 * MUTE_US);
+    memset(t.n_requests, 0, sizeof t.n_requests);
+    wait_us(2 * MUTE_US);
+    assert_int_equal(t.n_requests[HA_REQ_IN_SYNC], 0);
+    assert_int_equal(t.n_requests[HA_REQ_SETTLED], 0);
+    assert_int_equal(t.core.state, HA_ACTIVE);
+}
+
+/* A database beyond repair is handed over with its role, to somebody. */
+static void
+test_unfit_hands_over(void **state)
+{
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    (void) state;
+    start();
+    serve_settled();
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
+    t.local.unfit = true;
+    feed_local();
+    wait_us(2 * MUTE_US);
+    assert_true(t.n_requests[HA_REQ_SWITCH] > 0);
+    assert_int_equal(t.last_request[HA_REQ_SWITCH].node, 2);
+
+    start();
+    serve_settled();
+    st.leaving = true;
+    say_status(2, &st);
+    t.local.unfit = true;
+    feed_local();
+    wait_us(2 * MUTE_US);
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
+    assert_int_equal(t.core.state, HA_ACTIVE);
+}
+
+/* ---- Member ----------------------------------------------------------- */
+
+/* A ballot is of whoever prepares it, and none is promised twice. */
+static void
+test_prepare(void **state)
+{
+    struct ha_msg m = { .type = HA_MSG_PREPARE, .ballot = { 9, 2 } };
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say(1, &m);
+    assert_int_equal(t.n_sent[HA_MSG_STATE], 0);
+    assert_int_equal(t.core.top_ballot, 1);
+    say(2, &m);
+    assert_int_equal(t.n_sent[HA_MSG_STATE], 1);
+    assert_false(t.last[HA_MSG_STATE].refused);
+    assert_int_equal(t.core.durable.promised.n, 9);
+    assert_int_equal(t.core.top_ballot, 9);
+    say(2, &m);
+    assert_int_equal(t.n_sent[HA_MSG_STATE], 2);
+    assert_true(t.last[HA_MSG_STATE].refused);
+    say_prepare(1, 9);
+    assert_true(t.last[HA_MSG_STATE].refused);
+    say_prepare(2, 8);
+    assert_true(t.last[HA_MSG_STATE].refused);
+    assert_int_equal(t.core.durable.promised.n, 9);
+    assert_int_equal(t.core.top_ballot, 9);
+}
+
+/* Nothing is answered before it is on disk. */
+static void
+test_prepare_waits_for_disk(void **state)
+{
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    t.disk_full = true;
+    say_prepare(2, 5);
+    wait_us(900000);
+    assert_int_equal(t.n_sent[HA_MSG_STATE], 0);
+    assert_int_equal(t.n_acts[HA_ACT_PERSIST], 1);
+    t.disk_full = false;
+    wait_us(200000);
+    assert_int_equal(t.n_acts[HA_ACT_PERSIST], 2);
+    assert_int_equal(t.n_sent[HA_MSG_STATE], 1);
+}
+
+/* Whether this node accepts 'rec' from node 2 with ballot 5.2. */
+static bool
+accepts(const struct ha_record *rec)
+{
+    struct ha_ballot none = { 0, 0 };
+
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, rec);
+    return !ha_ballot_cmp(t.core.durable.accepted, (struct ha_ballot){ 5, 2 })
+           && ha_ballot_cmp(t.core.durable.accepted, none);
+}
+
+/* A record that breaks the rules has no vote of ours. */
+static void
+test_malformed_records(void **state)
+{
+    (void) state;
+    for (int i = 0; i <= 5; i++) {
+        struct ha_record rec = takeover();
+
+        start();
+        view(set_of(0, 2, 3));
+        switch (i) {
+        case 0:
+            break; /* This one is fine. */
+        case 1:
+            rec.lineage = 0;
+            break;
+        case 2:
+            rec.epoch.n = 0;
+            break;
+        case 3:
+            rec.epoch.node = 2;
+            break;
+        case 4:
+            rec.active = rec.epoch.node = 7;
+            break;
+        case 5:
+            rec.lineage++;
+            break;
+        }
+        assert_int_equal(accepts(&rec), i == 0);
+        if (i) {
+            assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 0);
+            assert_non_null(strstr(t.tell, "refused"));
+        }
+    }
+}
+
+/* A node that never held a record takes any lineage. */
+static void
+test_first_record(void **state)
+{
+    struct ha_event ev = { .type = HA_EV_START };
+    struct ha_record rec = takeover();
+    struct ha_config cfg;
+
+    (void) state;
+    start();
+    cfg = t.core.cfg;
+    ha_core_init(&t.core, &cfg);
+    feed(&ev);
+    feed_fence();
+    feed_local();
+    view(set_of(0, 2, 3));
+    rec.lineage++;
+    assert_true(accepts(&rec));
+}
+
+/* What follows a record in force is bound by it. */
+static void
+test_successor_records(void **state)
+{
+    static const struct {
+        uint32_t epoch, active;
+        bool in_sync; /* Was node 1, in the record in force? */
+        bool none;    /* Was the set empty, as in a new lineage? */
+        bool accepted;
+    } cases[] = {
+        { 3, 1, true, false, true },   /* A failover. */
+        { 3, 1, false, false, false }, /* To a node that was not in sync. */
+        { 3, 1, false, true, true },   /* Nobody is, yet. */
+        { 3, 2, false, false, true },  /* The active again, in sync or not. */
+        { 2, 2, false, false, true },  /* The same epoch: a new set. */
+        { 1, 1, true, false, false },  /* Back to an older one. */
+        { 2, 1, true, false, false },  /* Older of two of one number. */
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ha_record rec = record_of(2, 2);
+
+        start();
+        view(set_of(1, 2, 3));
+        rec.in_sync = cases[i].none      ? set_of(0, 0, 0)
+                      : cases[i].in_sync ? set_of(1, 0, 3)
+                                         : set_of(0, 0, 3);
+        say_prepare(2, 5);
+        say_accept(2, 5, 1, &rec);
+        say_support(1, 2, 5, 1, 50);
+        assert_true(t.core.in_force);
+        rec = record_of(cases[i].epoch, cases[i].active);
+        say_accept(2, 5, 2, &rec);
+        assert_int_equal(t.core.durable.rev, cases[i].accepted ? 2 : 1);
+    }
+}
+
+/* Only the coordinator that was promised proposes, and each once. */
+static void
+test_accept(void **state)
+{
+    struct ha_record rec = takeover();
+    struct ha_msg m = { .type = HA_MSG_ACCEPT, .ballot = { 5, 2 }, .rev = 1 };
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    m.durable.record = rec;
+    say_prepare(2, 5);
+    say(1, &m); /* Not its ballot. */
+    assert_int_equal(t.core.durable.accepted.n, 1);
+    m.ballot = (struct ha_ballot){ 4, 2 };
+    say(2, &m); /* Older than what was promised. */
+    assert_int_equal(t.core.durable.accepted.n, 1);
+    m.ballot.n = 6;
+    say(2, &m); /* Never promised. */
+    assert_int_equal(t.core.durable.accepted.n, 1);
+    m.ballot.n = 5;
+    m.rev = 3;
+    say(2, &m);
+    assert_int_equal(t.core.durable.accepted.n, 5);
+    wait_us(1);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+    say(2, &m); /* Twice. */
+    m.rev = 2;
+    say(2, &m); /* Overtaken. */
+    assert_int_equal(t.core.durable.rev, 3);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+    m.rev = 4;
+    say(2, &m);
+    wait_us(1);
+    assert_int_equal(t.core.durable.rev, 4);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 2);
+    /* A new ballot counts its revisions anew. */
+    say_prepare(2, 7);
+    m.ballot.n = 7;
+    m.rev = 1;
+    say(2, &m);
+    assert_int_equal(t.core.durable.accepted.n, 7);
+}
+
+/* Votes count for one proposal only. */
+static void
+test_support_is_for_one_proposal(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say_support(1, 2, 5, 1, 50); /* For nothing. */
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(1, 2, 4, 1, 50);
+    say_support(1, 2, 5, 0, 50);
+    assert_false(t.core.in_force);
+    say_accept(2, 5, 2, &rec); /* Forgets who supported the one before. */
+    say_support(1, 2, 5, 1, 50);
+    assert_false(t.core.in_force);
+    say_support(1, 2, 5, 2, 50);
+    assert_true(t.core.in_force);
+    view(set_of(0, 2, 3));
+    assert_false(t.core.in_force);
+    say_support(2, 2, 5, 2, 50);
+    say_support(3, 2, 5, 2, 50);
+    assert_false(t.core.in_force);
+}
+
+/* No support before the fence worker refuses the older epochs; none before
+ * the log here has stopped, or cannot be asked. */
+static void
+test_support_waits(void **state)
+{
+    struct ha_record rec = takeover();
+    struct ha_event ev = { .type = HA_EV_SUPPORTED };
+
+    (void) state;
+    start();
+    t.lazy_fence = true;
+    t.lazy_replica = true;
+    name_self(&rec);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SUPPORT] > 0, true);
+    wait_us(10 * MUTE_US);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 0);
+    assert_int_equal(t.n_acts[HA_ACT_REPLICA], 0);
+    ev.supported.epoch = (struct ha_epoch){ 1, 1 };
+    feed(&ev); /* Not for this one. */
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 0);
+
+    start();
+    t.lazy_replica = true;
+    name_self(&rec);
+    assert_int_equal(t.last_role[HA_NB].replica.role, 0);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 0);
+    t.local.db[HA_NB].role_token = t.last_role[HA_NB].replica.token;
+    feed_local();
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 0);
+    wait_us(MUTE_US - 50000);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 0);
+    wait_us(50000);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+    /* What it does not know it does not state. */
+    assert_int_equal(t.last[HA_MSG_SUPPORT].pos[HA_NB].seq, 50);
+    assert_int_equal(t.last[HA_MSG_SUPPORT].pos[HA_SB].lineage, 0);
+    assert_int_equal(t.last[HA_MSG_SUPPORT].pos[HA_SB].seq, 0);
+}
+
+/* Own promises are told with the support. */
+static void
+test_support_tells_promises(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    struct ha_event ev = { .type = HA_EV_SUPPORTED };
+
+    (void) state;
+    start();
+    t.lazy_fence = true;
+    name_self(&rec);
+    ev.supported.epoch = rec.epoch;
+    ev.supported.old_promise_left_us = 700000;
+    feed(&ev);
+    feed_type(HA_EV_TICK);
+    assert_int_equal(t.last[HA_MSG_SUPPORT].promise_left_us, 707001);
+}
+
+/* A fence worker that is not there is told nothing, and all when it is. */
+static void
+test_fence_worker_anew(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    unsigned members, supports;
+
+    (void) state;
+    start();
+    name_self(&rec);
+    say_support(2, 2, 5, 1, 50);
+    wait_us(100000);
+    members = t.n_acts[HA_ACT_FENCE_MEMBERS];
+    supports = t.n_acts[HA_ACT_FENCE_SUPPORT];
+    wait_us(1000000);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_MEMBERS], members);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SUPPORT], supports);
+    t.fence.connected = false;
+    feed_fence();
+    view(set_of(0, 0, 3));
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_MEMBERS], members);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SUPPORT], supports);
+    t.fence.connected = true;
+    feed_fence();
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_MEMBERS], members + 1);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SUPPORT], supports + 1);
+    assert_int_equal(t.last_act[HA_ACT_FENCE_SUPPORT].epoch.n, 2);
+    assert_int_equal(t.last_act[HA_ACT_FENCE_MEMBERS].set.n, 1);
+    wait_us(1000000);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_MEMBERS], members + 1);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SUPPORT], supports + 1);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_promotion_by_hand),
+        cmocka_unit_test(test_promise_is_waited_for),
+        cmocka_unit_test(test_suspect_not_stopped),
+        cmocka_unit_test(test_mute_suspect),
+        cmocka_unit_test(test_pair_needs_proof),
+        cmocka_unit_test(test_who_may_be_fresher),
+        cmocka_unit_test(test_not_heard_in_this_view),
+        cmocka_unit_test(test_tail_is_pulled),
+        cmocka_unit_test(test_tail_patience),
+        cmocka_unit_test(test_tail_of_another_lineage),
+        cmocka_unit_test(test_own_data),
+        cmocka_unit_test(test_log_stage),
+        cmocka_unit_test(test_door_stage),
+        cmocka_unit_test(test_door_without_worker),
+        cmocka_unit_test(test_northd_stage),
+        cmocka_unit_test(test_active_without_door),
+        cmocka_unit_test(test_in_sync),
+        cmocka_unit_test(test_unfit_hands_over),
+        cmocka_unit_test(test_prepare),
+        cmocka_unit_test(test_prepare_waits_for_disk),
+        cmocka_unit_test(test_malformed_records),
+        cmocka_unit_test(test_first_record),
+        cmocka_unit_test(test_successor_records),
+        cmocka_unit_test(test_accept),
+        cmocka_unit_test(test_support_is_for_one_proposal),
+        cmocka_unit_test(test_support_waits),
+        cmocka_unit_test(test_support_tells_promises),
+        cmocka_unit_test(test_fence_worker_anew),
+    };
+
+    return cmocka_run_group_tests_name("guards", tests, NULL, NULL);
+}
