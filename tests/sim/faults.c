@@ -386,13 +386,20 @@ strike_any(struct world *w, struct node *nd, uint64_t classes, void *ptr)
         oracle_fault(w);
         world_in(w, us, mend, NULL, 0, t);
     }
+    if (rnd_chance(w, 150)) {
+        /* Misfortunes seldom come singly. */
+        world_in(w, rnd_in(w, 0, 1500) * MS, strike_any, NULL, classes, NULL);
+    }
 }
 
 /* Spreads 'n' faults over the time given; in some runs in bursts. */
 void
 faults_plan(struct world *w, int64_t from, int64_t until, unsigned n)
 {
-    uint64_t classes = rnd(w) | rnd(w);
+    /* From nearly all of them at once to a few that meet often. */
+    uint64_t classes = rnd_chance(w, 400)   ? rnd(w) | rnd(w)
+                       : rnd_chance(w, 500) ? rnd(w) & rnd(w)
+                                            : rnd(w) & rnd(w) & rnd(w);
     bool bursts = rnd_chance(w, 300);
     int64_t at = from;
 

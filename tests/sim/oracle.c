@@ -412,12 +412,16 @@ count_lost(struct world *w, struct node *nd, enum ha_db db)
     }
 }
 
-static void
-check_supporters(struct world *w, struct node *nd, enum ha_db db)
+/* 'nd' decided to take the log for 'epoch': whatever a supporter that it has
+ * heard of holds, it must have. */
+void
+oracle_takes(struct world *w, struct node *nd, enum ha_db db,
+             struct ha_epoch epoch)
 {
     struct ha_pos own = db_pos(&nd->db[db], nd->db[db].n);
 
-    if (!epoch_same(nd->sup_epoch, nd->db[db].role_epoch)) {
+    if (!epoch_same(nd->sup_epoch, epoch)
+        || epoch_same(nd->db[db].owner, epoch)) {
         return;
     }
     for (unsigned i = 0; i < w->n; i++) {
@@ -460,7 +464,6 @@ oracle_log_taken(struct world *w, struct node *nd, enum ha_db db)
                   e.node);
     }
     o->begun[db] = true;
-    check_supporters(w, nd, db);
     count_lost(w, nd, db);
 }
 

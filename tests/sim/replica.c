@@ -403,6 +403,9 @@ replica_command(struct world *w, struct node *nd, const struct ha_action *a)
     if (!d->worker_up) {
         return;
     }
+    if (a->replica.role == WIRE_R_ACTIVE) {
+        oracle_takes(w, nd, a->replica.db, a->replica.epoch);
+    }
     rc = world_alloc(w, sizeof *rc);
     rc->db = a->replica.db;
     rc->life = d->life;

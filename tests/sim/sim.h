@@ -501,6 +501,7 @@ void oracle_step(struct world *, struct node *, const struct ha_event *,
                  const struct ha_actions *);
 void oracle_sent(struct world *, struct node *, const struct ha_msg *);
 void oracle_persisted(struct world *, struct node *);
+void oracle_takes(struct world *, struct node *, enum ha_db, struct ha_epoch);
 void oracle_log_taken(struct world *, struct node *, enum ha_db);
 void oracle_ack(struct world *, struct node *, enum ha_db);
 void oracle_write(struct world *, struct node *, enum ha_db, const char *who);

@@ -317,7 +317,12 @@ settle_config(struct world *w)
         w->cfg.lease_us = rnd_in(w, 400, 3000) * MS;
         w->beat_us = w->cfg.lease_us / 8;
     }
-    if (!w->opt.calm && rnd_chance(w, 200)) {
+    if (!w->opt.calm && rnd_chance(w, 150)) {
+        /* The membership's change comes long before leases are over. */
+        w->cfg.lease_us = rnd_in(w, 1500, 3000) * MS;
+        w->beat_us = w->cfg.lease_us / 8;
+        w->detect_us = rnd_in(w, 400, 700) * MS;
+    } else if (!w->opt.calm && rnd_chance(w, 200)) {
         w->detect_us = rnd_in(w, 600, 3600) * MS;
     }
     if (w->opt.calm) {
