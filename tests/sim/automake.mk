@@ -42,7 +42,7 @@ SIM_STORIES = \
 	tests/sim/shutdown.sim \
 	tests/sim/switchover.sim \
 	tests/sim/upgrade.sim
-EXTRA_DIST += tests/sim/seeds $(SIM_STORIES) $(SIM_STORIES:.sim=.golden)
+EXTRA_DIST += tests/sim/README.md tests/sim/seeds $(SIM_STORIES) $(SIM_STORIES:.sim=.golden)
 
 # The stories; a second's work.
 check-local: $(SIM)
