@@ -14,6 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lab import Lab  # noqa: E402
 from lab.shell import build_folder  # noqa: E402
 
+# What these assert is told in full, as in a test.
+pytest.register_assert_rewrite("watch", "guard")
+
 # Programs that a test starts by itself, and theirs, are found here.
 os.environ.setdefault("OVN_HA_PKGLIBEXECDIR", str(build_folder()))
 

@@ -11,12 +11,15 @@ from watch import (DataPlane, NoReplication, Watch, bring_up, cluster, others,
 
 MOVES = 10
 
+# A standby that hears nothing leaves the in-sync set soon.
+CONF = "[insync]\nlag-ms = 3000\n"
+
 
 @pytest.fixture(scope="module")
 def lab(make_lab):
     """Three control and two compute nodes."""
     lab = make_lab(control=3, compute=2, corosync=Corosync.fast())
-    bring_up(lab)
+    bring_up(lab, CONF)
     return lab
 
 

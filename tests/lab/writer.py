@@ -23,6 +23,7 @@ from .wait import wait_until
 PATIENCE = 0.05         # Without answer so long: rather another node...
 STUBBORN = 1.0          # ...or the same one again.
 FLUSH_EVERY = 0.1
+STOPPED = "the writer was stopped"
 
 # Tables that OVN itself leaves alone: rows in the column that names them.
 TABLES = {
@@ -158,7 +159,7 @@ class Pen:
 
     def close(self):
         """Ends the ledger."""
-        self.leave("the writer was stopped")
+        self.leave(STOPPED)
         for door in self.doors:
             door.leave()
         self.file.close()
