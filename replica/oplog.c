@@ -244,6 +244,17 @@ oplog_believe_points(struct oplog *log)
     return log->points.n > 0;
 }
 
+/* True if a point at the end or behind it is noted already.  Then the file is
+ * being read again after a restart, and to note this one would drop those. */
+static bool
+oplog_knows_point(const struct oplog *log)
+{
+    const struct points *ps = &log->points;
+
+    return ps->n && ps->ino == log->gen->ino && ps->dev == log->gen->dev
+           && ps->a[ps->n - 1].off >= log->gen->end;
+}
+
 /* If a point lies at the end, what it says counts. */
 static void
 oplog_apply_point(struct oplog *log)
@@ -544,7 +555,9 @@ oplog_take(struct oplog *log, const char *body)
     }
     if (log->want_point) {
         log->want_point = false;
-        oplog_turn(log);
+        if (!oplog_knows_point(log)) {
+            oplog_turn(log);
+        }
     }
     oplog_apply_point(log);
     log->trouble_since = 0;

@@ -223,6 +223,38 @@ def test_divergence_is_set_aside(cluster):
     assert rows == set(lost["Logical_Switch"])
 
 
+def test_what_came_after_a_resynchronisation_is_counted_again(cluster):
+    """A node that was resynchronised, and then was active, knows what it
+    acknowledged when its worker has read the file anew."""
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    b.idle()
+    write(a, 5, seed=2)  # Never reaches b.
+    a.idle()
+    b.active(2)
+    write(b, 3, seed=3)
+    a.follow(b, 2)
+    a.wait_following()
+    assert_same(b, a)
+    a.idle(3)
+    b.idle(3)
+    a.active(3)
+    write(a, 7, seed=4)
+    before = a.head()
+    a.idle(3)
+    a.stop_worker()
+    a.last_role = None
+    a.start_worker()
+    status = a.wait(lambda s: s.phase == P_IDLE)
+    assert status.pos == before
+    assert not status.flags & FOREIGN
+    a.active(4)
+    b.follow(a, 4)
+    b.wait_following()
+    assert_same(a, b)
+
+
 def test_foreign_write_is_noticed_and_cured(cluster):
     a, b = pair(cluster)
     write(a)
