@@ -62,7 +62,10 @@ member_prepare(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     if (ha_ballot_cmp(m->ballot, c->durable.promised) > 0) {
         c->durable.promised = m->ballot;
         c->dirty = true;
-        /* Another coordinator: what the last one proposed here is void. */
+        /* Another coordinator: what the last one proposed here is void, and
+         * if that was this node, it collects no more.  With the lowest id
+         * it begins anew at once: the other one spoke for an older view. */
+        c->collecting = c->collecting && from == c->cfg.self;
         c->proposed = c->supported = c->in_force = false;
         forget_supports(c);
         for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
