@@ -243,7 +243,8 @@ member_run(struct ha_core *c, struct ha_actions *out)
     if (c->proposed && !c->supported && !c->dirty && stop_older(c, out)) {
         send_support(c, out);
     }
-    if (!c->proposed && c->fence.connected && c->durable.accepted.n
+    if ((!c->proposed || c->supported) && !c->dirty && c->fence.connected
+        && c->durable.accepted.n
         && ha_epoch_cmp(c->support_sent, c->durable.record.epoch) < 0) {
         /* A worker started anew has to support what this node accepted. */
         c->support_sent = c->durable.record.epoch;

@@ -30,6 +30,7 @@ SIM_STORIES = \
 	tests/sim/double-failure.sim \
 	tests/sim/empty-disk.sim \
 	tests/sim/empty-disk-all.sim \
+	tests/sim/fence-crash.sim \
 	tests/sim/five.sim \
 	tests/sim/freshest-late.sim \
 	tests/sim/frozen-corosync.sim \

@@ -650,6 +650,9 @@ node_unsettled(const struct world *w, const struct node *nd,
     if (!c->in_force || c->record.in_sync.n != w->n) {
         return "does not see all in sync";
     }
+    if (!epoch_same(nd->fence.supporter.epoch, c->record.epoch)) {
+        return "does not support the epoch";
+    }
     if (c->state == HA_ACTIVE) {
         if (*active) {
             return "is a second active";
