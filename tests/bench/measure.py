@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What clients and logs saw of one fault."""
 
+import itertools
 import re
 import subprocess
 import threading
@@ -173,6 +174,8 @@ class FlowWatch:
                 stdin=subprocess.DEVNULL,
                 stdout=open(path, "w", encoding="ascii"),
                 stderr=subprocess.STDOUT))
+            wait_until(lambda file=path: file.stat().st_size, 10,
+                       f"the flows of {node.name} are watched")
         return self
 
     def __exit__(self, *_):
@@ -182,17 +185,23 @@ class FlowWatch:
             process.terminate()
             process.wait(10)
 
+    def _steps(self, name):
+        """+1 for each rule that came, -1 for each that went, in order."""
+        path = self.lab[name].disk / "var-log" / "bench-flows.log"
+        for line in path.read_text(errors="replace").splitlines():
+            if "event=ADDED" in line:
+                yield 1
+            elif "event=DELETED" in line:
+                yield -1
+
+    def changes(self, name):
+        """How many rules of a node came or went."""
+        return len(list(self._steps(name)))
+
     def dips(self):
         """By how many rules each node's count fell below what it was."""
-        found = {}
-        for node in self.lab.compute:
-            path = node.disk / "var-log" / "bench-flows.log"
-            delta = lowest = 0
-            for line in path.read_text(errors="replace").splitlines():
-                delta += ("event=ADDED" in line) - ("event=DELETED" in line)
-                lowest = min(lowest, delta)
-            found[node.name] = -lowest
-        return found
+        return {node.name: -min(itertools.accumulate(
+            self._steps(node.name), initial=0)) for node in self.lab.compute}
 
 
 def _children(pid):

@@ -92,7 +92,8 @@ def summaries(results):
         for benchmark, rounds in benchmarks.items():
             for name in _metrics({system: benchmarks}, benchmark):
                 found.setdefault(system, {}).setdefault(benchmark, {})[
-                    name] = summary([values.get(name) for values in rounds])
+                    name] = summary([values[name] for values in rounds
+                                     if name in values])
     return found
 
 

@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	tests/cluster/guard.py \
 	tests/cluster/replica_parts.py \
 	tests/cluster/test_alternatives.py \
+	tests/cluster/test_bench.py \
 	tests/cluster/test_cold_start.py \
 	tests/cluster/test_failover.py \
 	tests/cluster/test_faults.py \
