@@ -35,6 +35,7 @@ struct prepare {
     struct ev_timer *finished;
     char *output; /* File that takes what a step prints. */
     char *backup;
+    char *fresh; /* The new file until it is whole. */
     char error[1024];
 };
 
@@ -76,6 +77,26 @@ step_name(enum step step)
     return names[step];
 }
 
+/* A new database appears under its name only when it is whole: half a file
+ * would be taken for a broken database ever after. */
+static void
+install_fresh(struct prepare *p)
+{
+    const char *slash = strrchr(p->fresh, '/');
+    int dir_len = slash ? slash + 1 - p->fresh : 0;
+    char *lock =
+        ha_asprintf("%.*s.%s.~lock~", dir_len, p->fresh, p->fresh + dir_len);
+
+    unlink(lock);
+    free(lock);
+    if (rename(p->fresh, p->db->file)) {
+        fail(p, step_name(STEP_CREATE), strerror(errno));
+        return;
+    }
+    durable_sync_folder_of(p->db->file);
+    finish(p);
+}
+
 /* What follows after the step that ended well and printed 'text'. */
 static void
 next_step(struct prepare *p, const char *text)
@@ -99,6 +120,8 @@ next_step(struct prepare *p, const char *text)
         run_step(p, STEP_CONVERT);
         break;
     case STEP_CREATE:
+        install_fresh(p);
+        break;
     case STEP_CONVERT:
         finish(p);
         break;
@@ -140,7 +163,7 @@ run_step(struct prepare *p, enum step step)
     const char *tool = p->settings->conf->ovsdb_tool;
     const char *file = p->db->file, *schema = p->db->schema;
     const char *const argvs[][6] = {
-        [STEP_CREATE] = { tool, "create", file, schema },
+        [STEP_CREATE] = { tool, "create", p->fresh, schema },
         [STEP_CHECK] = { tool, "needs-conversion", file, schema },
         [STEP_BACKUP] = { "/bin/cp", "-p", "--", file, p->backup },
         [STEP_COMPACT] = { tool, "compact", file },
@@ -180,9 +203,11 @@ prepare_start(struct ev_loop *loop, const struct settings *settings,
                             p->db->short_name);
     p->backup =
         ha_asprintf("%s.backup-%lld", p->db->file, (long long) time(NULL));
+    p->fresh = ha_asprintf("%s.new", p->db->file);
     if (access(p->db->file, F_OK)) {
         ha_log(HA_LOG_INFO, "prepare", "%s does not exist; created",
                p->db->file);
+        unlink(p->fresh);
         run_step(p, STEP_CREATE);
     } else if (foreign_clustered(p->db->file)) {
         fail(p, "refused", "it belongs to a RAFT cluster");
@@ -209,5 +234,6 @@ prepare_destroy(struct prepare *p)
     }
     free(p->output);
     free(p->backup);
+    free(p->fresh);
     free(p);
 }

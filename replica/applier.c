@@ -296,6 +296,11 @@ result_error(const struct json *json)
     if (json->type != JSON_OBJECT) {
         return json->type == JSON_NULL ? NULL : "a result of unknown form";
     }
+    /* The system's own word, such as "No space left on device". */
+    member = shash_find_data(json_object(json), "io-error");
+    if (member && member->type == JSON_STRING) {
+        return json_string(member);
+    }
     member = shash_find_data(json_object(json), "error");
     if (member) {
         const struct json *details =
