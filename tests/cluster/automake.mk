@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	tests/cluster/test_alternatives.py \
 	tests/cluster/test_bench.py \
 	tests/cluster/test_cold_start.py \
+	tests/cluster/test_disk.py \
 	tests/cluster/test_failover.py \
 	tests/cluster/test_faults.py \
 	tests/cluster/test_fence.py \
@@ -17,6 +18,7 @@ EXTRA_DIST += \
 	tests/cluster/test_owner.py \
 	tests/cluster/test_partition.py \
 	tests/cluster/test_replica.py \
+	tests/cluster/test_start.py \
 	tests/cluster/test_supervisor.py \
 	tests/cluster/test_switchover.py \
 	tests/cluster/watch.py

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first start, and what must not be taken: a story in its order.  A node
+says clearly what is wrong, and harms nobody."""
+
+import re
+
+import pytest
+from guard import DEADLINE, Guard, epoch
+from lab import Corosync, wait_until
+from lab.ovsdb import DATABASES
+from watch import private, status, wait_well
+
+CONF = "/etc/ovn-ha/ovn-ha.conf"
+SCHEMA = "/usr/share/ovn/ovn-nb.ovsschema"
+NB_FILE = "/var/lib/ovn/ovnnb_db.db"
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    """Three nodes on which nothing runs yet."""
+    lab = make_lab(control=3, compute=0, corosync=Corosync.fast())
+    lab.power_on()
+    return lab
+
+
+def refusal(node, *args):
+    """What ovn-had says when it refuses to start."""
+    result = node.exec(node.lab.program("ovn-had", "."), *args, check=False)
+    assert result.returncode == 1, result
+    return result.stderr
+
+
+def log(node):
+    """What ovn-had said."""
+    return node.log("lab/ovn-had.log")
+
+
+def switches(node):
+    """The names of logical switches in a node's own copy."""
+    session = private(node, "nb")
+    try:
+        found = session.transact(DATABASES["nb"], {
+            "op": "select", "table": "Logical_Switch", "columns": ["name"],
+            "where": []})
+    finally:
+        session.close()
+    return {row["name"] for row in found[0]["rows"]}
+
+
+@pytest.mark.parametrize("text, line, reason", [
+    ("[timing]\nlease = 1000\n", 2, "there is no option [timing] lease"),
+    ("[nodes]\npriority = 1\n", 2, "there is no option [nodes] priority"),
+    ("\n[timing]\nlease-ms = soon\n", 3, '"soon" is not a whole number'),
+    ("[timing]\nlease-ms = 5\n", 2, "5 is out of range: from 200 to 60000"),
+    ("[node]\nnofailover = maybe\n", 2, '"maybe" is neither yes nor no'),
+    ("[listen]\nnb = tcp:6641\n", 2, '"tcp:6641" is not of the form'),
+    ("nonsense\n", 1, "neither [SECTION] nor NAME = VALUE"),
+    ("[timing]\nlease-ms = 1000\nbeat-ms = 500\n", None,
+     "unsafe timing: 4 * beat-ms <= lease-ms does not hold: 4 * 500 > 1000"),
+])
+def test_wrong_configuration(lab, text, line, reason):
+    """File, line and reason; for what spans lines the condition."""
+    node = lab["n2"]
+    node.root(CONF).write_text(text)
+    said = refusal(node)
+    node.root(CONF).unlink()
+    assert (f"{CONF}:{line}: " if line else f"{CONF}: ") in said
+    assert reason in said
+
+
+def test_no_corosync(lab):
+    """Without corosync it says so and ends, or waits for it."""
+    node = lab["n1"]
+    assert "corosync is not running" in refusal(node)
+    node.service_start("ovn-had", [lab.program("ovn-had", "."), "--wait"])
+    wait_until(lambda: "waiting for it" in log(node), DEADLINE)
+    lab.start_corosync()
+    wait_until(lambda: "starts on n1" in log(node), DEADLINE)
+    wait_until(lambda: status(node), DEADLINE)
+    node.service_stop("ovn-had")
+
+
+def test_standalone_owner(lab):
+    """A node that is no member yet does not take databases from those who
+    run them."""
+    node = lab["n2"]
+    node.start_central()
+    node.nbctl("ls-add", "kept")
+    assert re.search(rf"another owner: {NB_FILE} is in use: process \d+ "
+                     r"\(ovsdb-server .*systemctl disable --now ovn-central",
+                     refusal(node))
+    assert node.serves("nb", unix=True) and node.serves("sb", unix=True)
+    assert not node.root("/var/lib/ovn-ha/record").exists()
+
+
+def test_clustered_file(lab):
+    """Nor does it take the file of a RAFT cluster."""
+    node = lab["n3"]
+    node.exec("ovsdb-tool", "create-cluster", NB_FILE, SCHEMA,
+              f"tcp:{node.address}:6643")
+    said = refusal(node)
+    assert f"{NB_FILE} belongs to a RAFT cluster" in said
+    assert "ovsdb-tool cluster-to-standalone" in said
+    node.root(NB_FILE).unlink()
+
+
+def test_missing_schema(lab):
+    """Without a schema no database can be made: the log says which file."""
+    node = lab["n3"]
+    node.root(CONF).write_text("[paths]\nnb-schema = /none.ovsschema\n")
+    node.start_ovn_had()
+    wait_until(lambda: re.search(
+        rf"{NB_FILE}: creating the database: .*/none\.ovsschema", log(node)),
+        DEADLINE, lambda: log(node))
+    wait_until(lambda: "/none.ovsschema" in status(node)["local"]["nb"][
+        "server_error"], DEADLINE, "status says so too")
+    # Nothing but a reload is needed.
+    node.root(CONF).unlink()
+    node.hactl("reload")
+    wait_until(lambda: status(node).get("local", {}).get("nb", {}).get(
+        "server") == "running", DEADLINE, "the database is there")
+
+
+def test_members_take_over(lab):
+    """Once the owner has gone, all are there and one has data: the cluster
+    begins by itself, with these data."""
+    n1, n2, _ = lab.control
+    for service in ("northd", "ovsdb-nb", "ovsdb-sb"):
+        n2.service_stop(service)
+    for node in (n1, n2):
+        node.start_ovn_had()
+    active = lab.wait_active(DEADLINE)
+    lab.open_ports(active)
+    wait_well(lab)
+    for node in lab.control:
+        wait_until(lambda: "kept" in switches(node), DEADLINE,
+                   f"{node.name} has the data")
+
+
+def test_two_daemons(lab):
+    """A second ovn-had on the same folder refuses; the first does not
+    notice."""
+    active = wait_well(lab)
+    with Guard(lab) as guard:
+        before = epoch(active)
+        assert "another ovn-had runs" in refusal(active)
+        guard.verify()
+        assert epoch(active) == before
+
+
+def test_key_gone(lab):
+    """Without corosync's key a standby trusts nobody, and says so; with it
+    again it joins by itself."""
+    active = wait_well(lab)
+    node = [n for n in lab.control if n is not active][-1]
+    key = node.root("/etc/corosync/authkey")
+    secret = key.read_bytes()
+    with Guard(lab) as guard:
+        before = epoch(active)
+        node.service_stop("ovn-had")
+        key.unlink()
+        node.start_ovn_had()
+        wait_until(lambda: "/etc/corosync/authkey cannot be read"
+                   in node.log("ovn/ovn-ha-workers.log"), DEADLINE)
+        guard.busy()
+        key.write_bytes(secret)
+        guard.verify()
+        assert epoch(active) == before
+
+
+def test_clustered_file_on_a_member(lab):
+    """A member whose file became one of a RAFT cluster stays a member; it
+    says what is wrong, and goes on once the file is there again."""
+    active = wait_well(lab)
+    node = [n for n in lab.control if n is not active][-1]
+    file = node.root(NB_FILE)
+    with Guard(lab) as guard:
+        before = epoch(active)
+        node.service_stop("ovn-had")
+        file.rename(file.with_name("kept.db"))
+        node.exec("ovsdb-tool", "create-cluster", NB_FILE, SCHEMA,
+                  f"tcp:{node.address}:6643")
+        node.start_ovn_had()
+        wait_until(lambda: "RAFT" in status(node).get("local", {}).get(
+            "nb", {}).get("server_error", ""), DEADLINE, "status says so")
+        guard.busy()
+        file.with_name("kept.db").rename(file)
+        guard.verify()
+        assert epoch(active) == before
