@@ -611,18 +611,18 @@ oracle_fault(struct world *w)
     w->oracle.fault_at = w->now;
 }
 
-/* Once nothing is broken any more: boot, membership, exchange past a mute
- * member, grace of a cold start, leases and their fresh starts, one failed
- * attempt, the stages of a promotion, and the in-sync set. */
+/* Once nothing is broken any more: boot and load, two changes of membership,
+ * an exchange past a mute member, leases and their fresh starts, one failed
+ * attempt, the stages of a promotion, and the in-sync set.  No grace: nobody
+ * is missing. */
 int64_t
 oracle_bound_us(const struct world *w)
 {
     const struct ha_config *c = &w->cfg;
 
-    return 4 * SEC + 3 * (w->detect_us + w->detect_jitter_us) + 4 * SEC
-           + 2 * (int64_t) w->n * c->mute_us + 8 * c->mute_us + c->grace_us
-           + 4 * c->lease_us + c->retry_us + 2 * (c->tail_us + 2 * c->open_us)
-           + 12 * SEC;
+    return 4 * SEC + 2 * (w->detect_us + w->detect_jitter_us) + 3 * SEC
+           + 6 * c->mute_us + 3 * c->lease_us + c->retry_us + c->tail_us
+           + c->open_us;
 }
 
 /* The same where corosync's membership stands already and nothing boots. */
