@@ -204,6 +204,7 @@ elect(struct ha_core *c, const struct ha_record *base, uint32_t winner,
         ha_set_add(&rec.in_sync, base->active);
         ha_set_add(&rec.in_sync, winner);
     }
+    c->req_in_sync = c->req_settled = false;
     core_tell(out, "election: node %u for epoch %u, because %s", winner,
               rec.epoch.n, because);
     propose(c, &rec, true, out);
@@ -387,6 +388,17 @@ election_due(const struct ha_core *c, const struct ha_record *rec,
                : NULL;
 }
 
+/* True if 'm' is of the active of the record in force, about that record, and
+ * no other epoch is on its way: what one active asks for must never change
+ * the record of the next. */
+static bool
+is_of_active(const struct ha_core *c, uint32_t from, const struct ha_msg *m)
+{
+    return c->in_force && from == c->record.active
+           && !ha_epoch_cmp(m->epoch, c->record.epoch)
+           && !ha_epoch_cmp(c->proposal.epoch, c->record.epoch);
+}
+
 void
 coord_request(struct ha_core *c, uint32_t from, const struct ha_msg *m,
               struct ha_actions *out)
@@ -396,13 +408,13 @@ coord_request(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     }
     switch (m->request) {
     case HA_REQ_IN_SYNC:
-        if (from == c->record.active) {
+        if (is_of_active(c, from, m)) {
             c->req_in_sync = true;
             c->req_set = m->set;
         }
         break;
     case HA_REQ_SETTLED:
-        c->req_settled |= from == c->record.active;
+        c->req_settled |= is_of_active(c, from, m);
         break;
     case HA_REQ_SWITCH:
         c->switching = true;

@@ -48,6 +48,7 @@ core_send(struct ha_core *c, struct ha_actions *out, enum ha_msg_type type)
     struct ha_msg *m = &core_act(out, HA_ACT_SEND)->msg;
 
     m->type = type;
+    m->epoch = type == HA_MSG_REQUEST ? c->record.epoch : m->epoch;
     if (type == HA_MSG_STATE || type == HA_MSG_STATUS
         || type == HA_MSG_SUPPORT) {
         ha_core_status(c, &m->status);

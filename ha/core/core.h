@@ -185,6 +185,7 @@ struct ha_msg {
     uint32_t rev;                /* ACCEPT, SUPPORT. */
     uint32_t request;            /* REQUEST: enum ha_request. */
     uint32_t node;               /* REQUEST SWITCH. */
+    struct ha_epoch epoch;       /* REQUEST: of the record it is about. */
     bool elected;                /* ACCEPT: an epoch that begins with it. */
     bool refused;                /* STATE: promised higher; SUPPORT: no. */
     bool stopped;                /* SUPPORT: serves no older epoch. */

@@ -202,6 +202,8 @@ msg(struct pass *s, struct ha_msg *x)
     u32(s, &x->rev);
     u32(s, &x->request);
     u32(s, &x->node);
+    epoch(s, &x->epoch);
+    flag(s, &x->elected);
     flag(s, &x->refused);
     flag(s, &x->elected);
     flag(s, &x->stopped);

@@ -548,6 +548,28 @@ test_cold_start(void **state)
     assert_int_equal(w->nodes[0].core.record.epoch.n, 2);
 }
 
+/* What the old active asked for, and comes late, does not touch the record of
+ * the next: its suspects stay until there is a verdict on them. */
+static void
+test_late_request_of_the_old_active(void **state)
+{
+    struct ha_event ev = { .type = HA_EV_MSG };
+
+    (void) state;
+    world(3);
+    power_off(&w->nodes[0]);
+    run(10);
+    assert_int_equal(w->nodes[1].core.durable.record.epoch.n, 2);
+    ev.msg.from = 2;
+    ev.msg.msg.type = HA_MSG_REQUEST;
+    ev.msg.msg.request = HA_REQ_SETTLED;
+    ev.msg.msg.epoch = (struct ha_epoch){ 1, 1 };
+    feed(&w->nodes[1], &ev);
+    run(400);
+    assert_int_equal(w->nodes[1].core.record.suspects.n, 1);
+    assert_int_equal(w->nodes[1].serves, 0);
+}
+
 static void
 test_one_node(void **state)
 {
@@ -572,6 +594,7 @@ main(void)
         cmocka_unit_test(test_adoption),
         cmocka_unit_test(test_disk_full_gives_no_vote),
         cmocka_unit_test(test_cold_start),
+        cmocka_unit_test(test_late_request_of_the_old_active),
         cmocka_unit_test(test_one_node),
     };
 
