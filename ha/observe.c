@@ -213,6 +213,17 @@ on_server(void *h_, enum ha_db db)
     observe_local(h);
 }
 
+/* The last active's file is the truth of the cluster.  If it is gone, another
+ * node has the newest there is; only when that one is active may this one
+ * begin anew, as its standby. */
+static bool
+may_create(void *h_)
+{
+    const struct had *h = h_;
+
+    return h->core.record.active != h->cluster.self;
+}
+
 static void
 on_northd(void *h_)
 {
@@ -230,7 +241,7 @@ observe_start(struct had *h)
     struct group_handler group = { h, on_view, on_quorum, on_msg };
     struct fence_handler fence = { h, on_fence, on_supported };
     struct replica_handler replica = { h, on_replica, on_peer, on_probed };
-    struct server_handler server = { h, on_server };
+    struct server_handler server = { h, on_server, may_create };
     struct northd_handler northd = { h, on_northd };
 
     h->group = group_create(h->loop, &h->cluster, &group);

@@ -28,6 +28,7 @@
 #define STOPPED_MS 500     /* Patience with a stopped process. */
 #define FOREIGN_MS 300     /* Between SIGTERM and SIGKILL... */
 #define FOREIGN_LOOK_MS 10 /* ... with looks whether it has gone. */
+#define MISSING_MS 500     /* Between looks for a file that is gone. */
 #define BACKOFF_MAX_MS 5000
 #define SETTLED_MS 10000 /* Up for so long: no quick death. */
 #define QUICK_DEATHS 3
@@ -289,6 +290,20 @@ start(struct server *s)
     if (s->guard < 0 && (adopt(s) || evict_foreign(s))) {
         return;
     }
+    if (access(s->conf->file, F_OK)
+        && !s->handler.may_create(s->handler.aux)) {
+        if (!s->error[0]) {
+            snprintf(s->error, sizeof s->error,
+                     "%s is gone, and this node was active last: put the "
+                     "file back; an empty one is not served in its place",
+                     s->conf->file);
+            ha_log(HA_LOG_ERR, "server", "%s: %s", name(s), s->error);
+        }
+        s->prepared = false;
+        ev_timer_set_ms(s->timer, MISSING_MS);
+        tell(s);
+        return;
+    }
     if (!s->prepared || access(s->conf->file, F_OK)) {
         let_in(s);
         s->phase = PHASE_PREPARING;
@@ -458,7 +473,7 @@ server_destroy(struct server *s)
 void
 server_start(struct server *s)
 {
-    start(s);
+    ev_timer_set_ms(s->timer, 0);
 }
 
 void
@@ -509,7 +524,7 @@ server_unfit(const struct server *s)
     int64_t mb = file_bytes(s->conf->file) >> 20;
 
     return !server_ok(s)
-           && (s->quick_deaths >= QUICK_DEATHS || s->hung
+           && (!s->prepared || s->quick_deaths >= QUICK_DEATHS || s->hung
                || RESTART_MS + RESTART_MS_PER_MB * mb > HANDOVER_MS);
 }
 

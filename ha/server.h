@@ -23,6 +23,8 @@ struct server;
 struct server_handler {
     void *aux;
     void (*changed)(void *aux, enum ha_db);
+    /* True if an empty database may take the place of a missing file. */
+    bool (*may_create)(void *aux);
 };
 
 struct server *server_create(struct ev_loop *, const struct settings *,
