@@ -21,7 +21,7 @@
 #define OUTPUT_MAX 4096
 #define KILL_MS 100 /* Until a killed process is reaped. */
 
-enum step { STEP_CREATE, STEP_CHECK, STEP_BACKUP, STEP_COMPACT, STEP_CONVERT };
+enum step { STEP_CREATE, STEP_CHECK, STEP_BACKUP, STEP_CONVERT };
 
 struct prepare {
     struct ev_loop *loop;
@@ -70,7 +70,6 @@ step_name(enum step step)
         [STEP_CREATE] = "creating the database",
         [STEP_CHECK] = "comparing the schema",
         [STEP_BACKUP] = "keeping a copy",
-        [STEP_COMPACT] = "compacting",
         [STEP_CONVERT] = "converting to the new schema",
     };
 
@@ -114,9 +113,6 @@ next_step(struct prepare *p, const char *text)
         run_step(p, STEP_BACKUP);
         break;
     case STEP_BACKUP:
-        run_step(p, STEP_COMPACT);
-        break;
-    case STEP_COMPACT:
         run_step(p, STEP_CONVERT);
         break;
     case STEP_CREATE:
@@ -147,9 +143,7 @@ on_step_end(void *p_)
     }
     unlink(p->output);
     text[strcspn(text, "\n")] = '\0';
-    /* A file that a newer ovsdb-tool wrote may not compact; ovn-ctl goes on
-     * then, too. */
-    if (status && p->step != STEP_COMPACT) {
+    if (status) {
         fail(p, step_name(p->step), text);
     } else {
         next_step(p, text);
@@ -166,7 +160,6 @@ run_step(struct prepare *p, enum step step)
         [STEP_CREATE] = { tool, "create", p->fresh, schema },
         [STEP_CHECK] = { tool, "needs-conversion", file, schema },
         [STEP_BACKUP] = { "/bin/cp", "-p", "--", file, p->backup },
-        [STEP_COMPACT] = { tool, "compact", file },
         [STEP_CONVERT] = { tool, "convert", file, schema },
     };
     struct child_spec spec = {
