@@ -21,6 +21,7 @@
 #define WATCH_MS 500
 #define END_MS 100 /* Patience with SIGTERM, and with SIGKILL. */
 #define BACKOFF_MAX_MS 5000
+#define ROLE_RETRY_MS 1000
 #define SETTLED_MS 10000 /* Up for so long: no quick death. */
 
 struct replica {
@@ -38,6 +39,7 @@ struct replica {
     struct ev_fd *io;
     struct ev_timer *start; /* Backoff. */
     struct ev_timer *watch;
+    struct ev_timer *again; /* A role that failed is to be sent again. */
     struct progress progress;
     mono_t started_at;
     int backoff_ms;
@@ -122,6 +124,18 @@ replica_send_probe(struct replica *r, uint32_t token, uint32_t timeout_ms)
 
 /* Receiving. */
 
+/* A full disk may have room by now.  To the core it is a new worker, whose
+ * role it sends again. */
+static void
+on_again(void *r_)
+{
+    struct replica *r = r_;
+
+    r->life++;
+    r->done_token = 0;
+    r->handler.changed(r->handler.aux, r->db);
+}
+
 static void
 on_role_done(struct replica *r, const struct wire_r_role_done *done)
 {
@@ -133,6 +147,7 @@ on_role_done(struct replica *r, const struct wire_r_role_done *done)
                "%s: the worker cannot take its role: "
                "%s",
                ha_db_name(r->db), strerror(-done->error));
+        ev_timer_set_ms(r->again, ROLE_RETRY_MS);
         return;
     }
     r->done_token = done->token;
@@ -221,6 +236,7 @@ forget_worker(struct replica *r)
         r->fd = -1;
     }
     ev_timer_stop(r->watch);
+    ev_timer_stop(r->again);
     child_close(&r->child);
     r->have_status = false;
     r->done_token = 0;
@@ -381,6 +397,7 @@ replica_create(struct ev_loop *loop, enum ha_db db,
     r->fd = -1;
     r->start = ev_timer_create(loop, on_start, r);
     r->watch = ev_timer_create(loop, on_watch, r);
+    r->again = ev_timer_create(loop, on_again, r);
     return r;
 }
 
@@ -411,6 +428,7 @@ replica_destroy(struct replica *r)
         forget_worker(r);
         ev_timer_destroy(r->start);
         ev_timer_destroy(r->watch);
+        ev_timer_destroy(r->again);
         free(r);
     }
 }
