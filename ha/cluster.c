@@ -150,11 +150,12 @@ read_nodes(cmap_handle_t cmap, struct cluster *c,
 static void
 read_key(cmap_handle_t cmap, struct cluster *c)
 {
-    char hash[16], cipher[16];
+    char hash[16], cipher[16], secauth[8];
 
     get_string(cmap, "totem.crypto_hash", hash, sizeof hash);
     get_string(cmap, "totem.crypto_cipher", cipher, sizeof cipher);
-    if ((!hash[0] || !strcmp(hash, "none"))
+    get_string(cmap, "totem.secauth", secauth, sizeof secauth);
+    if (strcmp(secauth, "on") && (!hash[0] || !strcmp(hash, "none"))
         && (!cipher[0] || !strcmp(cipher, "none"))) {
         return;
     }
