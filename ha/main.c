@@ -28,7 +28,8 @@
 
 #define CONFIG_FILE CONF_DEFAULT_FILE
 #define CLUSTER_POLL_MS 500
-#define NICE (-10) /* As OVN starts northd, which inherits it. */
+#define EXIT_TRY_AGAIN 75 /* EX_TEMPFAIL. */
+#define NICE (-10)        /* As OVN starts northd, which inherits it. */
 
 struct options {
     const char *config; /* NULL: the default file, which may be missing. */
@@ -36,6 +37,8 @@ struct options {
     const char *pidfile;
     bool wait; /* For corosync. */
 };
+
+static bool served; /* The loop has run in this process. */
 
 static void __attribute__((noreturn)) usage(int status)
 {
@@ -114,7 +117,9 @@ die(const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     ha_log(HA_LOG_ERR, "main", "%s", text);
-    exit(1);
+    /* What stood in the way of a start needs a person, and systemd does not
+     * try again.  A daemon that served until a moment ago has to come back. */
+    exit(instance_was_reexec() || served ? EXIT_TRY_AGAIN : 1);
 }
 
 static struct settings *
@@ -210,6 +215,7 @@ run(struct had *h)
         exit(1); /* Said why. */
     }
     sdnotify_send("READY=1");
+    served = true;
     loop_run(h);
     control_destroy(h);
     observe_close(h);
