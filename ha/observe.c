@@ -286,17 +286,34 @@ probe_suspect(struct had *h)
     replica_send_probe(h->replica[HA_NB], SUSPICION_TOKEN, SUSPICION_MS);
 }
 
+/* True once this node can tell the others what it has.  While a worker reads
+ * its log the position is not known: another node, elected meanwhile, would
+ * not know what to pull from here.  An active that serves on, under an ovn-had
+ * that was started anew, is not to be missed for that long. */
+static bool
+knows_positions(const struct had *h)
+{
+    for (int db = 0; db < HA_N_DBS; db++) {
+        mono_t at;
+        const struct wire_r_status *st = replica_status(h->replica[db], &at);
+
+        if (!st
+            || (st->phase == WIRE_RP_LOADING && !h->fence_facts.serve.n)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 observe_tick(struct had *h)
 {
-    bool heard =
-        replica_heard(h->replica[HA_NB]) && replica_heard(h->replica[HA_SB]);
     bool late = mono_us_between(h->started_at, mono_now()) > JOIN_PATIENCE_US;
 
     observe_local(h);
     probe_suspect(h);
     if (!h->joined && h->have_fence && h->fence_facts.connected
-        && (heard || late)) {
+        && (late || knows_positions(h))) {
         h->joined = true;
         group_join(h->group);
     }

@@ -453,12 +453,6 @@ replica_stop(struct replica *r)
     }
 }
 
-bool
-replica_heard(const struct replica *r)
-{
-    return r->have_status;
-}
-
 void
 replica_facts(const struct replica *r, struct ha_local_db *db)
 {

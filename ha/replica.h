@@ -47,9 +47,6 @@ void replica_set_server(struct replica *, pid_t);
 void replica_send_role(struct replica *, const struct ha_action *);
 void replica_send_probe(struct replica *, uint32_t token, uint32_t timeout_ms);
 
-/* True once the worker of this life has spoken. */
-bool replica_heard(const struct replica *);
-
 /* The worker's share of the local facts: all but 'server_ok'. */
 void replica_facts(const struct replica *, struct ha_local_db *);
 
