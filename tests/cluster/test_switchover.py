@@ -178,8 +178,8 @@ def test_stop_of_all(lab):
     wait_well(lab)
     with Watch(lab, "all") as watch:
         watch.busy()
-        while lab.serving("nb"):
-            lab.serving("nb")[0].service_stop("ovn-had")
+        while serving := lab.serving("nb"):
+            serving[0].service_stop("ovn-had")
         for node in lab.control:
             node.service_stop("ovn-had")
             assert node.find("nb") == []
