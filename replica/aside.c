@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #define SLICE (8u << 20)
+#define COPY_BYTES (256u << 10) /* Through memory. */
 
 struct aside {
     int from, to, folder;
     uint64_t off, bytes;
+    bool plain; /* The kernel does not copy by itself. */
     bool done;
     char path[PATH_MAX];
 };
@@ -84,17 +86,57 @@ aside_create(const char *state_dir, enum ha_db db, const struct ha_pos *pos,
     return a;
 }
 
+/* Copies through memory, where the kernel does not copy by itself. */
+static ssize_t
+aside_copy_plain(struct aside *a, size_t want)
+{
+    static char buf[COPY_BYTES];
+    ssize_t n = pread(a->from, buf, want < sizeof buf ? want : sizeof buf,
+                      (off_t) a->off);
+    ssize_t done = 0;
+
+    while (done < n) {
+        ssize_t put =
+            pwrite(a->to, buf + done, n - done, (off_t) (a->off + done));
+
+        if (put <= 0 && !(put < 0 && errno == EINTR)) {
+            return put;
+        }
+        done += put > 0 ? put : 0;
+    }
+    return n;
+}
+
+/* Copies a piece.  Returns its length; 0 or -1 with errno if that fails. */
+static ssize_t
+aside_copy(struct aside *a)
+{
+    uint64_t left = a->bytes - a->off;
+    size_t want = left < SLICE ? left : SLICE;
+    off_t from = (off_t) a->off, to = (off_t) a->off;
+    ssize_t n;
+
+    if (!a->plain) {
+        n = copy_file_range(a->from, &from, a->to, &to, want, 0);
+        if (n > 0) {
+            return n;
+        }
+        /* Other file systems, old kernels; what is really wrong will show
+         * again. */
+        a->plain = n == 0 || errno != EINTR;
+    }
+    return aside_copy_plain(a, want);
+}
+
 int
 aside_run(struct aside *a)
 {
-    uint64_t left = a->bytes - a->off;
-    off_t off = (off_t) a->off;
-    ssize_t n;
+    if (a->off < a->bytes) {
+        ssize_t n = aside_copy(a);
 
-    if (left) {
-        n = copy_file_range(a->from, &off, a->to, NULL,
-                            left < SLICE ? left : SLICE, 0);
-        if (n <= 0) {
+        if (n < 0 && errno == EINTR) {
+            return 1;
+        } else if (n <= 0) {
             return n ? -errno : -EIO;
         }
         a->off += n;
