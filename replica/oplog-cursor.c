@@ -40,6 +40,7 @@ oplog_gen_add_mark(struct oplog_gen *gen, const struct oplog_mark *m)
 {
     if (gen->n_marks && gen->marks[gen->n_marks - 1].off >= m->off) {
         gen->n_marks--;
+        gen->first_mark = MIN(gen->first_mark, gen->n_marks);
     }
     if (gen->n_marks == gen->allocated_marks) {
         gen->marks =
@@ -75,6 +76,7 @@ oplog_read_record(int fd, uint64_t off, struct record_header *h,
 {
     char head[4096];
     ssize_t got = pread(fd, head, sizeof head, (off_t) off);
+    uint8_t sha1[RECORD_SHA1_LEN];
     size_t have, n;
     char *body;
     int error;
@@ -95,6 +97,11 @@ oplog_read_record(int fd, uint64_t off, struct record_header *h,
     if (error != 1) {
         free(body);
         return error;
+    }
+    digest_sha1(body, n, sha1);
+    if (memcmp(sha1, h->sha1, sizeof sha1)) {
+        free(body);
+        return -EBADMSG;
     }
     body[n] = '\0';
     *ret_body = body;

@@ -77,6 +77,8 @@ oplog_reset(struct oplog *log)
     log->gen = log->prev = NULL;
     log->state = OPLOG_ABSENT;
     log->trouble_since = 0;
+    log->damaged = false;
+    log->why[0] = '\0';
     oplog_forgive(log);
 }
 
@@ -255,6 +257,63 @@ oplog_knows_point(const struct oplog *log)
            && ps->a[ps->n - 1].off >= log->gen->end;
 }
 
+/* After a difference the position may be lower than before: what came before
+ * is not to be found any more. */
+static void
+oplog_cut_index(struct oplog *log)
+{
+    log->gen->first_mark = log->gen->n_marks;
+    oplog_gen_unref(log->prev);
+    log->prev = NULL;
+    log->since_mark = MARK_EVERY;
+}
+
+/* The position is not known any more, and was at 'pos'.  Says so durably, by
+ * points of no file. */
+static void
+oplog_lose(struct oplog *log, struct ha_pos pos)
+{
+    struct point p = {
+        .off = 1,
+        .mode = log->mode,
+        .epoch = log->epoch,
+        .pos = pos,
+    };
+
+    log->lost = pos;
+    log->lost_epoch = log->mode == POINTS_ACTIVE ? log->epoch : pos.epoch;
+    memset(&log->points, 0, sizeof log->points);
+    points_add(&log->points, &p);
+    if (points_save(log->points_path, &log->points)) {
+        ha_log(HA_LOG_ERR, "oplog", "%s cannot be written", log->points_path);
+    }
+    memset(&log->points, 0, sizeof log->points);
+    log->skip = 0;
+    log->mode = POINTS_FOLLOW;
+    if (log->gen) {
+        log->gen->end_pos = (struct ha_pos){ .seq = 0 };
+        oplog_cut_index(log);
+    }
+    ha_log(HA_LOG_ERR, "oplog",
+           "%s is not what it was at record %" PRIu64
+           "; its position is not known any more",
+           log->path, pos.seq);
+}
+
+const char *
+oplog_why(const struct oplog *log)
+{
+    if (log->why[0]) {
+        return log->why;
+    }
+    if (log->state == OPLOG_READY && !log->gen->end_pos.lineage
+        && log->lost.lineage) {
+        return "the database's file was replaced by one that does not follow "
+               "from it; a resynchronisation is needed";
+    }
+    return log->foreign_why;
+}
+
 /* If a point lies at the end, what it says counts. */
 static void
 oplog_apply_point(struct oplog *log)
@@ -320,6 +379,10 @@ oplog_begin_gen(struct oplog *log, struct oplog_gen *gen)
     log->state = OPLOG_SCANNING;
     log->n_records = 0;
     log->since_mark = 0;
+    log->skip = 0;
+    log->trouble_since = 0;
+    log->damaged = false;
+    log->why[0] = '\0';
     oplog_watch(log);
 }
 
@@ -348,9 +411,15 @@ oplog_open_gen(struct oplog *log)
         }
     }
     oplog_begin_gen(log, gen);
-    if (!oplog_believe_points(log)) {
+    if (oplog_believe_points(log)) {
+        log->skip = log->points.a[0].off;
+    } else {
         if (log->points.n) {
-            log->lost = log->points.a[log->points.n - 1].pos;
+            const struct point *p = &log->points.a[log->points.n - 1];
+
+            log->lost = p->pos;
+            log->lost_epoch =
+                p->mode == POINTS_ACTIVE ? p->epoch : p->pos.epoch;
         }
         memset(&log->points, 0, sizeof log->points);
     }
@@ -412,17 +481,6 @@ oplog_note_foreign(struct oplog *log, const char *why,
         ha_log(HA_LOG_ERR, "oplog", "%s: %s", log->path, why);
     }
     log->foreign_chain = record_chain(log->foreign_chain, sha1);
-}
-
-/* After a difference the position may be lower than before: what came before
- * is not to be found any more. */
-static void
-oplog_cut_index(struct oplog *log)
-{
-    log->gen->first_mark = log->gen->n_marks;
-    oplog_gen_unref(log->prev);
-    log->prev = NULL;
-    log->since_mark = MARK_EVERY;
 }
 
 /* Follows a record while only this worker is to write. */
@@ -505,13 +563,12 @@ oplog_succeed(struct oplog *log, const char *body)
     if (!old->end_pos.lineage || log->n_foreign) {
         return;
     }
-    if (!body || !oplog_is_successor(old, body, log->header.body_len)) {
+    if (!body || old->damaged
+        || !oplog_is_successor(old, body, log->header.body_len)) {
         ha_log(HA_LOG_WARN, "oplog",
-               "%s was replaced by a file that is not "
-               "its own compaction; the position is not known any more",
+               "%s was replaced by a file that is not its own compaction",
                log->path);
-        log->mode = POINTS_FOLLOW;
-        log->lost = old->end_pos;
+        oplog_lose(log, old->end_pos);
         return;
     }
     gen->end_pos = old->end_pos;
@@ -522,20 +579,46 @@ oplog_succeed(struct oplog *log, const char *body)
            log->path, gen->end_pos.seq);
 }
 
-/* Takes in the whole, checked record 'body' at the end. */
+/* Something was written at the place where the file was damaged, so what came
+ * behind is gone. */
+static void
+oplog_heal(struct oplog *log)
+{
+    const struct points *ps = &log->points;
+    const struct ha_pos *pos = &log->gen->end_pos;
+    bool beyond = ps->n && ps->a[ps->n - 1].off > log->gen->end;
+
+    log->damaged = false;
+    log->why[0] = '\0';
+    if (beyond) {
+        pos = &ps->a[ps->n - 1].pos;
+    }
+    if (pos->lineage && (beyond || log->mode == POINTS_ACTIVE)) {
+        oplog_lose(log, *pos);
+    }
+}
+
+/* Takes in the whole, checked record at the end.  Its text is 'body', of which
+ * the beginning may be all there is if it is not to be interpreted. */
 static void
 oplog_take(struct oplog *log, const char *body)
 {
     struct oplog_gen *gen = log->gen;
-    bool had_pos = gen->end_pos.lineage != 0;
     uint64_t off = gen->end;
+    bool had_pos;
 
+    if (log->damaged) {
+        oplog_heal(log);
+    }
+    had_pos = gen->end_pos.lineage != 0;
     if (!off && !gen_read_schema(gen, body)) {
         snprintf(log->why, sizeof log->why,
                  "the file's first record is no "
                  "schema");
     }
-    if (off && log->mode == POINTS_ACTIVE && had_pos) {
+    if (off < log->skip) {
+        /* What a point says holds behind it. */
+    } else if (off && log->mode == POINTS_ACTIVE && had_pos) {
         gen->end_pos =
             record_next_pos(&gen->end_pos, log->epoch, log->header.sha1);
     } else if (off) {
@@ -582,7 +665,8 @@ oplog_begin_record(struct oplog *log, uint64_t file_size)
     if (file_size - log->gen->end < (uint64_t) h->header_len + h->body_len) {
         return false;
     }
-    log->body = xmalloc((size_t) h->body_len + 1);
+    log->keep_body = !log->gen->end || log->gen->end >= log->skip;
+    log->body = xmalloc((log->keep_body ? h->body_len : SLICE) + (size_t) 1);
     log->body_have = 0;
     log->in_record = true;
     digest_start(log->digest);
@@ -595,8 +679,9 @@ oplog_read_piece(struct oplog *log, size_t *budget)
 {
     const struct record_header *h = &log->header;
     size_t want = MIN(SLICE, h->body_len - log->body_have);
+    char *to = log->body + (log->keep_body ? log->body_have : 0);
     ssize_t got =
-        pread(log->gen->fd, log->body + log->body_have, want,
+        pread(log->gen->fd, to, want,
               (off_t) (log->gen->end + h->header_len + log->body_have));
 
     if (got <= 0) {
@@ -604,7 +689,7 @@ oplog_read_piece(struct oplog *log, size_t *budget)
         oplog_trouble(log);
         return false;
     }
-    digest_add(log->digest, log->body + log->body_have, got);
+    digest_add(log->digest, to, got);
     log->body_have += got;
     *budget -= MIN((size_t) got, *budget);
     return true;
@@ -622,7 +707,7 @@ oplog_end_record(struct oplog *log)
     log->body = NULL;
     log->in_record = false;
     if (ok) {
-        body[log->header.body_len] = '\0';
+        body[log->keep_body ? log->header.body_len : 0] = '\0';
         oplog_take(log, body);
     } else {
         oplog_trouble(log);
@@ -663,29 +748,76 @@ oplog_look(struct oplog *log)
     return oplog_begin_record(log, st.st_size);
 }
 
-/* At the end of the file: if another one has taken its place, goes over to
- * that.  Returns true if so. */
+/* True if the file holds the beginning of a record after 'off'.  Inside of
+ * JSON a line never begins so. */
 static bool
-oplog_follow_rename(struct oplog *log)
+file_has_record_after(int fd, uint64_t off)
 {
-    struct oplog_gen *gen;
-    struct stat st;
+    static const char lead[] = "\nOVSDB JSON ";
+    const size_t overlap = sizeof lead - 2;
+    char *buf = xmalloc(SLICE);
+    bool found = false;
+    ssize_t n;
 
-    if (stat(log->path, &st)
-        || (st.st_ino == log->gen->ino && st.st_dev == log->gen->dev)
-        || oplog_look(log)) {
-        return log->in_record;
+    while (!found && (n = pread(fd, buf, SLICE, (off_t) off)) > 0) {
+        found = memmem(buf, n, lead, sizeof lead - 1) != NULL;
+        if ((size_t) n <= overlap) {
+            break;
+        }
+        off += n - overlap;
     }
-    gen = gen_open(log->path);
-    if (!gen) {
+    free(buf);
+    return found;
+}
+
+/* True if the record at the end is all there, but not what its header says. */
+static bool
+oplog_has_bad_record(const struct oplog *log, uint64_t file_size)
+{
+    int fd = log->gen->fd;
+    uint64_t off = log->gen->end;
+    char head[RECORD_HEADER_MAX];
+    ssize_t got = pread(fd, head, sizeof head, (off_t) off);
+    struct record_header h;
+    char *body;
+    int ret;
+
+    if (got <= 0 || record_parse_header(head, got, &h)
+        || file_size - off < (uint64_t) h.header_len + h.body_len) {
         return false;
     }
-    oplog_gen_unref(log->prev);
-    log->prev = log->gen;
-    log->prev->synced = log->prev->end;
-    log->prev_until = time_msec() + PREV_KEEP_MS;
-    oplog_begin_gen(log, gen);
-    return true;
+    ret = oplog_read_record(fd, off, &h, &body);
+    if (ret == 1) {
+        free(body);
+    }
+    return ret == -EBADMSG;
+}
+
+/* The file is longer than what can be read of it.  A record that is cut short
+ * at the very end, or bytes that are no record, are what a crash leaves, and
+ * were never acknowledged.  All else was part of the database. */
+static void
+oplog_judge_rest(struct oplog *log)
+{
+    const struct points *ps = &log->points;
+    const struct oplog_gen *gen = log->gen;
+    bool ours = ps->ino == gen->ino && ps->dev == gen->dev;
+    struct stat st;
+
+    if (log->damaged || fstat(gen->fd, &st)
+        || (uint64_t) st.st_size <= gen->end) {
+        return;
+    }
+    log->damaged = (ours && ps->n && ps->a[ps->n - 1].off > gen->end)
+                   || oplog_has_bad_record(log, st.st_size)
+                   || file_has_record_after(gen->fd, gen->end);
+    if (log->damaged) {
+        snprintf(log->why, sizeof log->why,
+                 "the database's file is damaged at offset %" PRIu64
+                 "; what follows there cannot be read",
+                 gen->end);
+        ha_log(HA_LOG_ERR, "oplog", "%s: %s", log->path, log->why);
+    }
 }
 
 /* The end is reached for now. */
@@ -698,23 +830,90 @@ oplog_at_end(struct oplog *log)
     if (log->n_records == 1 && log->prev && !log->prev->next) {
         oplog_succeed(log, NULL);
     }
+    oplog_judge_rest(log);
     log->state = OPLOG_READY;
     oplog_sync(log);
-    if (log->gen->end_pos.lineage) {
+    if (log->gen->end_pos.lineage && !log->damaged) {
         oplog_keep_link(log);
     }
 }
 
-/* A file whose end stays unreadable was changed in place: begin again. */
+/* True if the file still holds what was read from it last. */
+static bool
+oplog_still_holds(const struct oplog *log)
+{
+    struct record_header h;
+    struct stat st;
+    char *body;
+    bool ok;
+
+    if (fstat(log->gen->fd, &st) || (uint64_t) st.st_size < log->gen->end
+        || oplog_read_record(log->gen->fd, log->last_off, &h, &body) != 1) {
+        return false;
+    }
+    free(body);
+    ok = !memcmp(h.sha1, log->last_sha1, sizeof h.sha1);
+    return ok && log->last_off + h.header_len + h.body_len == log->gen->end;
+}
+
+/* The end stays unreadable.  If the file was changed in place, begins again;
+ * otherwise waits for something better to come. */
 static void
 oplog_check_trouble(struct oplog *log)
 {
-    if (log->trouble_since && time_msec() - log->trouble_since > TROUBLE_MS) {
-        ha_log(HA_LOG_ERR, "oplog",
-               "%s cannot be read on at offset %" PRIu64 "; reading it afresh",
-               log->path, log->gen->end);
-        oplog_reset(log);
+    if (!log->trouble_since
+        || time_msec() - log->trouble_since <= TROUBLE_MS) {
+        return;
     }
+    log->trouble_since = 0;
+    if (!log->gen->end) {
+        ovs_strlcpy(log->why,
+                    "the database's file does not begin with a "
+                    "schema that can be read",
+                    sizeof log->why);
+        return;
+    } else if (oplog_still_holds(log)) {
+        oplog_judge_rest(log);
+        return;
+    }
+    ha_log(HA_LOG_ERR, "oplog",
+           "%s was changed in place before offset %" PRIu64
+           "; reading it afresh",
+           log->path, log->gen->end);
+    if (log->mode == POINTS_ACTIVE && log->gen->end_pos.lineage) {
+        oplog_lose(log, log->gen->end_pos);
+    }
+    oplog_reset(log);
+}
+
+/* If another file has taken the place of this one, of which nothing more can
+ * be read, goes over to that.  Returns true if so. */
+static bool
+oplog_follow_rename(struct oplog *log)
+{
+    struct oplog_gen *gen;
+    struct stat st;
+
+    if (stat(log->path, &st)
+        || (st.st_ino == log->gen->ino && st.st_dev == log->gen->dev)) {
+        return false;
+    }
+    /* What was written just before the rename. */
+    if (!log->trouble_since && oplog_look(log)) {
+        return true;
+    }
+    gen = gen_open(log->path);
+    if (!gen) {
+        return false;
+    }
+    oplog_judge_rest(log);
+    oplog_gen_unref(log->prev);
+    log->prev = log->gen;
+    log->prev->synced = log->prev->end;
+    log->prev->damaged = log->damaged;
+    log->prev_until = time_msec() + PREV_KEEP_MS;
+    oplog_begin_gen(log, gen);
+    return true;
 }
 
 static void
@@ -725,26 +924,6 @@ oplog_drain_inotify(struct oplog *log)
     while (log->inotify >= 0 && read(log->inotify, buf, sizeof buf) > 0) {
         continue;
     }
-}
-
-/* Finishes what opening needs before the first record is read. */
-static void
-oplog_start_at_point(struct oplog *log)
-{
-    struct record_header h;
-    char *body;
-
-    if (log->gen->end || !log->points.n || log->gen->end_pos.lineage
-        || log->points.ino != log->gen->ino) {
-        return;
-    }
-    if (oplog_read_record(log->gen->fd, 0, &h, &body) == 1) {
-        gen_read_schema(log->gen, body);
-        free(body);
-    }
-    log->gen->end = log->points.a[0].off;
-    log->n_records = 2;
-    oplog_apply_point(log);
 }
 
 bool
@@ -761,22 +940,19 @@ oplog_run(struct oplog *log, size_t budget)
         if (!log->gen) {
             return false;
         }
-        oplog_start_at_point(log);
     }
     while (budget) {
-        if (!log->in_record && !oplog_look(log) && !oplog_follow_rename(log)) {
+        bool ok = log->in_record || oplog_look(log);
+
+        if (ok) {
+            ok = oplog_read_piece(log, &budget)
+                 && (log->body_have < log->header.body_len
+                     || oplog_end_record(log));
+        }
+        if (!ok && !oplog_follow_rename(log)) {
             oplog_at_end(log);
             oplog_check_trouble(log);
             return false;
-        }
-        if (log->in_record) {
-            if (!oplog_read_piece(log, &budget)) {
-                return false;
-            }
-            if (log->body_have == log->header.body_len
-                && !oplog_end_record(log)) {
-                return false;
-            }
         }
     }
     return true;

@@ -13,7 +13,11 @@
  *
  * The sender reads records through cursors, the shadow loads the file.  The
  * follower itself never interprets a record beyond its position, and never
- * writes to the database's file. */
+ * writes to the database's file.
+ *
+ * ovsdb-server reads its file up to the first record that is not whole, and
+ * serves what came before.  So does the follower, from the first byte on, and
+ * so both hold the same; if more was there once, it says so. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,6 +49,7 @@ struct oplog_gen {
     size_t first_mark;     /* Those before are of no use for finding. */
     uint64_t end;          /* Behind the last whole record. */
     uint64_t synced;       /* Up to here it is durable. */
+    bool damaged;          /* It held more than 'end' when it was replaced. */
     struct ha_pos end_pos; /* At 'end'. */
     uint8_t schema[DIGEST_SHA256_LEN]; /* Of its sorted schema. */
     char *schema_text;                 /* First record, sorted. */
@@ -70,9 +75,12 @@ struct oplog {
     struct ha_epoch epoch;    /* POINTS_ACTIVE: of what comes. */
     struct ha_pos durable;    /* Of what was synced last. */
     uint64_t n_records;       /* In 'gen', the schema included. */
+    uint64_t skip;      /* Up to here, records are checked, not counted. */
+    bool damaged;       /* More was in the file than can be read. */
     struct ha_pos lost; /* Where the log was when its position was lost. */
-    bool want_point;    /* A point is to be noted at the end. */
-    unsigned int since_mark; /* Records since the last mark. */
+    struct ha_epoch lost_epoch; /* ... and the last one of its records. */
+    bool want_point;            /* A point is to be noted at the end. */
+    unsigned int since_mark;    /* Records since the last mark. */
 
     uint64_t last_off; /* Start of the last record. */
     uint8_t last_sha1[RECORD_SHA1_LEN];
@@ -87,6 +95,7 @@ struct oplog {
     struct record_header header;
     uint64_t body_have;
     bool in_record;
+    bool keep_body; /* It is interpreted, so all of it is needed. */
 
     long long int trouble_since; /* The end does not parse; 0: it does. */
     char why[OPLOG_WHY_LEN];     /* What is wrong with the file; "". */
@@ -103,6 +112,9 @@ void oplog_wait(struct oplog *, bool more);
 /* Reads to the end of the file now.  Returns 0, or -EAGAIN if there is no
  * file. */
 int oplog_catch_up(struct oplog *);
+
+/* What is wrong with the file, or "". */
+const char *oplog_why(const struct oplog *);
 
 /* Makes everything up to the end durable.  Returns 0 or a negative errno. */
 int oplog_sync(struct oplog *);
@@ -166,8 +178,8 @@ void oplog_cursor_close(struct oplog_cursor *);
 struct oplog_gen *oplog_gen_ref(struct oplog_gen *);
 void oplog_gen_unref(struct oplog_gen *);
 
-/* Reads one record at 'off' of 'fd' with its body (NUL behind it).  Returns 1,
- * 0 if it is not there (yet), or a negative errno. */
+/* Reads one record at 'off' of 'fd' with its body (NUL behind it), and checks
+ * its SHA-1.  Returns 1, 0 if it is not there (yet), or a negative errno. */
 int oplog_read_record(int fd, uint64_t off, struct record_header *,
                       char **ret_body);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "openvswitch/json.h"
@@ -83,7 +84,7 @@ struct receiver {
     struct shadow *want; /* Being built from it. */
     struct json *ops;    /* Operations towards it. */
     struct aside *aside;
-    long long int next_aside; /* Not before, for foreign records. */
+    long long int next_aside; /* Not before, if it is to be done often. */
     int aside_ms;             /* Grows with each copy. */
 
     struct frame_record record; /* Being taken in. */
@@ -260,7 +261,7 @@ receiver_say_hello(struct receiver *r, const struct link_frame *f)
     h->node = r->cfg.self;
     h->epoch = r->epoch;
     h->pos = applier_sent(r->applier);
-    h->flags = r->log->n_foreign ? FRAME_HELLO_SNAPSHOT : 0;
+    h->flags = r->log->n_foreign || r->log->damaged ? FRAME_HELLO_SNAPSHOT : 0;
     ha_random_bytes(h->nonce, sizeof h->nonce);
     n = frame_put_hello(r->hello_body, h);
     frame_mac(r->cfg.key, "ovn-ha replica hello 1", f->body,
@@ -398,6 +399,7 @@ receiver_begin_snapshot(struct receiver *r, const struct link_frame *f)
            "%" PRIu64 " bytes: %s",
            r->source.id, r->snapshot.bytes,
            r->log->n_foreign ? "own file holds foreign records"
+           : r->log->damaged ? "own file is damaged"
                              : found_to_string(r->found));
 }
 
@@ -445,12 +447,18 @@ receiver_apply_diff(struct receiver *r)
 }
 
 /* True if what gives way may be nowhere else.  What the same epoch's active
- * node wrote and this follower only repeated is not lost. */
+ * node wrote and this follower only repeated is not lost: an epoch's records
+ * are numbered by one node alone, which never begins again within it, so a
+ * lower number of the same epoch is an ancestor.  Even so, a difference that
+ * removes nearly everything is not trusted that far. */
 static bool
 receiver_must_set_aside(const struct receiver *r, const struct shadow_diff *d)
 {
     const struct ha_pos *own = &r->log->gen->end_pos;
 
+    if (r->log->damaged) {
+        return true;
+    }
     if (!d->n_delete && !d->n_update) {
         return false;
     }
@@ -458,7 +466,38 @@ receiver_must_set_aside(const struct receiver *r, const struct shadow_diff *d)
         return false;
     }
     return r->log->n_foreign || r->found != OPLOG_OLDER
-           || ha_epoch_cmp(own->epoch, r->snapshot.pos.epoch);
+           || ha_epoch_cmp(own->epoch, r->snapshot.pos.epoch)
+           || d->n_delete > 9 * d->n_shared;
+}
+
+/* Bytes of the own file; of a damaged one, also those that cannot be read. */
+static uint64_t
+receiver_own_bytes(const struct receiver *r)
+{
+    const struct oplog_gen *gen = r->log->gen;
+    struct stat st;
+
+    return r->log->damaged && !fstat(gen->fd, &st) ? (uint64_t) st.st_size
+                                                   : gen->end;
+}
+
+/* Copies must not fill the disk if their reason comes again and again. */
+static bool
+receiver_may_copy(struct receiver *r)
+{
+    long long int now = time_msec();
+
+    if (!r->log->n_foreign && !r->log->damaged) {
+        return true;
+    }
+    if (now < r->next_aside) {
+        return false;
+    }
+    r->aside_ms = now > r->next_aside + ASIDE_MAX_MS
+                      ? ASIDE_MS
+                      : MIN(MAX(2 * r->aside_ms, ASIDE_MS), ASIDE_MAX_MS);
+    r->next_aside = now + r->aside_ms;
+    return true;
 }
 
 static void
@@ -467,6 +506,11 @@ receiver_loaded(struct receiver *r)
     const struct oplog_gen *gen = r->log->gen;
     struct shadow_diff d;
 
+    if (!gen || r->log->state != OPLOG_READY
+        || !applier_is_prepared(r->applier)) {
+        receiver_again(r, 0, "the own file was replaced");
+        return;
+    }
     r->ops = applier_diff(r->applier, r->want, &d);
     ha_log(HA_LOG_INFO, "receiver",
            "the snapshot at record %" PRIu64 " differs by %" PRIu64
@@ -478,14 +522,14 @@ receiver_loaded(struct receiver *r)
         receiver_apply_diff(r);
         return;
     }
-    if (r->log->n_foreign && time_msec() < r->next_aside) {
+    if (!receiver_may_copy(r)) {
         receiver_again(r, RETRY_FAILED_MS,
-                       "foreign records come again and again; waiting before "
-                       "the next copy is set aside");
+                       "the own file must be copied again and again; waiting "
+                       "before the next copy is set aside");
         return;
     }
     r->aside = aside_create(r->cfg.state_dir, r->cfg.db, &gen->end_pos,
-                            gen->fd, gen->end);
+                            gen->fd, receiver_own_bytes(r));
     if (!r->aside) {
         receiver_again(r, RETRY_FAILED_MS,
                        "own data that the source does "
@@ -645,12 +689,17 @@ receiver_feed(struct receiver *r)
     }
 }
 
+/* Says what is durable here; before the records flow, no more than that this
+ * node lives. */
 static void
 receiver_ack(struct receiver *r)
 {
-    struct ha_pos pos = applier_durable(r->applier);
+    struct ha_pos pos = { .seq = 0 };
     uint8_t body[FRAME_FIXED_MAX];
 
+    if (r->state == RECEIVER_STREAM) {
+        pos = applier_durable(r->applier);
+    }
     if (pos.seq != r->acked.seq || time_msec() >= r->next_ack) {
         link_send(r->link, FRAME_ACK, body, frame_put_pos(body, &pos), NULL,
                   0);
@@ -667,8 +716,8 @@ receiver_stream(struct receiver *r)
         receiver_again(r, RETRY_OWN_MS, applier_failure(r->applier));
     } else if (!dbserver_is_ready(r->server)) {
         receiver_again(r, 0, "the own server is gone");
-    } else if (r->log->n_foreign) {
-        receiver_again(r, 0, r->log->foreign_why);
+    } else if (r->log->n_foreign || r->log->damaged) {
+        receiver_again(r, 0, oplog_why(r->log));
     } else if (r->log->state == OPLOG_READY && !r->log->gen->end_pos.lineage) {
         receiver_again(r, 0, "the own file was replaced");
     } else {
@@ -827,6 +876,9 @@ receiver_run(struct receiver *r)
         break;
     default:
         break;
+    }
+    if (r->link && r->state > RECEIVER_SCHEMA && r->state < RECEIVER_STREAM) {
+        receiver_ack(r);
     }
     if (r->link) {
         link_run(r->link);

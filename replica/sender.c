@@ -22,7 +22,7 @@
 #include "replica/link.h"
 #include "replica/oplog.h"
 
-#define MAX_SESSIONS (2 * HA_MAX_NODES)
+#define MAX_STRANGERS 4 /* Sessions of one address before their hello. */
 #define BACKLOG_MAX (1u << 20) /* Bytes that wait in one link. */
 #define CHUNK (64u << 10)      /* Of a snapshot. */
 #define WINDOW_RECORDS 8192    /* Shipped, not acknowledged. */
@@ -30,7 +30,7 @@
 #define BATCH 512     /* Records of one session in one round. */
 #define HELLO_MS 5000 /* For the handshake. */
 #define SILENCE_MS \
-    120000 /* A receiver that loads a large snapshot says
+    120000 /* A receiver that loads a large record says
                                  * nothing meanwhile. */
 #define HEARTBEAT_MS 1000
 #define LISTEN_MS 100   /* Until the next attempt to listen. */
@@ -79,7 +79,6 @@ struct sender {
     int listen_error; /* Of the last attempt. */
     long long int next_listen, next_cut_log;
     struct ovs_list sessions;
-    size_t n_sessions;
     struct wire_r_peer known[HA_MAX_NODES]; /* By node, for the supervisor. */
     size_t n_known;
 };
@@ -96,10 +95,9 @@ sender_create(const struct sender_config *cfg, struct oplog *log)
 }
 
 static void
-session_destroy(struct sender *s, struct session *session)
+session_destroy(struct session *session)
 {
     ovs_list_remove(&session->node);
-    s->n_sessions--;
     link_finish(session->link);
     oplog_cursor_close(&session->cursor);
     free(session->record.body);
@@ -113,7 +111,7 @@ sender_destroy(struct sender *s)
 
     if (s) {
         LIST_FOR_EACH_SAFE (session, node, &s->sessions) {
-            session_destroy(s, session);
+            session_destroy(session);
         }
         pstream_close(s->listener);
         free(s);
@@ -259,13 +257,40 @@ sender_cut(struct sender *s, struct stream *stream, const char *why)
     stream_close(stream);
 }
 
+/* Length of the part of 'name' that is before the port. */
+static int
+address_len(const char *name)
+{
+    const char *colon = strrchr(name, ':');
+
+    return colon ? colon - name : (int) strlen(name);
+}
+
+/* Counts the sessions from the address of 'name' that have not said who they
+ * are.  Those that have are one a node, and need no limit. */
+static int
+sender_count_strangers(const struct sender *s, const char *name)
+{
+    const struct session *session;
+    int len = address_len(name);
+    int n = 0;
+
+    LIST_FOR_EACH (session, node, &s->sessions) {
+        const char *other = link_name(session->link);
+
+        n += !session->peer && address_len(other) == len
+             && !strncmp(other, name, len);
+    }
+    return n;
+}
+
 static void
 sender_accept_one(struct sender *s, struct stream *stream)
 {
     struct session *session;
 
-    if (s->n_sessions >= MAX_SESSIONS) {
-        sender_cut(s, stream, "too many connections");
+    if (sender_count_strangers(s, stream_get_name(stream)) >= MAX_STRANGERS) {
+        sender_cut(s, stream, "too many connections that say nothing");
         return;
     }
     if (!peers_allow(s->cfg.peers, stream_get_name(stream), 0)) {
@@ -276,7 +301,6 @@ sender_accept_one(struct sender *s, struct stream *stream)
     session->link = link_create(stream);
     session->began = time_msec();
     ovs_list_push_back(&s->sessions, &session->node);
-    s->n_sessions++;
     session_challenge(s, session);
 }
 
@@ -395,9 +419,18 @@ sender_is_ready(struct sender *s)
     const struct oplog *log = s->log;
 
     return log->state == OPLOG_READY && log->gen->end_pos.lineage
-           && !log->n_foreign && log->gen->schema_text
+           && !log->n_foreign && !log->damaged && log->gen->schema_text
            && strlen(log->gen->schema_text) <= FRAME_BODY_MAX
            && !oplog_sync(s->log);
+}
+
+/* True if the end of the log is what the epoch that 'm' names has come to. */
+static bool
+sender_has_truth(const struct sender *s, const struct frame_hello *m)
+{
+    return s->active.n && !ha_epoch_cmp(s->active, m->epoch)
+           && s->log->mode == POINTS_ACTIVE
+           && !ha_epoch_cmp(s->log->epoch, s->active);
 }
 
 /* Looks for the receiver's position, and begins to ship. */
@@ -415,7 +448,7 @@ session_begin(struct sender *s, struct session *session,
         session->state = SESSION_STREAM;
         session->complete = true;
         session->acked = m->pos;
-    } else if (s->active.n && !ha_epoch_cmp(s->active, m->epoch)) {
+    } else if (sender_has_truth(s, m)) {
         session_welcome(s, session, f, found);
         session_begin_snapshot(s, session);
     } else {
@@ -637,6 +670,9 @@ static void
 session_ack(struct sender *s, struct session *session,
             const struct ha_pos *pos)
 {
+    if (!pos->lineage) {
+        return; /* It is still busy with its snapshot. */
+    }
     while (session->n && session->window[session->first].seq <= pos->seq) {
         const struct shipped *w = &session->window[session->first];
 
@@ -747,7 +783,7 @@ sender_run(struct sender *s)
     LIST_FOR_EACH_SAFE (session, node, &s->sessions) {
         session_run(s, session);
         if (session->state == SESSION_DEAD) {
-            session_destroy(s, session);
+            session_destroy(session);
         }
     }
 }

@@ -31,8 +31,8 @@
 #define REPORT_MS 1000
 #define MAX_QUEUE 64 /* Messages that the supervisor must get. */
 
-/* How far the numbers jump when an active node's position was lost, so that
- * no position is used twice. */
+/* How far the numbers jump in a new epoch if the position was lost, so that no
+ * position is used twice. */
 #define LOST_JUMP (UINT64_C(1) << 32)
 
 struct worker_msg {
@@ -245,18 +245,20 @@ worker_base(const struct worker *w, const struct ha_pos *own,
 {
     const struct wire_r_role *role = &w->role;
     struct oplog *log = w->log;
+    bool lost = log->lost.lineage == role->lineage;
 
     if (!role->lineage || !role->epoch.n) {
         return -EINVAL;
     }
     *ret = *own;
-    if (!own->lineage) {
+    if (log->damaged) {
+        return -EUCLEAN;
+    } else if (lost && ha_epoch_cmp(log->lost_epoch, role->epoch) >= 0) {
+        return -ENODATA; /* Another file than that which the epoch is of. */
+    } else if (!own->lineage) {
         ret->lineage = role->lineage;
         ret->epoch = role->epoch;
-        ret->seq = log->n_records;
-        if (log->lost.lineage == role->lineage) {
-            ret->seq += log->lost.seq + LOST_JUMP;
-        }
+        ret->seq = log->n_records + (lost ? log->lost.seq + LOST_JUMP : 0);
         ret->chain = record_chain(role->lineage, log->last_sha1);
     } else if (own->lineage != role->lineage) {
         return -EXDEV;
@@ -336,23 +338,6 @@ worker_begin_following(struct worker *w)
     }
 }
 
-/* The file of an active node was replaced by one that is not its compaction:
- * whatever is in it is the truth, under numbers of its own. */
-static void
-worker_keep_position(struct worker *w)
-{
-    struct ha_pos base;
-
-    if (w->log->state == OPLOG_READY && !w->log->gen->end_pos.lineage
-        && !worker_base(w, &w->log->gen->end_pos, &base)) {
-        ha_log(HA_LOG_ERR, "worker",
-               "the position was lost; it goes on at "
-               "record %" PRIu64,
-               base.seq);
-        oplog_begin_active(w->log, &base, w->role.epoch);
-    }
-}
-
 static void
 worker_run_role(struct worker *w)
 {
@@ -364,8 +349,6 @@ worker_run_role(struct worker *w)
         worker_settle(w);
     } else if (w->role.role == WIRE_R_FOLLOW && !w->following) {
         worker_begin_following(w);
-    } else if (w->role.role == WIRE_R_ACTIVE) {
-        worker_keep_position(w);
     }
 }
 
@@ -479,6 +462,18 @@ worker_receive(struct worker *w)
 
 /* ---- Reports ------------------------------------------------------------- */
 
+/* True unless this is the active node and its records are not counted, because
+ * its file is not what it was when the epoch began. */
+static bool
+worker_counts(const struct worker *w)
+{
+    const struct oplog *log = w->log;
+
+    return w->role.role != WIRE_R_ACTIVE || w->pending
+           || (log->mode == POINTS_ACTIVE
+               && !ha_epoch_cmp(log->epoch, w->role.epoch));
+}
+
 static void
 worker_get_log_status(struct worker *w, struct wire_r_status *s)
 {
@@ -490,15 +485,14 @@ worker_get_log_status(struct worker *w, struct wire_r_status *s)
         s->phase = WIRE_RP_LOADING;
     }
     if (log->state == OPLOG_READY && log->gen->end_pos.lineage
-        && !log->n_foreign) {
+        && !log->n_foreign && !log->damaged && worker_counts(w)) {
         s->flags |= WIRE_RS_COMPLETE;
     }
     if (log->n_foreign) {
         s->flags |= WIRE_RS_FOREIGN;
     }
-    if (!s->why[0]) {
-        ovs_strlcpy(s->why, log->why[0] ? log->why : log->foreign_why,
-                    sizeof s->why);
+    if (log->damaged || !s->why[0]) {
+        ovs_strlcpy(s->why, oplog_why(log), sizeof s->why);
     }
     s->file_bytes = log->gen ? log->gen->end : 0;
 }

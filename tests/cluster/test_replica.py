@@ -6,10 +6,15 @@ included, and so must be the positions."""
 
 import hashlib
 import json
+import os
 import random
+import shutil
 import signal
+import socket
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from lab import wait_until
@@ -215,12 +220,7 @@ def test_divergence_is_set_aside(cluster):
     a.wait_following()
     assert_same(b, a)
     (aside,) = a.state.glob("diverged/ovnnb-1.1-*.db")
-    shown = subprocess.run(["ovsdb-tool", "query", str(aside), json.dumps(
-        ["OVN_Northbound", {"op": "select", "table": "Logical_Switch",
-                            "where": [], "columns": ["_uuid"]}])],
-        check=True, capture_output=True, text=True).stdout
-    rows = {r["_uuid"][1] for r in json.loads(shown)[0]["rows"]}
-    assert rows == set(lost["Logical_Switch"])
+    assert rows_of(aside, "Logical_Switch") == set(lost["Logical_Switch"])
 
 
 def test_what_came_after_a_resynchronisation_is_counted_again(cluster):
@@ -336,35 +336,182 @@ def test_compaction_while_the_worker_is_down(cluster, who):
     assert b.status.snapshots == (1 if who == "active" else 0)
 
 
+def take_over(old, new, epoch):
+    """Another node is made active in place of one that lost its position,
+    whose data give way, but are not lost."""
+    assert new.idle().error == 0
+    new.active(epoch)
+    old.follow(new, epoch)
+    old.wait_following()
+    write(new, 5, seed=90 + epoch)
+    assert_same(new, old)
+    assert old.status.flags & COMPLETE
+
+
 def test_two_compactions_while_the_actives_worker_is_down(cluster):
     a, b = pair(cluster)
     write(a)
     before = assert_same(a, b)
+    content = b.dump()
     a.stop_worker()
     a.compact()
     time.sleep(0.3)  # The dates of the two must differ.
     write(a, 5, seed=2)
     a.compact()
+    lost = a.dump()
     a.start_worker()
-    a.wait(lambda s: s.phase == P_ACTIVE and s.pos.lineage)
-    b.wait(lambda s: s.snapshots == 2 and s.phase == P_FOLLOWING)
-    assert assert_same(a, b).seq > before.seq
+    a.wait(lambda s: s.phase == P_ACTIVE and "does not follow" in s.why)
+    assert not a.status.flags & COMPLETE
+    assert b.dump() == content and b.status.pos == before
+    take_over(a, b, 2)
+    (aside,) = a.state.glob("diverged/*.db")
+    assert rows_of(aside, "Logical_Switch") == set(lost["Logical_Switch"])
 
 
-def test_restored_backup_on_the_active_is_followed(cluster):
+def rows_of(file, table):
+    """The _uuid of all rows of 'table' in a database file."""
+    shown = subprocess.run(["ovsdb-tool", "query", str(file), json.dumps(
+        ["OVN_Northbound", {"op": "select", "table": table,
+                            "where": [], "columns": ["_uuid"]}])],
+        check=True, capture_output=True, text=True).stdout
+    return {r["_uuid"][1] for r in json.loads(shown)[0]["rows"]}
+
+
+@pytest.mark.parametrize("how", ["empty", "restored", "in place"])
+def test_wrong_file_on_the_active_is_not_followed(cluster, how):
     a, b = pair(cluster)
     write(a)
     assert_same(a, b)
     backup = a.file.read_bytes()
     write(a, 10, seed=2)
     before = assert_same(a, b)
+    content = b.dump()
     a.stop_server()
-    new = a.file.with_suffix(".new")
-    new.write_bytes(backup)
-    new.rename(a.file)
+    if how == "empty":
+        a.file.unlink()
+    elif how == "in place":
+        a.file.write_bytes(backup)
+    else:
+        new = a.file.with_suffix(".new")
+        new.write_bytes(backup)
+        new.rename(a.file)
     a.start_server()
-    a.wait(lambda s: s.phase == P_ACTIVE and s.pos.seq > before.seq)
-    assert assert_same(a, b).seq > before.seq
+    status = a.wait(lambda s: s.phase == P_ACTIVE
+                    and not s.flags & COMPLETE)
+    assert status.why
+    write(a, 5, seed=3)
+    b.wait(lambda s: "no complete log" in s.why)
+    # It stays so when the worker begins anew.
+    a.stop_worker()
+    a.last_role = None
+    a.start_worker()
+    a.wait(lambda s: s.phase == P_IDLE)
+    assert a.role(ACTIVE, (1, a.id)).error < 0
+    assert not a.status.flags & COMPLETE
+    assert b.dump() == content and b.status.pos == before
+    assert b.status.snapshots == 1  # That of its beginning.
+    assert not list(b.state.glob("diverged/*"))
+    take_over(a, b, 2)
+    assert len(list(a.state.glob("diverged/*"))) == 1
+
+
+def damage(file, at):
+    """Changes one byte of the record that holds the byte 'at'."""
+    data = bytearray(file.read_bytes())
+    i = data.index(b'"name"', at)
+    data[i + 1:i + 5] = b"NAME"
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("where", ["snapshot", "records"])
+def test_damaged_file_is_not_complete(cluster, where):
+    a, b = pair(cluster)
+    write(a, 60)
+    assert_same(a, b)
+    b.compact()
+    size = b.file.stat().st_size
+    write(a, 20, seed=3)
+    head = assert_same(a, b)
+    b.idle()
+    b.wait(lambda s: s.pos == head)
+    b.stop_worker()
+    b.stop_server()
+    b.last_role = None
+    damage(b.file, 15000 if where == "snapshot" else size)
+    whole = b.file.read_bytes()
+    b.start_server()
+    b.start_worker()
+    status = b.wait(lambda s: s.phase == P_IDLE)
+    assert not status.flags & COMPLETE and "damaged at offset" in status.why
+    assert b.role(ACTIVE, (2, b.id)).error < 0
+    b.follow(a, 1)
+    b.wait_following()
+    assert b.status.flags & COMPLETE and not b.status.why
+    write(a, 5, seed=4)
+    assert_same(a, b)
+    (aside,) = b.state.glob("diverged/*.db")
+    assert aside.read_bytes() == whole
+
+
+def test_what_a_crash_leaves_behind_the_last_record(cluster):
+    a, b = pair(cluster)
+    write(a)
+    head = assert_same(a, b)
+    b.stop_worker()
+    b.stop_server()
+    with open(b.file, "ab") as f:
+        f.write(bytes(4096))
+    b.start_server()
+    b.history = []
+    b.start_worker()
+    b.wait_following()
+    end = time.monotonic() + 3  # It is read afresh after 2 s, or never.
+    b.wait(lambda s: time.monotonic() > end)
+    assert {s.flags & COMPLETE for _, s in b.history[2:]} == {COMPLETE}
+    assert "afresh" not in b.tail(None)
+    assert b.status.pos == head
+    write(a, 5, seed=2)
+    assert_same(a, b)
+
+
+def test_set_aside_on_another_file_system(cluster):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    b.stop_worker()
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        assert os.stat(other).st_dev != os.stat(b.file).st_dev
+        shutil.copytree(b.state, other, dirs_exist_ok=True)
+        b.state = Path(other)
+        b.start_worker()
+        b.wait_following()
+        b.transact({"op": "insert", "table": "DNS", "row": {}})
+        wait_until(lambda: list(b.state.glob("diverged/*.db")), 5)
+        b.wait(lambda s: s.snapshots == 1 and s.phase == P_FOLLOWING)
+        assert_same(a, b)
+        (aside,) = b.state.glob("diverged/*.db")
+        assert len(rows_of(aside, "DNS")) == 1
+        b.end_worker()
+
+
+def test_strangers_leave_room_for_members(cluster):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    silent = [socket.create_connection(("127.0.0.1", a.port))
+              for _ in range(40)]
+    try:
+        wait_until(lambda: "say nothing" in a.tail(None), 5)
+        write(a, 5, seed=2)
+        assert_same(a, b)
+        for s in silent:
+            s.close()
+        b.stop_worker()
+        b.start_worker()
+        b.wait(lambda s: s.resumes == 1)
+    finally:
+        for s in silent:
+            s.close()
 
 
 def test_empty_standby_and_lost_position_file(cluster):
