@@ -297,8 +297,7 @@ knows_positions(const struct had *h)
         mono_t at;
         const struct wire_r_status *st = replica_status(h->replica[db], &at);
 
-        if (!st
-            || (st->phase == WIRE_RP_LOADING && !h->fence_facts.serve.n)) {
+        if (!st || (st->phase == WIRE_RP_LOADING && !h->fence_facts.serve.n)) {
             return false;
         }
     }
