@@ -4,15 +4,20 @@ returns {metric: value}, in ms unless the metric's name says otherwise."""
 
 import signal
 import time
+from pathlib import Path
 
 from lab import Closed, CommandError, Timeout, Traffic, wait_until
+from lab.node import process_start
 from lab.timeline import northd_active, state_entered
 
 from .fill import sweep
-from .measure import (POLL, Clients, Controllers, Ctl, FlowWatch, callback,
+from .measure import (POLL, Clients, Computes, Ctl, FlowWatch, callback,
                       journal, ms, phase, told)
 
 DEADLINE = 60
+# What died young is started again with delay, here and elsewhere; a round is
+# about one death.
+SETTLED = 11
 
 
 class Bench:
@@ -40,6 +45,17 @@ class Bench:
             except (Closed, RuntimeError):
                 return False
         wait_until(swept, DEADLINE, f"{self.system.label} is well again",
+                   interval=POLL)
+
+    def wait_settled(self, node):
+        """Waits until what runs on a node has run for a while."""
+        def settled():
+            up = float(Path("/proc/uptime").read_text().split()[0])
+            found = [process_start(p.pid) for target in ("nb", "sb", "northd")
+                     for p in node.find(target)]
+            return all(start is not None and up - start / 100 > SETTLED
+                       for start in found)
+        wait_until(settled, DEADLINE, f"{node.name} has settled",
                    interval=POLL)
 
     def kill(self, node, target):
@@ -106,6 +122,7 @@ def power_cut(bench):
     """The active's power is cut."""
     lab, system = bench.lab, bench.system
     old = system.active()
+    computes = Computes(lab, old)
     with Clients(lab, bench.name()) as clients:
         fault = lab.crash(old.name)
         system.after_power_cut(old)
@@ -123,6 +140,7 @@ def power_cut(bench):
             found["northd active"] = ms(northd_active(new, fault), fault)
         if new:
             found["writes lost (count)"] = clients.lost(new)
+            found |= computes.back(fault)
     bench.note("power-cut", found["NB change in SB"] or 1e9, fault,
                fault + (4 if seen else 15))
     system.boot(old)
@@ -134,6 +152,7 @@ def kill_nb(bench):
     """The active's NB server is killed."""
     lab, system = bench.lab, bench.system
     active = system.active()
+    bench.wait_settled(active)
     with Ctl(lab, system) as ctl, Clients(lab, bench.name()) as clients:
         fault = bench.kill(active, "nb")
         ctl.start()
@@ -152,15 +171,14 @@ def kill_sb(bench):
     """The SB server is killed that compute nodes are connected to."""
     lab, system = bench.lab, bench.system
     active = system.active()
-    controllers = Controllers(lab)
-    hit = controllers.on(lab.vip or active.address)
+    bench.wait_settled(active)
+    computes = Computes(lab, active)
     with Clients(lab, bench.name(), db="sb") as clients:
         fault = bench.kill(active, "sb")
         clients.wait(fault, DEADLINE, sb=False)
         found = clients.metrics(fault)
         del found["NB change in SB"]
-        if hit:
-            found["ovn-controller"] = ms(controllers.back(hit, fault), fault)
+        found |= computes.back(fault)
         where = system.wait_synced()
         found["writes lost (count)"] = clients.lost(where)
     bench.note("kill-sb", found["first write acknowledged"] or 1e9, fault,
@@ -173,6 +191,7 @@ def kill_northd(bench):
     """northd of the active is killed (RAFT: the one that holds the lock)."""
     lab, system = bench.lab, bench.system
     node = _northd_node(bench)
+    bench.wait_settled(node)
     with Clients(lab, bench.name()) as clients:
         fault = bench.kill(node, "northd")
         clients.wait(fault, DEADLINE)
@@ -201,6 +220,7 @@ def switchover(bench):
     lab, system = bench.lab, bench.system
     old = system.active()
     to = system.others(old)[bench.rounds % 2]
+    computes = Computes(lab, old)
     with Clients(lab, bench.name()) as clients:
         fault = time.time()
         system.switchover(to)
@@ -217,6 +237,7 @@ def switchover(bench):
             "NB change in SB": ms(_settled(clients, moved or fault), fault),
             "command": ms(returned, fault),
             "writes lost (count)": clients.lost(new) if new else None}
+        found |= computes.back(fault)
     bench.note("switchover", found["write gap"], fault, fault + 2)
     system.settle()
     bench.settle()
@@ -235,8 +256,9 @@ def _settled(clients, moved):
     return clients.mirror.reached(clients.writer.ledger(), moved - 0.02)
 
 
-FAULTS = {"power-cut": power_cut, "kill-nb": kill_nb, "kill-sb": kill_sb,
-          "kill-northd": kill_northd, "switchover": switchover}
+# In this order: backup mode's services restart as what they were at first.
+FAULTS = {"kill-nb": kill_nb, "kill-sb": kill_sb, "kill-northd": kill_northd,
+          "switchover": switchover, "power-cut": power_cut}
 
 
 def traffic(bench):

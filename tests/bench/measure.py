@@ -115,13 +115,16 @@ class Ctl:
         self.node.exec("ovn-appctl", "-t", self.control, "exit", check=False)
 
 
-class Controllers:
-    """The compute nodes' sessions with SB, by ovn-controller's own log."""
+class Computes:
+    """The compute nodes that are connected to a control node's SB, and when
+    they are connected again, by ovn-controller's own log."""
 
     LINE = re.compile(r"tcp:([\d.]+):6642: (.*)")
 
-    def __init__(self, lab):
-        self.lab = lab
+    def __init__(self, lab, server):
+        address = lab.vip or server.address
+        self.hit = [node for node in lab.compute
+                    if self._server(node) == address]
 
     def _events(self, node, after):
         for when, line in log_lines(node, "ovn/ovn-controller.log"):
@@ -129,8 +132,7 @@ class Controllers:
             if match and when >= after - 0.001:
                 yield when, match[1], match[2]
 
-    def server(self, node):
-        """The address that a compute node is connected to."""
+    def _server(self, node):
         last = None
         for _, address, what in self._events(node, 0):
             if what == "connected":
@@ -139,20 +141,20 @@ class Controllers:
                 last = None
         return last
 
-    def on(self, address):
-        """The compute nodes that are connected to an address."""
-        return [n for n in self.lab.compute if self.server(n) == address]
+    def back(self, fault, deadline=30):
+        """As a metric; none if no compute node was hit."""
+        if not self.hit:
+            return {}
 
-    def back(self, nodes, fault, deadline=30):
-        """When the last of 'nodes' was connected again; None: not yet."""
-        def all_back():
-            whens = [next((when for when, _, what in self._events(n, fault)
-                           if what == "connected"), None) for n in nodes]
-            return max(whens) if whens and None not in whens else None
+        def when():
+            found = [next((when for when, _, what in self._events(n, fault)
+                           if what == "connected"), None) for n in self.hit]
+            return None if None in found else max(found)
         try:
-            return wait_until(all_back, deadline, interval=POLL)
+            return {"ovn-controllers back": ms(wait_until(
+                when, deadline, interval=POLL), fault)}
         except Timeout:
-            return None
+            return {"ovn-controllers back": None}
 
 
 class FlowWatch:
@@ -259,5 +261,5 @@ def journal(lab, fault, until):
             for when, text in sorted(lines)]
 
 
-__all__ = ["Clients", "Controllers", "Ctl", "FlowWatch", "callback",
+__all__ = ["Clients", "Computes", "Ctl", "FlowWatch", "callback",
            "journal", "ms", "phase", "told"]
