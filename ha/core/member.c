@@ -167,7 +167,7 @@ member_support(struct ha_core *c, uint32_t from, const struct ha_msg *m,
         }
         c->record = c->proposal;
         c->in_force = true;
-        if (c->proposed && c->prop_ballot.node == c->cfg.self) {
+        if (c->prop_ballot.node == c->cfg.self) {
             c->in_flight = false;
         }
     }

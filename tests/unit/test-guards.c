@@ -1173,6 +1173,534 @@ test_fence_worker_anew(void **state)
     assert_int_equal(t.n_acts[HA_ACT_FENCE_SUPPORT], supports + 1);
 }
 
+/* ---- Second thoughts: what a view, a disk or a worker takes back ------- */
+
+/* A view says nothing of itself that was agreed on in another one. */
+static void
+test_same_ballot_again(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+
+    (void) state;
+    start();
+    name_self(&rec);
+    say_support(2, 2, 5, 1, 50);
+    assert_true(t.core.in_force);
+    say_prepare(2, 5);
+    assert_true(t.core.in_force); /* Nothing new was promised. */
+    say_prepare(2, 6);
+    assert_false(t.core.in_force);
+}
+
+/* What was in force in another view binds nobody: it may have been undone. */
+static void
+test_older_epoch_in_new_view(void **state)
+{
+    struct ha_record rec = record_of(2, 2), old = record_of(1, 1);
+
+    (void) state;
+    start();
+    name_self(&rec);
+    say_support(2, 2, 5, 1, 50);
+    view(set_of(1, 2, 3));
+    say_prepare(2, 6);
+    say_accept(2, 6, 1, &old);
+    assert_int_equal(t.core.durable.accepted.n, 6);
+}
+
+static void
+test_fence_worker_late(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    unsigned members;
+
+    (void) state;
+    start();
+    t.fence.connected = false;
+    feed_fence();
+    memset(t.n_acts, 0, sizeof t.n_acts);
+    name_self(&rec);
+    wait_us(1000000);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SUPPORT], 0);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_MEMBERS], 0);
+    view(set_of(1, 2, 3)); /* What was accepted counts, proposed or not. */
+    wait_us(1000000);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SUPPORT], 0);
+    t.fence.connected = true;
+    feed_fence();
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SUPPORT], 1);
+    members = t.n_acts[HA_ACT_FENCE_MEMBERS];
+    assert_int_equal(members, 1);
+    t.fence.connected = false;
+    feed_fence();
+    t.fence.connected = true;
+    feed_fence();
+    /* Nothing has changed, but the worker is another one. */
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_MEMBERS], members + 1);
+}
+
+/* Where a member stopped once says nothing of now. */
+static void
+test_tail_of_another_view(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(1, 2, 5, 1, 100);
+    wait_us(MUTE_US);
+    assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+    view(set_of(0, 2, 3)); /* Without node 1 its tail is out of reach. */
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+    say_prepare(2, 6);
+    say_accept(2, 6, 1, &rec);
+    say_support(2, 2, 6, 1, 50);
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+}
+
+/* Amid a promotion the view changes: nothing goes on before all agree. */
+static void
+test_tail_waits_for_record(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    start();
+    name_self(&rec);
+    say_support(2, 2, 5, 1, 60);
+    assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+    say_prepare(2, 6);
+    t.local.db[HA_NB].pos.seq = t.local.db[HA_SB].pos.seq = 60;
+    feed_local();
+    assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+    say_accept(2, 6, 1, &rec);
+    say_support(2, 2, 6, 1, 60);
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+}
+
+/* A second source in the same epoch is another order. */
+static void
+test_tail_of_two(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(2, 2, 5, 1, 60);
+    say_support(1, 2, 5, 1, 70);
+    feed_type(HA_EV_TICK);
+    assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+    assert_int_equal(t.last_role[HA_NB].replica.source, 1);
+    t.local.db[HA_NB].pos.seq = t.local.db[HA_SB].pos.seq = 70;
+    feed_local();
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+}
+
+/* A new lineage begins with what its first active has: never with what
+ * belongs to another one. */
+static void
+test_new_lineage(void **state)
+{
+    (void) state;
+    for (int i = 0; i < 3; i++) {
+        struct ha_record rec = takeover();
+
+        start();
+        rec.in_sync.n = rec.suspects.n = 0;
+        for (int db = 0; db < HA_N_DBS; db++) {
+            t.local.db[db].complete = false;
+            t.local.db[db].pos.lineage = 0;
+        }
+        if (i < 2) {
+            t.local.db[i].pos.lineage = LINEAGE + 1;
+        }
+        feed_local();
+        name_self(&rec);
+        say_support(2, 2, 5, 1, 0);
+        assert_int_equal(t.core.stage, i < 2 ? HA_STAGE_TAIL : HA_STAGE_DOOR);
+    }
+}
+
+/* The others agreed, but this node has not stopped the older epochs yet. */
+static void
+test_named_before_own_support(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    start();
+    t.lazy_fence = true;
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(1, 2, 5, 1, 50);
+    say_support(2, 2, 5, 1, 50);
+    assert_true(t.core.in_force);
+    assert_int_equal(t.core.stage, HA_STAGE_AGREE);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 0);
+}
+
+/* A worker that was started anew has forgotten its role. */
+static void
+test_replica_worker_anew(void **state)
+{
+    struct ha_status st;
+    unsigned orders;
+
+    (void) state;
+    start();
+    serve();
+    ha_core_status(&t.core, &st);
+    assert_true(st.log_ready);
+    orders = t.n_acts[HA_ACT_REPLICA];
+    t.lazy_replica = true;
+    t.local.db[HA_SB].life++;
+    feed_local();
+    assert_int_equal(t.n_acts[HA_ACT_REPLICA], orders + 1);
+    assert_int_equal(t.last_role[HA_SB].replica.role, 2);
+    ha_core_status(&t.core, &st);
+    assert_false(st.log_ready);
+    wait_us(1000000);
+    assert_int_equal(t.n_acts[HA_ACT_REPLICA], orders + 1);
+}
+
+/* Requests are for the coordinator of a record in force. */
+static void
+test_no_requests_without_record(void **state)
+{
+    struct ha_peer_db gone = { .connected = false };
+
+    (void) state;
+    start();
+    serve_settled();
+    say_prepare(2, 6);
+    receiver(2, HA_NB, &gone);
+    t.local.unfit = true;
+    feed_local();
+    wait_us(2 * MUTE_US);
+    assert_int_equal(t.core.state, HA_ACTIVE);
+    assert_int_equal(t.n_requests[HA_REQ_IN_SYNC], 0);
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
+}
+
+/* A node that does not serve yet hands nothing over. */
+static void
+test_unfit_before_active(void **state)
+{
+    (void) state;
+    start();
+    promote();
+    t.fence.open = true;
+    t.fence.serve = t.core.hold;
+    feed_fence();
+    assert_int_equal(t.core.stage, HA_STAGE_NORTHD);
+    wait_us(4 * MUTE_US);
+    t.local.unfit = true;
+    feed_local();
+    wait_us(100 * MUTE_US);
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
+}
+
+/* ---- Role ------------------------------------------------------------- */
+
+/* An ovn-had that was restarted, while its fence worker served on as node
+ * 'serving' of epoch 1. */
+static void
+restart(uint32_t serving, bool connected)
+{
+    struct ha_event ev = { .type = HA_EV_START };
+    struct ha_config cfg;
+
+    start();
+    cfg = t.core.cfg;
+    ha_core_init(&t.core, &cfg);
+    memset(t.n_acts, 0, sizeof t.n_acts);
+    ev.start.has_durable = true;
+    ev.start.durable.promised = ev.start.durable.accepted =
+        (struct ha_ballot){ 1, 1 };
+    ev.start.durable.rev = 1;
+    ev.start.durable.record = record_of(1, SELF);
+    feed(&ev);
+    t.fence.connected = connected;
+    t.fence.open = true;
+    t.fence.closed = false;
+    t.fence.serve = (struct ha_epoch){ 1, serving };
+    feed_fence();
+    feed_local();
+}
+
+/* It goes on, without the door closing, but not further than it was before
+ * all agree. */
+static void
+test_adoption_waits_for_record(void **state)
+{
+    struct ha_record rec = record_of(1, SELF);
+
+    (void) state;
+    restart(SELF, true);
+    assert_int_equal(t.core.hold.n, 1);
+    view(set_of(0, 2, 3));
+    wait_us(100000);
+    assert_int_equal(t.n_acts[HA_ACT_REPLICA], 0);
+    assert_int_equal(t.core.state, HA_STARTING);
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(2, 2, 5, 1, 50);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.core.stage, HA_STAGE_NORTHD);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_CLOSE], 0);
+}
+
+/* Nothing else is adopted. */
+static void
+test_no_adoption(void **state)
+{
+    struct ha_status st;
+
+    (void) state;
+    restart(2, true); /* Another epoch than the record's. */
+    assert_int_equal(t.core.hold.n, 0);
+    restart(SELF, false); /* A worker that does not answer. */
+    assert_int_equal(t.core.hold.n, 0);
+    assert_int_equal(t.n_acts[HA_ACT_NORTHD], 0);
+    t.fence.serve = (struct ha_epoch){ 0, 0 };
+    t.fence.connected = true;
+    feed_fence();
+    wait_us(200000);
+    assert_int_equal(t.n_acts[HA_ACT_NORTHD], 1); /* It may be running. */
+    assert_false(t.last_act[HA_ACT_NORTHD].run);
+    ha_core_status(&t.core, &st);
+    assert_int_equal(st.hold.n, 0);
+}
+
+/* Without quorum an adopted epoch ends after one lease, but not before: that
+ * long it may take until corosync speaks. */
+static void
+test_adoption_without_quorum(void **state)
+{
+    (void) state;
+    restart(SELF, true);
+    wait_us(LEASE_US - 50000);
+    assert_int_equal(t.core.hold.n, 1);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_CLOSE], 0);
+    wait_us(100000);
+    assert_int_equal(t.core.state, HA_DEMOTING);
+    assert_int_equal(t.core.why, HA_WHY_NO_QUORUM);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_CLOSE], 1);
+    /* And is not taken up again, though the worker has not closed yet. */
+    t.fence.closed = true;
+    feed_fence();
+    view(set_of(0, 2, 3));
+    wait_us(1000000);
+    assert_int_equal(t.core.hold.n, 0);
+}
+
+/* An adopted epoch that was superseded ends at once. */
+static void
+test_adoption_overruled(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+
+    (void) state;
+    restart(SELF, true);
+    view(set_of(0, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    assert_int_equal(t.core.state, HA_DEMOTING);
+    assert_int_equal(t.core.why, HA_WHY_NONE);
+    assert_int_equal(t.core.hold.n, 0);
+}
+
+/* Losing the group or quorum ends a promotion, and a demotion ends only with
+ * proof. */
+static void
+test_quorum_and_group(void **state)
+{
+    struct ha_event ev = { .type = HA_EV_VIEW };
+
+    (void) state;
+    start();
+    serve();
+    feed(&ev); /* Out of the group, though quorate. */
+    assert_int_equal(t.core.state, HA_DEMOTING);
+    wait_us(1000000);
+    assert_int_equal(t.core.state, HA_DEMOTING);
+    t.fence.open = false;
+    t.fence.closed = true;
+    feed_fence();
+    assert_int_equal(t.core.state, HA_ISOLATED);
+    assert_int_equal(t.core.why, HA_WHY_NO_GROUP);
+    wait_us(100000);
+    assert_int_equal(t.core.state, HA_ISOLATED);
+    view(set_of(0, 2, 3));
+    assert_int_equal(t.core.state, HA_STARTING);
+
+    start();
+    serve();
+    view(set_of(0, 0, 3));
+    assert_int_equal(t.core.state, HA_DEMOTING);
+    assert_int_equal(t.core.why, HA_WHY_NO_QUORUM);
+}
+
+/* A node that starts says where it stands. */
+static void
+test_starting(void **state)
+{
+    struct ha_event ev = { .type = HA_EV_QUORUM };
+
+    (void) state;
+    start();
+    assert_int_equal(t.core.state, HA_STARTING);
+    assert_int_equal(t.core.why, HA_WHY_NO_GROUP);
+    ev.quorum.quorate = true;
+    ev.quorum.members = set_of(0, 2, 3);
+    feed(&ev);
+    assert_int_equal(t.core.state, HA_STARTING);
+    view(set_of(0, 2, 3));
+    assert_int_equal(t.core.why, HA_WHY_AGREEING);
+    t.disk_full = true;
+    say_prepare(2, 5);
+    assert_int_equal(t.core.why, HA_WHY_DISK);
+}
+
+/* The active is who the record names, is here, and says that it serves. */
+static void
+test_standby_needs_active(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    struct ha_status st = status_of(2, HA_ACTIVE);
+    struct ha_msg m = support_of(2, 2, 5, 1, 50);
+
+    (void) state;
+    start();
+    name_self(&rec);
+    say(2, &m);
+    assert_int_equal(t.core.state, HA_BLOCKED); /* It holds nothing. */
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+    st.hold = rec.epoch;
+    say_status(2, &st);
+    assert_int_equal(t.core.state, HA_STANDBY);
+    assert_int_equal(t.core.why, HA_WHY_AGREEING);
+    assert_int_equal(t.last_role[HA_NB].replica.role, 0);
+    st.log_ready = true;
+    say_status(2, &st);
+    assert_int_equal(t.core.why, HA_WHY_NONE);
+    assert_int_equal(t.last_role[HA_NB].replica.role, 1);
+    assert_int_equal(t.last_role[HA_SB].replica.source, 2);
+    st.hold.n = 1;
+    say_status(2, &st);
+    assert_int_equal(t.core.state, HA_BLOCKED);
+}
+
+/* ---- Leaving ---------------------------------------------------------- */
+
+/* An active hands over, saying why; with nobody to take over, it ends. */
+static void
+test_leave_active(void **state)
+{
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    (void) state;
+    start();
+    serve_settled();
+    feed_type(HA_EV_SHUTDOWN);
+    wait_us(2 * MUTE_US);
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH] > 0, true);
+    assert_non_null(strstr(t.tell, "being shut down"));
+    assert_int_equal(t.core.state, HA_ACTIVE);
+    wait_us(8000000);
+    assert_int_equal(t.core.state, HA_ACTIVE);
+    wait_us(2000000); /* Patience has an end. */
+    assert_int_equal(t.core.state, HA_DEMOTING);
+    assert_int_equal(t.n_acts[HA_ACT_EXIT], 1);
+
+    start();
+    serve_settled();
+    st.leaving = true;
+    say_status(2, &st);
+    feed_type(HA_EV_SHUTDOWN);
+    assert_int_equal(t.core.state, HA_DEMOTING);
+    wait_us(1000000);
+    assert_int_equal(t.n_acts[HA_ACT_EXIT], 0); /* The door is not closed. */
+    wait_us(9000000);
+    assert_int_equal(t.n_acts[HA_ACT_EXIT], 1);
+
+    /* While nothing is in force, nobody is known not to take over. */
+    start();
+    serve_settled();
+    say_status(2, &st);
+    say_prepare(2, 6);
+    feed_type(HA_EV_SHUTDOWN);
+    assert_int_equal(t.core.state, HA_ACTIVE);
+    wait_us(10000000);
+    assert_int_equal(t.n_acts[HA_ACT_EXIT], 1);
+}
+
+/* A standby leaves once the active's door is open, or after a while. */
+static void
+test_leave_standby(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    struct ha_status st = status_of(2, HA_ACTIVE);
+    struct ha_msg m = support_of(2, 2, 5, 1, 50);
+
+    (void) state;
+    for (int open = 0; open < 2; open++) {
+        start();
+        name_self(&rec);
+        m.status.hold = st.hold = rec.epoch;
+        say(2, &m);
+        st.log_ready = true;
+        st.open = open;
+        say_status(2, &st);
+        assert_int_equal(t.core.state, HA_STANDBY);
+        feed_type(HA_EV_SHUTDOWN);
+        assert_int_equal(t.n_acts[HA_ACT_EXIT], open);
+        wait_us(9900000);
+        assert_int_equal(t.n_acts[HA_ACT_EXIT], open);
+        wait_us(200000);
+        assert_int_equal(t.n_acts[HA_ACT_EXIT], 1);
+    }
+}
+
+/* A vote or a tail of a node that is about to leave may be wanted: it waits
+ * while somebody could take over. */
+static void
+test_leave_blocked(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    struct ha_msg m = support_of(2, 2, 5, 1, 50);
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    (void) state;
+    for (int i = 0; i < 3; i++) {
+        start();
+        name_self(&rec);
+        if (i < 2) {
+            say(2, &m);
+            wait_us(8 * MUTE_US);
+            assert_int_equal(t.core.state, HA_BLOCKED);
+        } /* Else: amid an exchange of records. */
+        st.leaving = i == 1;
+        say_status(2, &st);
+        feed_type(HA_EV_SHUTDOWN);
+        wait_us(500000);
+        assert_int_equal(t.n_acts[HA_ACT_EXIT], i == 1);
+        wait_us(10000000);
+        assert_int_equal(t.n_acts[HA_ACT_EXIT], 1);
+    }
+    start();
+    feed_type(HA_EV_SHUTDOWN); /* Alone and at its beginning. */
+    assert_int_equal(t.n_acts[HA_ACT_EXIT], 1);
+}
+
 int
 main(void)
 {
@@ -1205,6 +1733,27 @@ main(void)
         cmocka_unit_test(test_support_waits),
         cmocka_unit_test(test_support_tells_promises),
         cmocka_unit_test(test_fence_worker_anew),
+        cmocka_unit_test(test_same_ballot_again),
+        cmocka_unit_test(test_older_epoch_in_new_view),
+        cmocka_unit_test(test_fence_worker_late),
+        cmocka_unit_test(test_tail_of_another_view),
+        cmocka_unit_test(test_tail_waits_for_record),
+        cmocka_unit_test(test_tail_of_two),
+        cmocka_unit_test(test_new_lineage),
+        cmocka_unit_test(test_named_before_own_support),
+        cmocka_unit_test(test_replica_worker_anew),
+        cmocka_unit_test(test_no_requests_without_record),
+        cmocka_unit_test(test_unfit_before_active),
+        cmocka_unit_test(test_adoption_waits_for_record),
+        cmocka_unit_test(test_no_adoption),
+        cmocka_unit_test(test_adoption_without_quorum),
+        cmocka_unit_test(test_adoption_overruled),
+        cmocka_unit_test(test_quorum_and_group),
+        cmocka_unit_test(test_starting),
+        cmocka_unit_test(test_standby_needs_active),
+        cmocka_unit_test(test_leave_active),
+        cmocka_unit_test(test_leave_standby),
+        cmocka_unit_test(test_leave_blocked),
     };
 
     return cmocka_run_group_tests_name("guards", tests, NULL, NULL);
