@@ -970,7 +970,9 @@ test_first_record(void **state)
     feed_fence();
     feed_local();
     view(set_of(0, 2, 3));
-    rec.lineage++;
+    rec.lineage = 0;
+    assert_false(accepts(&rec));
+    rec.lineage = LINEAGE + 1;
     assert_true(accepts(&rec));
 }
 
@@ -1701,6 +1703,391 @@ test_leave_blocked(void **state)
     assert_int_equal(t.n_acts[HA_ACT_EXIT], 1);
 }
 
+/* ---- Coordinator ------------------------------------------------------ */
+
+/* What a member holds that accepted 'rec' with a ballot. */
+static struct ha_durable
+held(uint32_t n, uint32_t rev, const struct ha_record *rec)
+{
+    struct ha_durable d = { .promised = { n, 1 }, .accepted = { n, 1 } };
+
+    d.rev = rev;
+    if (rec) {
+        d.record = *rec;
+    } else {
+        d.accepted.n = d.accepted.node = 0;
+    }
+    return d;
+}
+
+static void
+say_state(uint32_t from, const struct ha_durable *d,
+          const struct ha_status *st)
+{
+    struct ha_msg m = { .type = HA_MSG_STATE };
+
+    m.ballot = t.core.durable.promised;
+    m.durable = *d;
+    m.status = *st;
+    say(from, &m);
+}
+
+/* Node 1 of three, with the record of epoch 1.1, coordinates. */
+static void
+coordinate(void)
+{
+    start_as(1, 3);
+    view(set_of(1, 2, 3));
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 1);
+    assert_int_equal(t.core.durable.promised.node, 1);
+}
+
+static const struct ha_record *
+proposed(void)
+{
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+    return &t.last[HA_MSG_ACCEPT].durable.record;
+}
+
+/* The newest record that any holder accepted is the one. */
+static void
+test_settle_newest(void **state)
+{
+    const struct ha_record a = record_of(4, 2), b = record_of(5, 3);
+    static const struct {
+        uint32_t n[2], rev[2], winner;
+    } cases[] = {
+        { { 7, 6 }, { 1, 9 }, 4 }, /* The ballot counts first, */
+        { { 6, 7 }, { 9, 1 }, 5 },
+        { { 6, 6 }, { 2, 1 }, 4 }, /* then the revision. */
+        { { 6, 6 }, { 1, 2 }, 5 },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ha_durable x = held(cases[i].n[0], cases[i].rev[0], &a);
+        struct ha_durable y = held(cases[i].n[1], cases[i].rev[1], &b);
+        struct ha_status st = status_of(2, HA_ACTIVE);
+
+        coordinate();
+        st.hold = a.epoch;
+        say_state(2, &x, &st);
+        assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0); /* One is missing. */
+        st.hold = b.epoch;
+        say_state(3, &y, &st);
+        assert_int_equal(t.core.base.epoch.n, cases[i].winner);
+    }
+}
+
+/* Two of three lost their disks: the third alone may know, if all are here
+ * and nobody's data are of later. */
+static void
+test_settle_few_holders(void **state)
+{
+    (void) state;
+    for (int i = 0; i < 4; i++) {
+        struct ha_durable none = held(0, 0, NULL);
+        struct ha_status st = status_of(2, HA_STANDBY);
+
+        coordinate();
+        if (i >= 2) {
+            st.local.db[i - 2].pos.epoch.n = 2;
+        }
+        say_state(2, &none, &st);
+        if (i >= 1) {
+            say_state(3, &none, &st);
+        }
+        wait_us(MUTE_US + 50000);
+        assert_int_equal(t.core.settled, i == 1);
+        if (i != 1) {
+            assert_int_equal(t.core.coord_why, HA_WHY_HOLDERS);
+            assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+        }
+    }
+}
+
+/* A mute member is waited for, but not for ever. */
+static void
+test_settle_mute(void **state)
+{
+    struct ha_record rec = record_of(1, 1);
+    struct ha_durable d = held(1, 1, &rec);
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    (void) state;
+    coordinate();
+    say_state(2, &d, &st);
+    wait_us(MUTE_US - 50000);
+    assert_false(t.core.settled);
+    wait_us(50000);
+    assert_true(t.core.settled);
+}
+
+/* The first record: all are here, and at most one has data. */
+static void
+bootstrap_with(struct ha_status st[2])
+{
+    struct ha_durable none = held(0, 0, NULL);
+    struct ha_event ev = { .type = HA_EV_START };
+    struct ha_config cfg;
+
+    start_as(1, 3);
+    cfg = t.core.cfg;
+    ha_core_init(&t.core, &cfg);
+    feed(&ev);
+    feed_fence();
+    for (int db = 0; db < HA_N_DBS; db++) {
+        t.local.db[db].has_data = false;
+        t.local.db[db].life = 1;
+    }
+    feed_local();
+    view(set_of(1, 2, 3));
+    say_state(2, &none, &st[0]);
+    say_state(3, &none, &st[1]);
+    wait_us(100000);
+}
+
+static void
+empty(struct ha_status st[2])
+{
+    for (int i = 0; i < 2; i++) {
+        st[i] = status_of(i + 2, HA_STARTING);
+        for (int db = 0; db < HA_N_DBS; db++) {
+            st[i].local.db[db].has_data = false;
+            st[i].local.db[db].life = 1;
+        }
+    }
+}
+
+static void
+test_bootstrap(void **state)
+{
+    struct ha_status st[2];
+
+    (void) state;
+    empty(st);
+    bootstrap_with(st);
+    assert_int_equal(proposed()->active, 1);
+    assert_true(proposed()->lineage != 0);
+    for (int db = 0; db < HA_N_DBS; db++) {
+        empty(st);
+        st[1].local.db[db].has_data = true; /* It has the data. */
+        bootstrap_with(st);
+        assert_int_equal(proposed()->active, 3);
+        st[0].local.db[!db].has_data = true; /* Whose, now? */
+        bootstrap_with(st);
+        assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+        assert_int_equal(t.core.coord_why, HA_WHY_BOOTSTRAP_DATA);
+        empty(st);
+        st[0].local.db[db].server_ok = false;
+        bootstrap_with(st);
+        assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+        assert_int_equal(t.core.coord_why, HA_WHY_BOOTSTRAP_MEMBERS);
+    }
+    empty(st);
+    st[0].local.priority = 5;
+    st[1].local.priority = 4;
+    bootstrap_with(st);
+    assert_int_equal(proposed()->active, 2);
+    st[0].local.nofailover = true;
+    bootstrap_with(st);
+    assert_int_equal(proposed()->active, 3);
+    st[1].leaving = true;
+    bootstrap_with(st);
+    assert_int_equal(proposed()->active, 1);
+}
+
+/* Node 1 is the active of epoch 1.1, in force, with the others in sync and
+ * well; their status can be changed. */
+static void
+coordinate_in_force(void)
+{
+    struct ha_record rec = record_of(1, 1);
+    struct ha_durable d = held(1, 1, &rec);
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    coordinate();
+    say_state(2, &d, &st);
+    say_state(3, &d, &st);
+    say_support(2, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+    say_support(3, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+}
+
+static void
+test_why_not(void **state)
+{
+    (void) state;
+    for (int i = 0; i < 11; i++) {
+        struct ha_status st = status_of(2, HA_STANDBY);
+        enum ha_why want = HA_WHY_NONE;
+        uint32_t id = 2;
+
+        start();
+        view(set_of(1, 2, 3));
+        t.core.record = record_of(1, 1);
+        switch (i) {
+        case 1:
+            st.leaving = true;
+            want = HA_WHY_LEAVING;
+            break;
+        case 2:
+            st.local.nofailover = true;
+            want = HA_WHY_NOFAILOVER;
+            break;
+        case 3:
+            ha_set_del(&t.core.record.in_sync, 2);
+            want = HA_WHY_NOT_IN_SYNC;
+            break;
+        case 4:
+        case 5:
+            st.local.db[i - 4].pos.lineage++;
+            want = HA_WHY_LINEAGE;
+            break;
+        case 6:
+        case 7:
+            st.local.db[i - 6].complete = false;
+            want = HA_WHY_INCOMPLETE;
+            break;
+        case 8:
+        case 9:
+            st.local.db[i - 8].server_ok = false;
+            want = HA_WHY_DATABASE;
+            break;
+        case 10:
+            st.local.unfit = true;
+            want = HA_WHY_DATABASE;
+            break;
+        }
+        assert_int_equal(ha_core_why_not(&t.core, id), HA_WHY_ABSENT);
+        say_status(2, &st);
+        assert_int_equal(ha_core_why_not(&t.core, id), want);
+    }
+    /* The active needs not be in its own set. */
+    t.core.record.active = 2;
+    ha_set_del(&t.core.record.in_sync, 2);
+    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_DATABASE);
+    assert_int_equal(ha_core_why_not(&t.core, 9), HA_WHY_ABSENT);
+    view(set_of(1, 0, 3));
+    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_ABSENT);
+}
+
+/* The old active 1 is gone; 2 and 3 would do.  Returns whom node 2, as the
+ * coordinator, elects when 3 is like 'st'. */
+static uint32_t
+elected(const struct ha_status *st, int32_t own_priority)
+{
+    struct ha_record rec = record_of(1, 1);
+    struct ha_durable d = held(1, 1, &rec);
+
+    start_as(2, 3);
+    t.local.priority = own_priority;
+    feed_local();
+    t.core.ever_active = true;
+    view(set_of(0, 2, 3));
+    say_state(3, &d, st);
+    wait_us(MUTE_US);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+    assert_true(t.last[HA_MSG_ACCEPT].elected);
+    return t.last[HA_MSG_ACCEPT].durable.record.active;
+}
+
+static void
+test_election(void **state)
+{
+    struct ha_status st = status_of(3, HA_STANDBY);
+
+    (void) state;
+    assert_int_equal(elected(&st, 0), 2); /* The lower id, */
+    st.local.priority = 1;
+    assert_int_equal(elected(&st, 0), 3); /* unless told otherwise, */
+    assert_int_equal(elected(&st, 1), 2);
+    assert_int_equal(elected(&st, 2), 2);
+    st.local.db[HA_SB].pos.seq--; /* but never an older one. */
+    assert_int_equal(elected(&st, 0), 2);
+    st = status_of(3, HA_STANDBY);
+    st.local.db[HA_NB].pos.seq++;
+    assert_int_equal(elected(&st, 9), 3);
+    st.local.db[HA_SB].pos.seq--; /* NB counts first. */
+    assert_int_equal(elected(&st, 9), 3);
+}
+
+/* A new epoch is above all that anyone here has seen. */
+static void
+test_new_epoch_is_highest(void **state)
+{
+    (void) state;
+    for (int i = 0; i < 2; i++) {
+        struct ha_status st = status_of(3, HA_STANDBY);
+
+        if (i == 0) {
+            st.hold = (struct ha_epoch){ 8, 3 };
+        } else {
+            st.ended = (struct ha_epoch){ 8, 3 };
+        }
+        elected(&st, 0);
+        assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.epoch.n, 9);
+        assert_true(
+            ha_set_has(&t.last[HA_MSG_ACCEPT].durable.record.suspects, 1));
+    }
+}
+
+/* At a cold start the last active is waited for. */
+static void
+test_grace(void **state)
+{
+    struct ha_record rec = record_of(1, 1);
+    struct ha_durable d = held(1, 1, &rec);
+    struct ha_status st = status_of(3, HA_STANDBY);
+
+    (void) state;
+    for (int seen = 0; seen < 2; seen++) {
+        start_as(2, 3);
+        view(set_of(0, 2, 3));
+        st.ever_active = seen;
+        say_state(3, &d, &st);
+        wait_us(MUTE_US);
+        say_support(3, 2, t.core.prop_ballot.n, t.core.prop_rev, 50);
+        if (seen) {
+            assert_int_equal(t.core.record.epoch.n, 2);
+            continue;
+        }
+        assert_true(t.core.in_force);
+        wait_us(4000000);
+        assert_int_equal(t.core.record.epoch.n, 1);
+        assert_int_equal(t.core.coord_why, HA_WHY_GRACE);
+        wait_us(1000000);
+        assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.epoch.n, 2);
+    }
+}
+
+/* Only the active keeps the record, and only the coordinator listens. */
+static void
+test_requests(void **state)
+{
+    struct ha_msg m = { .type = HA_MSG_REQUEST, .request = HA_REQ_IN_SYNC };
+
+    (void) state;
+    coordinate_in_force();
+    assert_true(t.core.in_force);
+    m.set = set_of(1, 2, 0);
+    say(2, &m);
+    assert_false(t.core.req_in_sync);
+    assert_int_equal(t.core.record.in_sync.n, 3);
+    m.request = HA_REQ_SETTLED;
+    say(2, &m);
+    assert_false(t.core.req_settled);
+    m.request = 77;
+    say(2, &m);
+    assert_non_null(strstr(t.tell, "unknown 77"));
+
+    start();
+    view(set_of(1, 2, 3)); /* Not the coordinator. */
+    m.request = HA_REQ_SWITCH;
+    m.node = 2;
+    say(1, &m);
+    assert_false(t.core.switching);
+}
+
 int
 main(void)
 {
@@ -1754,6 +2141,15 @@ main(void)
         cmocka_unit_test(test_leave_active),
         cmocka_unit_test(test_leave_standby),
         cmocka_unit_test(test_leave_blocked),
+        cmocka_unit_test(test_settle_newest),
+        cmocka_unit_test(test_settle_few_holders),
+        cmocka_unit_test(test_settle_mute),
+        cmocka_unit_test(test_bootstrap),
+        cmocka_unit_test(test_why_not),
+        cmocka_unit_test(test_election),
+        cmocka_unit_test(test_new_epoch_is_highest),
+        cmocka_unit_test(test_grace),
+        cmocka_unit_test(test_requests),
     };
 
     return cmocka_run_group_tests_name("guards", tests, NULL, NULL);
