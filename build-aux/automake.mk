@@ -6,6 +6,7 @@
 
 EXTRA_DIST += \
 	build-aux/build-ovs \
+	build-aux/check-failures \
 	build-aux/check-layers \
 	build-aux/check-symbols \
 	build-aux/install-deps
@@ -40,6 +41,10 @@ lint-man: $(man_pages)
 	    mandoc -T lint -W warning $$page || exit 1; \
 	done
 man_pages = $(dist_man8_MANS) $(nodist_man5_MANS)
+
+LINTS += lint-failures
+lint-failures:
+	$(srcdir)/build-aux/check-failures $(srcdir)
 
 LINTS += lint-shell
 lint-shell:

@@ -12,3 +12,5 @@ doc/ovn-ha.conf.5: doc/ovn-ha.conf.5.in lib/conf-doc$(EXEEXT)
 	    $(srcdir)/doc/ovn-ha.conf.5.in > $@.tmp && mv $@.tmp $@
 
 dist_man8_MANS += doc/ovn-had.8 doc/ovn-hactl.8
+
+dist_doc_DATA += doc/FAILURES.md

@@ -24,3 +24,14 @@ include tests/sim/automake.mk
 include tests/lab/automake.mk
 include tests/cluster/automake.mk
 include tests/bench/automake.mk
+
+# Breaks every condition of the decisions, and expects the tests to notice.
+# Takes long, and is no part of 'make check'.
+EXTRA_DIST += tests/mutate tests/mutate.survivors tests/coverage
+mutate:
+	$(srcdir)/tests/mutate --dir tests/mutate.tmp $(MUTATE_FLAGS)
+
+# Which lines and branches of the decisions the tests reach.
+coverage:
+	$(srcdir)/tests/coverage $(COVERAGE_FLAGS)
+.PHONY: mutate coverage

@@ -1291,11 +1291,14 @@ test_tail_of_two(void **state)
     struct ha_record rec = takeover();
 
     (void) state;
+    rec.suspects.n = 0;
     start();
     view(set_of(1, 2, 3));
     say_prepare(2, 5);
     say_accept(2, 5, 1, &rec);
     say_support(2, 2, 5, 1, 60);
+    feed_type(HA_EV_TICK);
+    assert_int_equal(t.last_role[HA_NB].replica.source, 2);
     say_support(1, 2, 5, 1, 70);
     feed_type(HA_EV_TICK);
     assert_int_equal(t.core.stage, HA_STAGE_TAIL);
@@ -1454,6 +1457,9 @@ test_adoption_waits_for_record(void **state)
     assert_int_equal(t.core.state, HA_STARTING);
     say_prepare(2, 5);
     say_accept(2, 5, 1, &rec);
+    wait_us(1);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+    assert_int_equal(t.core.stage, HA_STAGE_AGREE);
     say_support(2, 2, 5, 1, 50);
     assert_int_equal(t.core.state, HA_PROMOTING);
     assert_int_equal(t.core.stage, HA_STAGE_NORTHD);
