@@ -205,7 +205,6 @@ msg(struct pass *s, struct ha_msg *x)
     epoch(s, &x->epoch);
     flag(s, &x->elected);
     flag(s, &x->refused);
-    flag(s, &x->elected);
     flag(s, &x->stopped);
     i64(s, &x->promise_left_us);
     for (int i = 0; i < HA_N_DBS; i++) {
