@@ -39,6 +39,8 @@ replica_libreplica_a_SOURCES = \
 	replica/sender.h \
 	replica/shadow.c \
 	replica/shadow.h \
+	replica/successor.c \
+	replica/successor.h \
 	replica/worker.c \
 	replica/worker.h
 

@@ -22,6 +22,7 @@
 
 #include "lib/digest.h"
 #include "lib/log.h"
+#include "replica/successor.h"
 
 #define MARK_EVERY 64    /* Records between two marks of the index. */
 #define SLICE (1u << 20) /* Bytes of a large record read at a time. */
@@ -72,6 +73,8 @@ static void
 oplog_reset(struct oplog *log)
 {
     oplog_drop_record(log);
+    successor_destroy(log->check);
+    log->check = NULL;
     oplog_gen_unref(log->gen);
     oplog_gen_unref(log->prev);
     log->gen = log->prev = NULL;
@@ -537,46 +540,84 @@ timespec_to_ms(const struct timespec *ts)
     return (int64_t) ts->tv_sec * 1000 + ts->tv_nsec / 1000000;
 }
 
-/* True if the current generation's second record, 'body', is the content of
- * 'old' at its end.  Its date must lie between the last write to the old file
- * and the rename (which changes the old file's ctime): a restored backup is
- * older, and if a generation in between was missed, it is younger. */
+/* True if the date of the current generation's second record, 'body', lies
+ * between the last write to the old file and the rename (which changes the old
+ * file's ctime).  A restored backup is older; if a generation in between was
+ * missed, it is younger. */
 static bool
-oplog_is_successor(const struct oplog_gen *old, const char *body, size_t n)
+oplog_dates_fit(const struct oplog_gen *old, const char *body, size_t n)
 {
     int64_t date = record_find_date(body, n);
     struct stat st;
 
-    return is_compaction(body, n) && !fstat(old->fd, &st)
+    return !fstat(old->fd, &st)
            && date >= timespec_to_ms(&st.st_mtim) - DATE_SLACK_MS
            && date <= timespec_to_ms(&st.st_ctim) + DATE_SLACK_MS;
 }
 
-/* The second record of a generation that took the place of 'prev' was read:
- * finds out whether the position goes on. */
+/* The current generation holds what the one before held at its end, so the
+ * position goes on. */
 static void
-oplog_succeed(struct oplog *log, const char *body)
+oplog_go_on(struct oplog *log)
 {
     struct oplog_gen *old = log->prev;
     struct oplog_gen *gen = log->gen;
 
-    if (!old->end_pos.lineage || log->n_foreign) {
-        return;
-    }
-    if (!body || old->damaged
-        || !oplog_is_successor(old, body, log->header.body_len)) {
-        ha_log(HA_LOG_WARN, "oplog",
-               "%s was replaced by a file that is not its own compaction",
-               log->path);
-        oplog_lose(log, old->end_pos);
-        return;
-    }
     gen->end_pos = old->end_pos;
     old->next = oplog_gen_ref(gen);
     oplog_mark(log);
     oplog_save_point(log);
     ha_log(HA_LOG_INFO, "oplog", "%s was compacted at record %" PRIu64,
            log->path, gen->end_pos.seq);
+}
+
+/* The second record of a generation that took the place of 'prev' was read
+ * (NULL: there is none): finds out whether the position goes on. */
+static void
+oplog_succeed(struct oplog *log, const char *body)
+{
+    struct oplog_gen *old = log->prev;
+    struct oplog_gen *gen = log->gen;
+    size_t n = log->header.body_len;
+
+    if (!old->end_pos.lineage || log->n_foreign) {
+        return;
+    }
+    if (!body || old->damaged || !is_compaction(body, n)
+        || !gen->schema_text) {
+        ha_log(HA_LOG_WARN, "oplog",
+               "%s was replaced by a file that is not its own compaction",
+               log->path);
+        oplog_lose(log, old->end_pos);
+    } else if (oplog_dates_fit(old, body, n)) {
+        oplog_go_on(log);
+    } else {
+        ha_log(HA_LOG_INFO, "oplog",
+               "%s was replaced at an uncertain time; comparing its content",
+               log->path);
+        log->check = successor_create(old->fd, old->end, gen->fd, gen->end,
+                                      gen->schema_text);
+    }
+}
+
+/* Goes on to compare a new generation with the one before. */
+static void
+oplog_run_check(struct oplog *log)
+{
+    int ret = successor_run(log->check);
+
+    if (ret > 0) {
+        return;
+    }
+    successor_destroy(log->check);
+    log->check = NULL;
+    if (ret) {
+        ha_log(HA_LOG_WARN, "oplog",
+               "%s was replaced by a file with another content", log->path);
+        oplog_lose(log, log->prev->end_pos);
+    } else {
+        oplog_go_on(log);
+    }
 }
 
 /* Something was written at the place where the file was damaged, so what came
@@ -941,7 +982,11 @@ oplog_run(struct oplog *log, size_t budget)
             return false;
         }
     }
-    while (budget) {
+    if (log->check) {
+        oplog_run_check(log);
+        return true;
+    }
+    while (budget && !log->check) {
         bool ok = log->in_record || oplog_look(log);
 
         if (ok) {
@@ -972,7 +1017,7 @@ oplog_wait(struct oplog *log, bool more)
 int
 oplog_catch_up(struct oplog *log)
 {
-    while (oplog_run(log, SLICE)) {
+    while (oplog_run(log, SLICE) && !log->check) {
         continue;
     }
     return log->state == OPLOG_READY ? 0 : -EAGAIN;

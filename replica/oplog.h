@@ -79,8 +79,10 @@ struct oplog {
     bool damaged;       /* More was in the file than can be read. */
     struct ha_pos lost; /* Where the log was when its position was lost. */
     struct ha_epoch lost_epoch; /* ... and the last one of its records. */
-    bool want_point;            /* A point is to be noted at the end. */
-    unsigned int since_mark;    /* Records since the last mark. */
+    struct successor *check; /* Whether the content of the current generation
+                              * is that of the last; NULL: no question. */
+    bool want_point;         /* A point is to be noted at the end. */
+    unsigned int since_mark; /* Records since the last mark. */
 
     uint64_t last_off; /* Start of the last record. */
     uint8_t last_sha1[RECORD_SHA1_LEN];

@@ -23,9 +23,9 @@
 #include "lib/types.h"
 
 #define RECORD_SHA1_LEN 20
-#define RECORD_HEADER_MAX 128        /* Longest header line. */
-#define RECORD_BODY_MAX (512u << 20) /* Longest body that we believe. */
-#define RECORD_COMMENT_MAX 128       /* Longest position comment. */
+#define RECORD_HEADER_MAX 128         /* Longest header line. */
+#define RECORD_BODY_MAX (2047u << 20) /* Longest body that we believe. */
+#define RECORD_COMMENT_MAX 128        /* Longest position comment. */
 
 struct record_header {
     uint32_t header_len;           /* Bytes of the line with its '\n'. */

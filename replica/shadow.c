@@ -32,6 +32,7 @@ struct shadow {
     uint64_t off; /* Loaded up to here. */
     uint64_t upto;
     char *schema_text; /* In place of the file's own, or NULL. */
+    bool converting;   /* What the schema does not know is left out. */
 };
 
 struct shadow *
@@ -43,6 +44,12 @@ shadow_create(int fd, uint64_t upto, const char *schema_text)
     s->upto = upto;
     s->schema_text = nullable_xstrdup(schema_text);
     return s;
+}
+
+void
+shadow_convert(struct shadow *s)
+{
+    s->converting = true;
 }
 
 void
@@ -140,7 +147,8 @@ shadow_replay(struct shadow *s, const char *body, char why[SHADOW_WHY_LEN])
     struct ovsdb_txn *txn;
     int error;
 
-    error = explain(ovsdb_file_txn_from_json(s->db, json, false, &txn), why);
+    error = explain(ovsdb_file_txn_from_json(s->db, json, s->converting, &txn),
+                    why);
     json_destroy(json);
     return error ? error : explain(ovsdb_txn_replay_commit(txn), why);
 }

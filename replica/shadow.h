@@ -27,6 +27,9 @@ struct shadow;
 struct shadow *shadow_create(int fd, uint64_t upto, const char *schema_text);
 void shadow_destroy(struct shadow *);
 
+/* What the schema does not know is left out while it is loading. */
+void shadow_convert(struct shadow *);
+
 /* Frees about 'n' rows, and in the end the shadow itself.  Returns true when
  * it is gone.  A large one takes too long to be freed at once. */
 bool shadow_discard(struct shadow *, size_t n);

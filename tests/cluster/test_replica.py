@@ -368,6 +368,56 @@ def test_two_compactions_while_the_actives_worker_is_down(cluster):
     assert rows_of(aside, "Logical_Switch") == set(lost["Logical_Switch"])
 
 
+def newer_schema(tmp_path, table):
+    """The schema with a column "novelty" in 'table'."""
+    schema = json.loads(open(SCHEMAS["nb"]).read())
+    schema["version"] = "99.0.0"
+    schema["tables"][table]["columns"]["novelty"] = {"type": "string"}
+    newer = tmp_path / "newer.ovsschema"
+    newer.write_text(json.dumps(schema))
+    return newer
+
+
+@pytest.mark.parametrize("compact", [False, True])
+@pytest.mark.parametrize("lost", [False, True])
+def test_conversion_of_the_whole_cluster(cluster, tmp_path, compact, lost):
+    """An upgrade with everything stopped keeps every position, unless a write
+    came between."""
+    newer = newer_schema(tmp_path, "Logical_Switch")
+    a, b = pair(cluster)
+    write(a, 30)
+    head = assert_same(a, b)
+    nodes = [a, b] if not lost else [a]
+    for node in nodes:
+        node.idle()
+        node.stop_worker()
+        if lost:
+            node.compact()
+            time.sleep(0.3)
+            write(node, 3, seed=9)
+        node.stop_server()
+        if compact:
+            time.sleep(0.3)  # The dates of the two must differ.
+            subprocess.run(["ovsdb-tool", "compact", str(node.file)],
+                           check=True)
+            time.sleep(0.3)
+        subprocess.run(["ovsdb-tool", "convert", str(node.file), str(newer)],
+                       check=True)
+        node.last_role = None
+        node.start_server()
+        node.start_worker()
+        status = node.wait(lambda s: s.phase == P_IDLE)
+        assert bool(status.flags & COMPLETE) == (not lost)
+        assert status.pos == head if not lost else "not follow" in status.why
+    if not lost:
+        assert a.active(2).pos == head
+        b.follow(a, 2)
+        b.wait_following()
+        assert b.status.resumes == 1 and b.status.snapshots == 0
+        write(a, 5, seed=2)
+        assert_same(a, b)
+
+
 def rows_of(file, table):
     """The _uuid of all rows of 'table' in a database file."""
     shown = subprocess.run(["ovsdb-tool", "query", str(file), json.dumps(
@@ -597,12 +647,7 @@ def test_stranger_is_refused(cluster):
 
 
 def test_newer_schema(cluster, tmp_path):
-    schema = json.loads(open(SCHEMAS["nb"]).read())
-    schema["version"] = "99.0.0"
-    schema["tables"]["Logical_Switch"]["columns"]["novelty"] = {
-        "type": "string"}
-    newer = tmp_path / "newer.ovsschema"
-    newer.write_text(json.dumps(schema))
+    newer = newer_schema(tmp_path, "Logical_Switch")
     a = cluster.add()
     a.active(1)
     write(a)
@@ -628,11 +673,7 @@ def test_conversion_on_the_active(cluster, tmp_path):
     a, b = pair(cluster)
     write(a)
     assert_same(a, b)
-    schema = json.loads(open(SCHEMAS["nb"]).read())
-    schema["version"] = "99.0.0"
-    schema["tables"]["Copp"]["columns"]["novelty"] = {"type": "string"}
-    newer = tmp_path / "newer.ovsschema"
-    newer.write_text(json.dumps(schema))
+    newer = newer_schema(tmp_path, "Copp")
 
     def convert(node):
         subprocess.run(["ovsdb-client", "convert", f"unix:{node.sock}",
