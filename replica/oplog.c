@@ -815,6 +815,7 @@ file_has_record_after(int fd, uint64_t off)
 static bool
 oplog_has_bad_record(const struct oplog *log, uint64_t file_size)
 {
+    static const char lead[] = "OVSDB JSON ";
     int fd = log->gen->fd;
     uint64_t off = log->gen->end;
     char head[RECORD_HEADER_MAX];
@@ -823,9 +824,13 @@ oplog_has_bad_record(const struct oplog *log, uint64_t file_size)
     char *body;
     int ret;
 
-    if (got <= 0 || record_parse_header(head, got, &h)
-        || file_size - off < (uint64_t) h.header_len + h.body_len) {
+    if (got < (ssize_t) sizeof lead - 1
+        || memcmp(head, lead, sizeof lead - 1)) {
         return false;
+    }
+    ret = record_parse_header(head, got, &h);
+    if (ret || file_size - off < (uint64_t) h.header_len + h.body_len) {
+        return ret == -EBADMSG; /* Too large, for example. */
     }
     ret = oplog_read_record(fd, off, &h, &body);
     if (ret == 1) {

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -20,7 +21,8 @@ import pytest
 from lab import wait_until
 from replica_parts import (ACTIVE, COMPLETE, FOLLOW, FOREIGN, HAS_DATA, IDLE,
                            LINEAGE, P_ACTIVE, P_FAILED, P_FOLLOWING, P_IDLE,
-                           SCHEMAS, SERVER_OK, Cluster, Writer, program)
+                           P_SNAPSHOT, SCHEMAS, SERVER_OK, Cluster, Writer,
+                           program)
 
 
 @pytest.fixture
@@ -524,6 +526,16 @@ def test_what_a_crash_leaves_behind_the_last_record(cluster):
     assert_same(a, b)
 
 
+def test_record_that_is_too_large_is_told(cluster):
+    a = cluster.add()
+    a.active(1)
+    write(a, 5)
+    with open(a.file, "ab") as f:
+        f.write(b"OVSDB JSON 4294967296 " + 40 * b"0" + b"\n{")
+    status = a.wait(lambda s: not s.flags & COMPLETE)
+    assert "cannot be read" in status.why
+
+
 def test_set_aside_on_another_file_system(cluster):
     a, b = pair(cluster)
     write(a)
@@ -542,6 +554,65 @@ def test_set_aside_on_another_file_system(cluster):
         (aside,) = b.state.glob("diverged/*.db")
         assert len(rows_of(aside, "DNS")) == 1
         b.end_worker()
+
+
+class Tap(threading.Thread):
+    """Stands between a receiver and its source; keeps what the former says."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.target = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.said = []
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                conn, _ = self.listener.accept()
+            except OSError:
+                return
+            up = socket.create_connection(("127.0.0.1", self.target))
+            for pair in ((conn, up, True), (up, conn, False)):
+                threading.Thread(target=self.pump, args=pair,
+                                 daemon=True).start()
+
+    def pump(self, source, sink, keep):
+        while True:
+            try:
+                data = source.recv(65536)
+                sink.sendall(data)
+            except OSError:
+                data = b""
+            if not data:
+                source.close()
+                sink.close()
+                return
+            if keep:
+                self.said.append((time.monotonic(), data))
+
+
+def test_receiver_is_heard_while_it_is_busy(cluster):
+    a = cluster.add()
+    a.active(1)
+    write(a)
+    b = cluster.add()
+    tap = Tap(a.port)
+    b.wait(lambda s: s.flags & SERVER_OK)
+    b.server.send_signal(signal.SIGSTOP)
+    try:
+        b.follow(type("Source", (), {"id": 1, "port": tap.port}), 1)
+        b.wait(lambda s: s.phase == P_SNAPSHOT and s.done)
+        began = time.monotonic()
+        wait_until(lambda: sum(t > began + 0.5 for t, _ in tap.said) >= 2, 5)
+        assert b.status.phase == P_SNAPSHOT
+        assert not a.wait_peer(2, lambda p: p.connected).complete
+    finally:
+        b.server.send_signal(signal.SIGCONT)
+    b.wait_following()
+    assert_same(a, b)
+    tap.listener.close()
 
 
 def test_strangers_leave_room_for_members(cluster):

@@ -55,7 +55,7 @@ test_header_bad(void **state)
         "OVSDB JSON 0 " SHA "\n",
         "OVSDB JSON -1 " SHA "\n",
         "OVSDB JSON 99999999999999999999 " SHA "\n",
-        "OVSDB JSON 536870913 " SHA "\n",
+        "OVSDB JSON 2146435073 " SHA "\n",
         "OVSDB JSON 17 " SHA "0\n",
         "OVSDB JSON 17 0123456789ABCDEF0123456789abcdef01234567\n",
         "OVSDB JSON 17 0123\n",
