@@ -291,13 +291,16 @@ probe_suspect(struct had *h)
  * not know what to pull from here.  An active that serves on, under an ovn-had
  * that was started anew, is not to be missed for that long. */
 static bool
-knows_positions(const struct had *h)
+may_join(const struct had *h)
 {
+    bool late = mono_us_between(h->started_at, mono_now()) > JOIN_PATIENCE_US;
+
     for (int db = 0; db < HA_N_DBS; db++) {
         mono_t at;
         const struct wire_r_status *st = replica_status(h->replica[db], &at);
 
-        if (!st || (st->phase == WIRE_RP_LOADING && !h->fence_facts.serve.n)) {
+        if (st ? st->phase == WIRE_RP_LOADING && !h->fence_facts.serve.n
+               : !late) {
             return false;
         }
     }
@@ -307,12 +310,10 @@ knows_positions(const struct had *h)
 void
 observe_tick(struct had *h)
 {
-    bool late = mono_us_between(h->started_at, mono_now()) > JOIN_PATIENCE_US;
-
     observe_local(h);
     probe_suspect(h);
     if (!h->joined && h->have_fence && h->fence_facts.connected
-        && (late || knows_positions(h))) {
+        && may_join(h)) {
         h->joined = true;
         group_join(h->group);
     }
