@@ -5,7 +5,7 @@ them stale, some with an empty disk.  The freshest serves, or nobody."""
 import time
 
 import pytest
-from lab import Corosync
+from lab import Corosync, wait_until
 from watch import (DataPlane, NoReplication, Watch, bring_up, diverged,
                    others, wait_equal, wait_in_sync, wait_state, wait_well,
                    wait_why)
@@ -125,9 +125,11 @@ def test_each_is_fresher_in_one(lab):
         with NoReplication(a, old, ["nb"], silent=True), \
                 NoReplication(b, old, ["sb"], silent=True):
             watch.busy()
+            wait_until(lambda: all(
+                watch.everywhere([a, b])[db] - watch.rows(node, db)
+                for node, db in ((a, "nb"), (b, "sb"))), 30,
+                "each has something that the other has to pull")
             had = watch.everywhere([a, b])
-            for node, db in ((a, "nb"), (b, "sb")):
-                assert had[db] - watch.rows(node, db), "nothing to pull"
             fault = lab.crash(old.name)
             new = lab.wait_active(60, [a.name, b.name])
             watch.acknowledged(fault, new)
