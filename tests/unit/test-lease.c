@@ -762,6 +762,36 @@ test_never_two_holders(void **state)
     assert_true(changes > 400);
 }
 
+/* At the edges: one acknowledgement counts once, the longest lease is still
+ * one, and a shorter one than our own is promised for as long as our own. */
+static void
+test_edges(void **state)
+{
+    struct lease_holder h;
+    struct lease_supporter s;
+    struct lease_beat b;
+
+    (void) state;
+    holder_setup(&h, 1, 2);
+    b = lease_holder_beat(&h, AT(1000));
+    assert_true(lease_holder_ack(&h, 2, &b));
+    assert_false(lease_holder_ack(&h, 2, &b));
+
+    lease_supporter_init(&s, LEASE_US, 0, AT(0));
+    lease_supporter_set_members(&s, (uint32_t[]){ 1, 2 }, 2);
+    assert_int_equal(lease_supporter_support(&s, EPOCH(3, 1)), 0);
+    b.lease_us = LEASE_US / 2;
+    assert_int_equal(lease_supporter_beat(&s, 1, &b, AT(LEASE_US)), LEASE_ACK);
+    assert_int_equal(lease_supporter_left_us(&s, AT(LEASE_US)), LEASE_US);
+    b.seq++;
+    b.lease_us = LEASE_MAX_US;
+    assert_int_equal(lease_supporter_beat(&s, 1, &b, AT(LEASE_US)), LEASE_ACK);
+    b.seq++;
+    b.lease_us = LEASE_MAX_US + 1;
+    assert_int_equal(lease_supporter_beat(&s, 1, &b, AT(LEASE_US)),
+                     LEASE_BAD_BEAT);
+}
+
 int
 main(void)
 {
@@ -788,6 +818,7 @@ main(void)
         cmocka_unit_test(test_longer_lease_lengthens_only_a_fresh_start),
         cmocka_unit_test(test_promise_is_never_shorter_than_the_senders_lease),
         cmocka_unit_test(test_never_two_holders),
+        cmocka_unit_test(test_edges),
     };
 
     return cmocka_run_group_tests_name("lease", tests, NULL, NULL);
