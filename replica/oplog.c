@@ -580,7 +580,9 @@ oplog_succeed(struct oplog *log, const char *body)
     struct oplog_gen *gen = log->gen;
     size_t n = log->header.body_len;
 
-    if (!old->end_pos.lineage || log->n_foreign) {
+    log->mode = log->was_mode;
+    if (!old->end_pos.lineage || log->n_foreign
+        || (gen->end_pos.lineage && log->mode == POINTS_FOLLOW)) {
         return;
     }
     if (!body || old->damaged || !is_compaction(body, n)
@@ -673,8 +675,7 @@ oplog_take(struct oplog *log, const char *body)
         && (!had_pos || ++log->since_mark >= MARK_EVERY)) {
         oplog_mark(log);
     }
-    if (log->n_records == 2 && log->prev && !log->prev->next
-        && !gen->end_pos.lineage) {
+    if (log->n_records == 2 && log->prev && !log->prev->next) {
         oplog_succeed(log, body);
     }
     if (log->want_point) {
@@ -958,6 +959,8 @@ oplog_follow_rename(struct oplog *log)
     log->prev->synced = log->prev->end;
     log->prev->damaged = log->damaged;
     log->prev_until = time_msec() + PREV_KEEP_MS;
+    log->was_mode = log->mode;
+    log->mode = POINTS_FOLLOW;
     oplog_begin_gen(log, gen);
     return true;
 }

@@ -67,14 +67,15 @@ struct oplog {
     char *path, *link_path, *points_path;
     int inotify;
     enum oplog_state state;
-    struct oplog_gen *gen;    /* Current. */
-    struct oplog_gen *prev;   /* The one before, for receivers behind. */
-    long long int prev_until; /* When 'prev' is given up. */
-    struct points points;     /* Of 'gen'. */
-    enum points_mode mode;    /* Of what comes at the end. */
-    struct ha_epoch epoch;    /* POINTS_ACTIVE: of what comes. */
-    struct ha_pos durable;    /* Of what was synced last. */
-    uint64_t n_records;       /* In 'gen', the schema included. */
+    struct oplog_gen *gen;     /* Current. */
+    struct oplog_gen *prev;    /* The one before, for receivers behind. */
+    long long int prev_until;  /* When 'prev' is given up. */
+    struct points points;      /* Of 'gen'. */
+    enum points_mode mode;     /* Of what comes at the end. */
+    enum points_mode was_mode; /* ... of 'prev', when it was replaced. */
+    struct ha_epoch epoch;     /* POINTS_ACTIVE: of what comes. */
+    struct ha_pos durable;     /* Of what was synced last. */
+    uint64_t n_records;        /* In 'gen', the schema included. */
     uint64_t skip;      /* Up to here, records are checked, not counted. */
     bool damaged;       /* More was in the file than can be read. */
     struct ha_pos lost; /* Where the log was when its position was lost. */

@@ -494,6 +494,12 @@ worker_get_log_status(struct worker *w, struct wire_r_status *s)
     if (log->damaged || !s->why[0]) {
         ovs_strlcpy(s->why, oplog_why(log), sizeof s->why);
     }
+    if (!s->why[0] && log->state == OPLOG_READY && !worker_counts(w)) {
+        ovs_strlcpy(s->why,
+                    "the database's file is not the one with which "
+                    "this node's epoch began",
+                    sizeof s->why);
+    }
     s->file_bytes = log->gen ? log->gen->end : 0;
 }
 

@@ -467,6 +467,36 @@ def test_wrong_file_on_the_active_is_not_followed(cluster, how):
     assert len(list(a.state.glob("diverged/*"))) == 1
 
 
+def test_backup_from_its_time_as_a_standby(cluster):
+    """Its records say their positions by themselves."""
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    backup = b.file.read_bytes()
+    write(a, 10, seed=2)
+    a.idle()
+    b.wait_at(a.head())
+    b.idle()
+    b.active(2)
+    a.follow(b, 2)
+    a.wait_following()
+    write(b, 5, seed=3)
+    before = assert_same(b, a)
+    content = a.dump()
+    b.stop_server()
+    new = b.file.with_suffix(".new")
+    new.write_bytes(backup)
+    new.rename(b.file)
+    b.start_server()
+    b.wait(lambda s: s.phase == P_ACTIVE and not s.flags & COMPLETE and s.why)
+    write(b, 5, seed=4)
+    b.wait(lambda s: s.file_bytes >= b.file.stat().st_size)
+    a.wait(lambda s: "source refuses" in s.why)
+    assert not b.status.flags & COMPLETE
+    assert a.dump() == content and a.status.pos == before
+    take_over(b, a, 3)
+
+
 def damage(file, at):
     """Changes one byte of the record that holds the byte 'at'."""
     data = bytearray(file.read_bytes())
