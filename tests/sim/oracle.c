@@ -745,6 +745,38 @@ oracle_dump(struct world *w)
     }
 }
 
+/* True if 'q' has records of a later epoch, and 'd' took a turn before them:
+ * then 'd' cannot pull them. */
+static bool
+is_behind_a_fork(const struct db *d, const struct db *q)
+{
+    return d->n && q->n && d->lineage == q->lineage
+           && ha_epoch_cmp(q->log[q->n - 1].epoch, d->log[d->n - 1].epoch) > 0
+           && db_common_prefix(d, q) < d->n;
+}
+
+/* True if 'nd' may serve, with the newest data there is.  What only a node
+ * has that is never to be active, another has to follow first. */
+static bool
+may_serve(const struct world *w, const struct node *nd)
+{
+    const struct ha_record *rec = &w->oracle.chosen.record;
+
+    for (unsigned i = 0; i < w->n; i++) {
+        const struct node *q = &w->nodes[i];
+
+        if (q->nofailover
+            && (is_behind_a_fork(&nd->db[HA_NB], &q->db[HA_NB])
+                || is_behind_a_fork(&nd->db[HA_SB], &q->db[HA_SB]))) {
+            return false;
+        }
+    }
+    return !nd->nofailover
+           && (ha_set_has(&rec->in_sync, nd->id) || rec->active == nd->id)
+           && nd->db[HA_NB].lineage == rec->lineage
+           && nd->db[HA_SB].lineage == rec->lineage;
+}
+
 /* True if a lost disk took the only data that may be served. */
 bool
 oracle_hopeless(struct world *w)
@@ -756,10 +788,7 @@ oracle_hopeless(struct world *w)
     }
     FOR_EACH_NODE(nd, w)
     {
-        if (!nd->nofailover
-            && (ha_set_has(&rec->in_sync, nd->id) || rec->active == nd->id)
-            && nd->db[0].lineage == rec->lineage
-            && nd->db[1].lineage == rec->lineage) {
+        if (may_serve(w, nd)) {
             return false;
         }
     }
@@ -823,11 +852,7 @@ sound_ring(const struct world *w)
         n++;
         holders +=
             !nd->wiped && nd->disk.has_durable && nd->disk.durable.accepted.n;
-        eligible +=
-            !nd->nofailover
-            && (nd->id == rec->active || ha_set_has(&rec->in_sync, nd->id))
-            && nd->db[HA_NB].lineage == rec->lineage
-            && nd->db[HA_SB].lineage == rec->lineage;
+        eligible += may_serve(w, nd);
     }
     return holders > w->n / 2 && eligible ? r : NULL;
 }

@@ -73,8 +73,8 @@ db_has_data(const struct db *d)
 }
 
 /* Records that both have alike from the beginning. */
-static size_t
-common_prefix(const struct db *a, const struct db *b)
+size_t
+db_common_prefix(const struct db *a, const struct db *b)
 {
     size_t lo = 0;
     size_t hi = a->n < b->n ? a->n : b->n;
@@ -214,7 +214,7 @@ pull(struct world *w, struct node *nd, enum ha_db db, struct node *src)
         return;
     }
     d->snapshot_until = 0;
-    common = common_prefix(d, s);
+    common = db_common_prefix(d, s);
     if (common < d->n && common < s->n) {
         if (!from_active) {
             d->connected = false;

@@ -485,6 +485,7 @@ void server_crash(struct world *, struct node *, enum ha_db);
 struct ha_pos db_pos(const struct db *, size_t n);
 struct rec *db_append(struct db *, struct ha_epoch, uint64_t id, int64_t at);
 bool db_has_data(const struct db *);
+size_t db_common_prefix(const struct db *, const struct db *);
 void replica_facts(struct world *, struct node *, struct ha_local *);
 
 /* clients.c */
