@@ -840,6 +840,19 @@ oplog_has_bad_record(const struct oplog *log, uint64_t file_size)
     return ret == -EBADMSG;
 }
 
+static bool
+oplog_has_good_record(const struct oplog *log)
+{
+    struct record_header h;
+    char *body;
+
+    if (oplog_read_record(log->gen->fd, log->gen->end, &h, &body) != 1) {
+        return false;
+    }
+    free(body);
+    return true;
+}
+
 /* The file is longer than what can be read of it.  A record that is cut short
  * at the very end, or bytes that are no record, are what a crash leaves, and
  * were never acknowledged.  All else was part of the database. */
@@ -850,14 +863,17 @@ oplog_judge_rest(struct oplog *log)
     const struct oplog_gen *gen = log->gen;
     bool ours = ps->ino == gen->ino && ps->dev == gen->dev;
     struct stat st;
+    bool damaged;
 
     if (log->damaged || fstat(gen->fd, &st)
         || (uint64_t) st.st_size <= gen->end) {
         return;
     }
-    log->damaged = (ours && ps->n && ps->a[ps->n - 1].off > gen->end)
-                   || oplog_has_bad_record(log, st.st_size)
-                   || file_has_record_after(gen->fd, gen->end);
+    damaged = (ours && ps->n && ps->a[ps->n - 1].off > gen->end)
+              || oplog_has_bad_record(log, st.st_size)
+              || file_has_record_after(gen->fd, gen->end);
+    /* Unless it was being written just now. */
+    log->damaged = damaged && !oplog_has_good_record(log);
     if (log->damaged) {
         snprintf(log->why, sizeof log->why,
                  "the database's file is damaged at offset %" PRIu64

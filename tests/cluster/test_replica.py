@@ -127,6 +127,9 @@ def test_whatever_is_killed(cluster):
         if "sends a snapshot" in line:
             assert "is not known" in line or "is older than" in line
     assert b.tail(None).count("is not known") == 1
+    # Nor is what is being written taken for damage.
+    for node in (a, b):
+        assert "damaged" not in node.tail(None)
     assert not list(b.state.glob("diverged/*"))
 
 
