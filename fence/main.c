@@ -36,7 +36,6 @@ static void __attribute__((noreturn)) usage(int status)
             "  --socket=PATH    where ovn-had connects to\n"
             "  --log-file=PATH  append the log to PATH instead of standard "
             "error\n"
-            "  --foreground     accepted; it always stays there\n"
             "  -v, --verbose    log more\n"
             "  -V, --version    print the version\n"
             "  -h, --help       print this\n");
@@ -46,11 +45,10 @@ static void __attribute__((noreturn)) usage(int status)
 static void
 parse_options(int argc, char *argv[], struct options *o)
 {
-    enum { OPT_SOCKET = 256, OPT_LOG_FILE, OPT_FOREGROUND };
+    enum { OPT_SOCKET = 256, OPT_LOG_FILE };
     static const struct option longs[] = {
         { "socket", required_argument, NULL, OPT_SOCKET },
         { "log-file", required_argument, NULL, OPT_LOG_FILE },
-        { "foreground", no_argument, NULL, OPT_FOREGROUND },
         { "verbose", no_argument, NULL, 'v' },
         { "version", no_argument, NULL, 'V' },
         { "help", no_argument, NULL, 'h' },
@@ -65,8 +63,6 @@ parse_options(int argc, char *argv[], struct options *o)
             break;
         case OPT_LOG_FILE:
             o->log_file = optarg;
-            break;
-        case OPT_FOREGROUND:
             break;
         case 'v':
             ha_log_set_level(HA_LOG_DBG);

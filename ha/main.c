@@ -48,7 +48,6 @@ static void __attribute__((noreturn)) usage(int status)
             "other control nodes.\n\n"
             "  --config=FILE    read FILE instead of " CONFIG_FILE "\n"
             "  --wait           wait for corosync instead of failing\n"
-            "  --foreground     accepted; it always stays there\n"
             "  --log-file=FILE  log to FILE, too\n"
             "  --pidfile=FILE   instead of ovn-had.pid in OVN's run folder\n"
             "  -v, --verbose    log more\n"
@@ -60,11 +59,10 @@ static void __attribute__((noreturn)) usage(int status)
 static void
 parse_options(int argc, char *argv[], struct options *o)
 {
-    enum { OPT_CONFIG = 256, OPT_WAIT, OPT_FOREGROUND, OPT_LOG, OPT_PIDFILE };
+    enum { OPT_CONFIG = 256, OPT_WAIT, OPT_LOG, OPT_PIDFILE };
     static const struct option longs[] = {
         { "config", required_argument, NULL, OPT_CONFIG },
         { "wait", no_argument, NULL, OPT_WAIT },
-        { "foreground", no_argument, NULL, OPT_FOREGROUND },
         { "log-file", required_argument, NULL, OPT_LOG },
         { "pidfile", required_argument, NULL, OPT_PIDFILE },
         { "verbose", no_argument, NULL, 'v' },
@@ -81,8 +79,6 @@ parse_options(int argc, char *argv[], struct options *o)
             break;
         case OPT_WAIT:
             o->wait = true;
-            break;
-        case OPT_FOREGROUND:
             break;
         case OPT_LOG:
             o->log_file = optarg;
