@@ -429,17 +429,14 @@ sort_actions(struct ha_actions *out)
     }
 }
 
-/* Learns how the PERSIST of the step before ended.  Returns true if the
- * record in memory is on disk. */
-static bool
+/* Learns how the PERSIST of the step before ended. */
+static void
 settle_disk(struct ha_core *c, const struct ha_event *ev)
 {
-    if (!c->dirty || c->disk_bad) {
-        return !c->dirty;
+    if (c->dirty && !c->disk_bad) {
+        c->disk_bad = ev->type == HA_EV_PERSIST_FAILED;
+        c->dirty = c->disk_bad;
     }
-    c->disk_bad = ev->type == HA_EV_PERSIST_FAILED;
-    c->dirty = c->disk_bad;
-    return !c->dirty;
 }
 
 void
