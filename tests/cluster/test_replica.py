@@ -35,6 +35,13 @@ def cluster(tmp_path):
     assert not unwell, "workers ended badly"
 
 
+def wait_for_another_date(node):
+    """Waits until what is written now is no more taken for a part of what
+    was written last: two dates within 100 ms count as one."""
+    written = node.file.stat().st_ctime
+    wait_until(lambda: time.time() > written + 0.3, 10, "a later date")
+
+
 def pair(cluster, **kwargs):
     """An active node and one that follows it."""
     a, b = cluster.add(**kwargs), cluster.add(**kwargs)
@@ -360,7 +367,7 @@ def test_two_compactions_while_the_actives_worker_is_down(cluster):
     content = b.dump()
     a.stop_worker()
     a.compact()
-    time.sleep(0.3)  # The dates of the two must differ.
+    wait_for_another_date(a)
     write(a, 5, seed=2)
     a.compact()
     lost = a.dump()
@@ -398,14 +405,14 @@ def test_conversion_of_the_whole_cluster(cluster, tmp_path, compact, lost):
         node.stop_worker()
         if lost:
             node.compact()
-            time.sleep(0.3)
+            wait_for_another_date(node)
             write(node, 3, seed=9)
         node.stop_server()
         if compact:
-            time.sleep(0.3)  # The dates of the two must differ.
+            wait_for_another_date(a)
             subprocess.run(["ovsdb-tool", "compact", str(node.file)],
                            check=True)
-            time.sleep(0.3)
+            wait_for_another_date(node)
         subprocess.run(["ovsdb-tool", "convert", str(node.file), str(newer)],
                        check=True)
         node.last_role = None
