@@ -166,6 +166,13 @@ def test_stop_and_continue(lab):
     assert n1.serves("nb", unix=True)
 
 
+def test_routes_of_compute_nodes_stay(lab):
+    """No route comes or goes by itself under the feet of Open vSwitch, which
+    drops packets then."""
+    for node in lab.compute:
+        assert node.out("ip", "-6", "route", "show", "table", "all") == ""
+
+
 def test_traffic_between_compute_nodes(lab):
     """Packets cross the tunnel, are counted, and none is lost; when the
     tunnel is cut the losses show."""

@@ -51,6 +51,12 @@ class ComputeNode(Node):
         return f"10.20.0.{self.index}"
 
     def plug_in(self):
+        # At each change of the kernel's routes Open vSwitch forgets all of
+        # them and reads them anew, and drops what its revalidators send into
+        # tunnels meanwhile.  IPv6 brings such changes by itself, seconds after
+        # an interface is up, when its address proves to be nobody else's.
+        self.exec("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
+                  "net.ipv6.conf.default.disable_ipv6=1")
         self.lab.switch.plug(self, "db", "eth0", self.address)
         # The address is on br-phy, in user space; the kernel must not answer
         # for it on the port.
