@@ -22,6 +22,7 @@
 #include "ha/loop.h"
 #include "ha/observe.h"
 #include "ha/stop.h"
+#include "ha/units.h"
 #include "lib/log.h"
 #include "lib/sdnotify.h"
 #include "lib/xalloc.h"
@@ -242,6 +243,7 @@ main(int argc, char *argv[])
     }
     settle_owner(had.settings);
     read_cluster(&options, had.settings, &had.cluster);
+    units_mask();
     ha_log(HA_LOG_INFO, "main", "ovn-had " PACKAGE_VERSION " starts on %s%s",
            cluster_name(&had.cluster, had.cluster.self),
            instance_was_reexec() ? ", executed anew" : "");

@@ -8,7 +8,7 @@ import pytest
 from guard import DEADLINE, Guard, epoch, pick
 from lab import Corosync, wait_until
 from lab.ovsdb import DATABASES
-from watch import bring_up, private
+from watch import bring_up, private, wait_well
 
 OVN_CTL = "/usr/share/ovn/scripts/ovn-ctl"
 ROLES = ["active", "standby"]
@@ -99,6 +99,49 @@ def test_foreign_owner(lab, role):
     if role == "standby":
         for other in lab.control:
             assert "foreign-standby" not in switches(other)
+
+
+UNITS = ["ovn-central", "ovn-northd", "ovn-ovsdb-server-nb",
+         "ovn-ovsdb-server-sb"]
+
+
+def masked(node):
+    """The units that systemd would not start on a node."""
+    folder = node.root("/etc/systemd/system")
+    return sorted(f.name.removesuffix(".service") for f in folder.iterdir()
+                  if f.is_symlink() and str(f.readlink()) == "/dev/null")
+
+
+def start_under_systemd(node, *env):
+    """The same ovn-had on a node that systemd seems to run, whose units are
+    in a folder of the node's own."""
+    node.service_stop("ovn-had")
+    node.exec("sh", "-ec", "mkdir -p /run/systemd/system; "
+              "mount -t tmpfs units /etc/systemd/system")
+    node.service_start("ovn-had", [
+        "env", *env, node.lab.program("ovn-had", "."), "--wait"], 75)
+
+
+def test_units_are_masked(lab):
+    """A member's systemd does not start ovn-central, neither at boot nor when
+    its package is upgraded."""
+    node = pick(lab, "standby")
+    start_under_systemd(node, "SYSTEMD_OFFLINE=1")
+    wait_well(lab)
+    assert masked(node) == UNITS
+    assert "units: this node joins a cluster: masked" in log(node)
+
+
+def test_units_that_cannot_be_masked(lab):
+    """systemctl does not work here: it is said, with the way out, and the
+    node joins."""
+    node = pick(lab, "standby")
+    start_under_systemd(node)
+    wait_well(lab)
+    assert masked(node) == []
+    assert "units: systemctl cannot mask the units of ovn-central" \
+        in log(node)
+    assert "run by hand: systemctl mask ovn-central" in log(node)
 
 
 def switches(node):
