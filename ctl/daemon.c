@@ -13,19 +13,23 @@
 
 #define CALL_MS 10000
 
+static const char *
+run_dir(void)
+{
+    const char *dir = getenv("OVN_RUNDIR");
+
+    return dir && *dir ? dir : "/run/ovn";
+}
+
 /* Returns the control socket's path, or NULL and a sentence. */
 static char *
 find_socket(char **ret_error)
 {
-    const char *rundir = getenv("OVN_RUNDIR");
-    char *path, *text;
+    char *path = ha_asprintf("%s/ovn-had.pid", run_dir()), *text;
     size_t n;
     long pid;
-    int error;
+    int error = durable_read(path, 64, &text, &n);
 
-    rundir = rundir && *rundir ? rundir : "/run/ovn";
-    path = ha_asprintf("%s/ovn-had.pid", rundir);
-    error = durable_read(path, 64, &text, &n);
     if (error) {
         *ret_error =
             error == -ENOENT
@@ -39,7 +43,7 @@ find_socket(char **ret_error)
     pid = strtol(text, NULL, 10);
     free(text);
     free(path);
-    return ha_asprintf("%s/ovn-had.%ld.ctl", rundir, pid);
+    return ha_asprintf("%s/ovn-had.%ld.ctl", run_dir(), pid);
 }
 
 int
@@ -82,4 +86,18 @@ daemon_ask(const char *method, const char *const argv[], char **ret_reply)
     }
     *ret_reply = reply;
     return VERB_FINE;
+}
+
+int
+daemon_find(struct child *ret_child)
+{
+    char *path = ha_asprintf("%s/ovn-had.pid", run_dir());
+    int error = child_adopt_pidfile(path, "ovn-had", ret_child);
+
+    if (error) {
+        fprintf(stderr, "ovn-hactl: ovn-had is not running here (%s: %s)\n",
+                path, strerror(-error));
+    }
+    free(path);
+    return error ? VERB_UNREACHABLE : VERB_FINE;
 }

@@ -5,6 +5,8 @@
 /* Calls of this node's ovn-had.  Found as ovn-appctl finds a daemon: by its
  * pid file in $OVN_RUNDIR, /run/ovn if that is not set. */
 
+#include "lib/child.h"
+
 /* Calls 'method' with the strings of 'argv', which ends in NULL, or is NULL.
  * Returns 0 and the reply, which the caller frees; VERB_FAILED if it refused;
  * VERB_UNREACHABLE: the reply is a sentence then. */
@@ -13,5 +15,9 @@ int daemon_call(const char *method, const char *const argv[],
 
 /* The same, but prints what went wrong and leaves no reply then. */
 int daemon_ask(const char *method, const char *const argv[], char **ret_reply);
+
+/* Finds the process of ovn-had, so that its end can be waited for; the caller
+ * closes 'ret_child'.  Prints what went wrong.  Returns an exit status. */
+int daemon_find(struct child *ret_child);
 
 #endif /* ctl/daemon.h */

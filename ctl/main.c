@@ -26,7 +26,10 @@ static void __attribute__((noreturn)) usage(int status)
         "                   what was decided here, and when\n"
         "  replay FILE        run a node's journal through the core once "
         "more\n"
-        "  leave            hand over, then end everything on this node\n"
+        "  leave [--timeout SECONDS]\n"
+        "                   hand over, end everything on this node, and "
+        "wait for\n"
+        "                   the end\n"
         "  reload           read the configuration anew, in place\n"
         "  config           the settings in force, and where from\n"
         "  version          of this command and of ovn-had\n\n"
@@ -46,7 +49,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     { "status", verb_status, "jw" },   { "switchover", verb_switchover, "tT" },
-    { "history", verb_history, "nj" }, { "leave", verb_leave, "" },
+    { "history", verb_history, "nj" }, { "leave", verb_leave, "T" },
     { "reload", verb_reload, "" },     { "config", verb_config, "" },
     { "version", verb_version, "" },   { "replay", verb_replay, "" },
 };

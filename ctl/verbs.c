@@ -151,8 +151,25 @@ verb_history(struct verb_args *args)
 int
 verb_leave(struct verb_args *args)
 {
-    (void) args;
-    return show("leave", NULL);
+    struct child had;
+    int status, rc = daemon_find(&had);
+
+    if (rc) {
+        return rc;
+    }
+    rc = show("leave", NULL);
+    if (!rc
+        && child_wait(&had,
+                      mono_add_us(mono_now(), args->timeout_seconds * 1e6),
+                      &status)) {
+        fprintf(stderr,
+                "ovn-hactl: ovn-had, process %d, is still there after %g s; "
+                "its log says what it waits for\n",
+                (int) had.pid, args->timeout_seconds);
+        rc = VERB_FAILED;
+    }
+    child_close(&had);
+    return rc;
 }
 
 int
