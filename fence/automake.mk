@@ -20,6 +20,8 @@ fence_libfence_a_SOURCES = \
 	fence/door.h \
 	fence/gate.c \
 	fence/gate.h \
+	fence/harden.c \
+	fence/harden.h \
 	fence/link.c \
 	fence/link.h \
 	fence/logger.c \

@@ -6,21 +6,18 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <ha-config.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "fence/harden.h"
 #include "fence/logger.h"
 #include "fence/worker.h"
 #include "lib/log.h"
-
-#define RT_PRIORITY 50 /* Below corosync's own 99. */
 
 struct options {
     const char *socket;
@@ -97,37 +94,6 @@ take_lock(const char *socket)
         return -errno;
     }
     return flock(fd, LOCK_EX | LOCK_NB) ? -errno : 0;
-}
-
-/* Keeps the kernel from letting this process wait: for its own pages, for
- * others that compute, or for the killer of large processes.  What is refused
- * is told; it works all the same, only with less certainty. */
-static void
-harden(void)
-{
-    struct sched_param param = { .sched_priority = RT_PRIORITY };
-    int fd;
-
-#ifndef __SANITIZE_ADDRESS__ /* Whose shadow memory is too large. */
-    if (mlockall(MCL_CURRENT | MCL_FUTURE)) {
-        ha_log(HA_LOG_WARN, "worker", "cannot lock memory: %s",
-               strerror(errno));
-    }
-#endif
-    if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &param)) {
-        ha_log(HA_LOG_WARN, "worker", "no real-time priority: %s",
-               strerror(errno));
-    }
-    fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, "-1000", 5) != 5) {
-        ha_log(HA_LOG_WARN, "worker",
-               "cannot be spared when memory runs "
-               "out: %s",
-               strerror(errno));
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
 }
 
 /* Returns a descriptor that becomes readable when a signal asks to end. */
