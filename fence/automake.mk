@@ -22,10 +22,20 @@ fence_libfence_a_SOURCES = \
 	fence/gate.h \
 	fence/harden.c \
 	fence/harden.h \
+	fence/kernel.c \
+	fence/kernel.h \
+	fence/kernel-child.c \
+	fence/kernel-child.h \
+	fence/keys.c \
+	fence/keys.h \
 	fence/link.c \
 	fence/link.h \
 	fence/logger.c \
 	fence/logger.h \
+	fence/nft.c \
+	fence/nft.h \
+	fence/ports.c \
+	fence/ports.h \
 	fence/sup.c \
 	fence/sup.h \
 	fence/target.c \
@@ -37,8 +47,14 @@ fence_libfence_a_SOURCES = \
 
 pkglibexec_PROGRAMS += ovn-ha-fence
 ovn_ha_fence_SOURCES = fence/main.c
-ovn_ha_fence_LDADD = fence/libfence.a fence/liblease.a lib/libha.a $(LIBHA_LIBS)
+ovn_ha_fence_LDADD = fence/libfence.a fence/liblease.a lib/libha.a \
+	$(LIBHA_LIBS) $(NFTABLES_LIBS)
 
 UNIT_TESTS += tests/unit/test-beat
 tests_unit_test_beat_SOURCES = tests/unit/test-beat.c
 tests_unit_test_beat_LDADD = fence/libfence.a fence/liblease.a $(TEST_LIBS)
+
+# With a kernel and a clock of its own.
+UNIT_TESTS += tests/unit/test-keys
+tests_unit_test_keys_SOURCES = tests/unit/test-keys.c
+tests_unit_test_keys_LDADD = fence/libfence.a $(TEST_LIBS)

@@ -30,6 +30,10 @@ make_why(const struct worker *w, mono_t now, char why[WIRE_WHY_LEN])
         snprintf(why, WIRE_WHY_LEN, "%s", w->closed_why);
     } else if (!w->has_lease && !link_is_up(&w->link)) {
         snprintf(why, WIRE_WHY_LEN, "%s", link_why(&w->link));
+    } else if (!w->has_lease && lease_holder_alive(&w->holder, now)
+               && !mono_before(now, kernel_until(&w->kernel))) {
+        snprintf(why, WIRE_WHY_LEN, "no lease in the kernel: %.120s",
+                 w->kernel.why);
     } else if (!w->has_lease) {
         snprintf(why, WIRE_WHY_LEN, "%u of %u supporters acknowledged",
                  lease_holder_n_bound(&w->holder, now), w->config.supporters);
@@ -66,6 +70,8 @@ make_state(const struct worker *w, mono_t now, struct wire_f_state *ret)
     ret->lease_losses = w->lease_losses;
     ret->pid = getpid();
     make_why(w, now, ret->why);
+    ret->kernel = w->kernel.state;
+    snprintf(ret->kernel_why, sizeof ret->kernel_why, "%s", w->kernel.why);
 }
 
 void
@@ -79,7 +85,8 @@ tell_state(struct worker *w, mono_t now)
     make_state(w, now, &s);
     if (!w->answer_due && !ha_epoch_cmp(s.serve, w->told.serve)
         && !ha_epoch_cmp(s.support, w->told.support) && s.door == w->told.door
-        && s.lease_losses == w->told.lease_losses
+        && s.lease_losses == w->told.lease_losses && s.kernel == w->told.kernel
+        && !strcmp(s.kernel_why, w->told.kernel_why)
         && !s.lease_left_us == !w->told.lease_left_us) {
         return;
     }

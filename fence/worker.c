@@ -121,6 +121,7 @@ on_config(struct worker *w, const struct wire_f_config *c, mono_t now)
     w->margin_us =
         c->lease_us / 4 < MARGIN_MAX_US ? c->lease_us / 4 : MARGIN_MAX_US;
     lease_holder_set(&w->holder, c->lease_us, c->supporters, peers, n_peers);
+    kernel_set(&w->kernel, c->kernel_lease, !c->supporters, w->has_lease, now);
     link_set_config(&w->link, c, now);
     w->answer_due = true;
 }
@@ -258,21 +259,46 @@ on_message(struct worker *w, uint16_t type, const union sup_body *body,
 
 /* ---- Lease and time ------------------------------------------------- */
 
+/* When clients do not hear this node any more: the end of the lease, or of
+ * what the kernel holds of it. */
+static mono_t
+serve_until(const struct worker *w)
+{
+    return mono_min(lease_holder_until(&w->holder), kernel_until(&w->kernel));
+}
+
+/* What has been reached of the lease is for the kernel, too. */
+static void
+renew_kernel(struct worker *w)
+{
+    pid_t pids[HA_N_DBS];
+
+    for (int db = 0; db < HA_N_DBS; db++) {
+        pids[db] = w->door.gates[db].server.child.pid;
+    }
+    kernel_renew(&w->kernel, lease_holder_until(&w->holder), pids);
+}
+
 /* Looks at the lease: closes in time, opens when it may. */
 static void
 check_lease(struct worker *w, mono_t now)
 {
-    bool alive =
-        lease_holder_alive(&w->holder, mono_add_us(now, w->margin_us));
+    mono_t then = mono_add_us(now, w->margin_us);
+    bool alive = mono_before(then, serve_until(w));
 
     if (epoch_is_none(w->serve)) {
         return;
     }
     if (w->has_lease && !alive) {
         w->lease_losses++;
-        worker_close(w, "the lease was not renewed in time", now);
+        worker_close(w,
+                     lease_holder_alive(&w->holder, then)
+                         ? "the kernel did not renew its lease in time"
+                         : "the lease was not renewed in time",
+                     now);
         return;
     }
+    renew_kernel(w);
     if (alive && !w->has_lease) {
         ha_log(HA_LOG_INFO, "worker", "got the lease of epoch %u/%u",
                w->serve.n, w->serve.node);
@@ -287,9 +313,8 @@ check_lease(struct worker *w, mono_t now)
 static mono_t
 lease_deadline(const struct worker *w)
 {
-    return w->has_lease
-               ? mono_add_us(lease_holder_until(&w->holder), -w->margin_us)
-               : MONO_NEVER;
+    return w->has_lease ? mono_add_us(serve_until(w), -w->margin_us)
+                        : MONO_NEVER;
 }
 
 /* When patience with the supervisor ends. */
@@ -387,6 +412,7 @@ next_turn(const struct worker *w)
 
     next = mono_min(next, sup_deadline(w));
     next = mono_min(next, door_next(&w->door));
+    next = mono_min(next, kernel_next(&w->kernel));
     next = mono_min(next, w->link.next_try);
     return mono_min(next, w->exit_at);
 }
@@ -396,7 +422,7 @@ next_turn(const struct worker *w)
 static void
 sleep_turn(struct worker *w)
 {
-    struct pollfd pfds[DOOR_MAX_POLL + 8];
+    struct pollfd pfds[DOOR_MAX_POLL + KERNEL_MAX_POLL + 8];
     mono_t next = next_turn(w);
     struct itimerspec its = { .it_value = { 0, 0 } };
     unsigned int n = 0;
@@ -415,6 +441,7 @@ sleep_turn(struct worker *w)
     }
     n += sup_poll(&w->sup, pfds + n);
     n += door_poll(&w->door, pfds + n);
+    n += kernel_poll(&w->kernel, pfds + n);
     poll(pfds, n, -1);
 }
 
@@ -463,11 +490,21 @@ run_turn(struct worker *w)
     send_beats(w, now);
     link_run(&w->link, now);
     door_run(&w->door, now);
+    kernel_run(&w->kernel, now);
     /* What was just opened is worth as much as the lease is now. */
     now = mono_now();
     check_lease(w, now);
     tell_supported(w, now);
     tell_state(w, now);
+}
+
+/* At the end nothing may be left that keeps the ports mute: whoever opens
+ * them next may know nothing of a lease. */
+static bool
+is_out_of_kernel(struct worker *w, mono_t now)
+{
+    kernel_remove(&w->kernel, now);
+    return kernel_is_removed(&w->kernel);
 }
 
 int
@@ -481,11 +518,13 @@ worker_run(struct worker *w)
         if (w->exit_at.us == MONO_NEVER.us) {
             continue;
         }
-        if (door_is_shut(&w->door)) {
+        if (door_is_shut(&w->door) && is_out_of_kernel(w, now)) {
             ha_log(HA_LOG_INFO, "worker", "the door is closed; ended");
             return 0;
         } else if (!mono_before(now, w->exit_at)) {
-            ha_log(HA_LOG_ERR, "worker", "ended, but %s", door_why(&w->door));
+            ha_log(HA_LOG_ERR, "worker", "ended, but %s",
+                   door_is_shut(&w->door) ? "the kernel keeps its lease"
+                                          : door_why(&w->door));
             return -ETIMEDOUT;
         }
     }
@@ -507,6 +546,7 @@ worker_init(struct worker *w, const char *path, int signal_fd)
     lease_holder_init(&w->holder, now.us);
     lease_supporter_init(&w->supporter, LEASE_UNKNOWN_US, 0, now);
     link_init(&w->link);
+    kernel_init(&w->kernel);
     snprintf(w->closed_why, sizeof w->closed_why, "not told to serve");
 
     w->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -528,6 +568,7 @@ void
 worker_destroy(struct worker *w)
 {
     door_destroy(&w->door);
+    kernel_close(&w->kernel);
     link_close(&w->link);
     sup_close(&w->sup);
     close(w->timer_fd);

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 
 #include "fence/door.h"
+#include "fence/kernel.h"
 #include "fence/lease.h"
 #include "fence/link.h"
 #include "fence/sup.h"
@@ -35,6 +36,7 @@ struct worker {
     struct sup sup;
     struct link link;
     struct door door;
+    struct kernel kernel;
     struct lease_holder holder;
     struct lease_supporter supporter;
 

@@ -154,6 +154,20 @@ send_msg(struct fence *f, enum wire_type type, const void *body, size_t n)
     }
 }
 
+static enum wire_kernel_lease
+kernel_lease(enum conf_tristate option)
+{
+    switch (option) {
+    case CONF_OFF:
+        return WIRE_KERNEL_LEASE_OFF;
+    case CONF_AUTO:
+        return WIRE_KERNEL_LEASE_AUTO;
+    case CONF_ON:
+        return WIRE_KERNEL_LEASE_ON;
+    }
+    return WIRE_KERNEL_LEASE_UNTOLD;
+}
+
 static void
 send_config(struct fence *f)
 {
@@ -172,6 +186,7 @@ send_config(struct fence *f)
         cluster_to_wire(&f->cluster->nodes[i], &config.nodes[i]);
     }
     memcpy(config.key_file, f->cluster->key_file, sizeof config.key_file);
+    config.kernel_lease = kernel_lease(s->conf->kernel_lease);
     send_msg(f, WIRE_F_CONFIG, &config, sizeof config);
 }
 
@@ -229,6 +244,7 @@ on_message(struct fence *f, const struct worker_msg *msg)
     case WIRE_F_STATE:
         worker_body(msg, &f->state, sizeof f->state);
         f->state.why[sizeof f->state.why - 1] = '\0';
+        f->state.kernel_why[sizeof f->state.kernel_why - 1] = '\0';
         f->have_state = true;
         f->state_at = mono_now();
         f->silent_since = MONO_NEVER;

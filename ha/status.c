@@ -194,6 +194,24 @@ node(const struct had *h, const struct cluster_node *n)
 
 /* This node's own parts. */
 
+/* Whether the kernel holds the lease, too, and why not. */
+static json_t *
+own_kernel_lease(const struct had *h, const struct wire_f_state *st)
+{
+    static const char *const states[] = { "unused", "pending", "used",
+                                          "missing" };
+    const char *reason = st->kernel_why;
+
+    if (st->kernel == WIRE_KERNEL_UNUSED) {
+        reason = h->settings->conf->kernel_lease == CONF_OFF
+                     ? "kernel-lease is off"
+                     : "the lease of this node has no end";
+    }
+    return json_pack("{s:s, s:s}", "state",
+                     st->kernel < 4 ? states[st->kernel] : "unknown", "why",
+                     reason);
+}
+
 static json_t *
 own_fence(const struct had *h)
 {
@@ -208,12 +226,13 @@ own_fence(const struct had *h)
         return json_pack("{s:b}", "connected", 0);
     }
     left = st->lease_left_us - mono_us_between(at, mono_now());
-    return json_pack(
-        "{s:b, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:s}", "connected", 1, "pid",
-        (int) st->pid, "door", st->door < 5 ? doors[st->door] : "unknown",
-        "lease_left_ms", left > 0 ? left / 1000 : 0, "acks", (int) st->n_acks,
-        "lease_losses", (int) st->lease_losses, "serve", epoch(st->serve),
-        "support", epoch(st->support), "why", st->why);
+    return json_pack("{s:b, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:s, s:o}",
+                     "connected", 1, "pid", (int) st->pid, "door",
+                     st->door < 5 ? doors[st->door] : "unknown",
+                     "lease_left_ms", left > 0 ? left / 1000 : 0, "acks",
+                     (int) st->n_acks, "lease_losses", (int) st->lease_losses,
+                     "serve", epoch(st->serve), "support", epoch(st->support),
+                     "why", st->why, "kernel_lease", own_kernel_lease(h, st));
 }
 
 static json_t *

@@ -33,6 +33,12 @@ const struct conf_option conf_options[] = {
       "higher number becomes active." },
     { "node", "nofailover", CONF_BOOL, 0, 0, "no", AT(nofailover),
       "If yes, this node never becomes active by itself." },
+    { "node", "kernel-lease", CONF_TRISTATE, 0, 0, "auto", AT(kernel_lease),
+      "Whether the kernel holds the lease, too: what the databases say on "
+      "their TCP ports leaves this node only under a lease, even if every "
+      "process of it stood still meanwhile. It needs nftables; its table is "
+      "inet ovn_ha. With auto a node whose kernel does not allow it serves "
+      "without, and ovn-hactl status says so; with on it does not serve." },
 
     { "listen", "nb", CONF_REMOTES, 0, 0, "", AT(listen_nb),
       "Remotes on which the active serves the Northbound database, besides "

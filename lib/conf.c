@@ -65,6 +65,24 @@ parse_bool(const char *text, bool *ret_value)
     return ha_asprintf("\"%s\" is neither yes nor no", text);
 }
 
+static const char *const tristate_words[] = {
+    [CONF_OFF] = "off",
+    [CONF_AUTO] = "auto",
+    [CONF_ON] = "on",
+};
+
+static char *
+parse_tristate(const char *text, enum conf_tristate *ret_value)
+{
+    for (int value = CONF_OFF; value <= CONF_ON; value++) {
+        if (!strcmp(text, tristate_words[value])) {
+            *ret_value = value;
+            return NULL;
+        }
+    }
+    return ha_asprintf("\"%s\" is none of off, auto and on", text);
+}
+
 static char *
 check_path(const struct conf_option *option, const char *text)
 {
@@ -128,6 +146,8 @@ set_value(struct conf *conf, const struct conf_option *option,
         return parse_int(option, text, member);
     case CONF_BOOL:
         return parse_bool(text, member);
+    case CONF_TRISTATE:
+        return parse_tristate(text, member);
     case CONF_PATH:
         reason = check_path(option, text);
         break;
@@ -381,6 +401,9 @@ print_value(const struct conf *conf, const struct conf_option *option, FILE *f)
         break;
     case CONF_BOOL:
         fputs(*(const bool *) member ? "yes" : "no", f);
+        break;
+    case CONF_TRISTATE:
+        fputs(tristate_words[*(const enum conf_tristate *) member], f);
         break;
     case CONF_PATH:
     case CONF_REMOTES:

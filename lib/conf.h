@@ -17,12 +17,20 @@
 
 #define CONF_DEFAULT_FILE HA_SYSCONFDIR "/ovn-ha/ovn-ha.conf"
 
+/* What a member of type CONF_TRISTATE holds. */
+enum conf_tristate {
+    CONF_OFF,
+    CONF_AUTO,
+    CONF_ON,
+};
+
 /* What an option may hold. */
 enum conf_type {
-    CONF_INT,     /* int, between min and max. */
-    CONF_BOOL,    /* bool: yes or no. */
-    CONF_PATH,    /* char *: absolute, or empty where that is the default. */
-    CONF_REMOTES, /* char *: OVSDB passive TCP and SSL remotes, by commas. */
+    CONF_INT,      /* int, between min and max. */
+    CONF_BOOL,     /* bool: yes or no. */
+    CONF_TRISTATE, /* enum conf_tristate: off, auto or on. */
+    CONF_PATH,     /* char *: absolute, or empty where that is the default. */
+    CONF_REMOTES,  /* char *: OVSDB passive TCP and SSL remotes, by commas. */
 };
 
 struct conf_option {
@@ -35,7 +43,7 @@ struct conf_option {
 };
 
 extern const struct conf_option conf_options[];
-#define CONF_N_OPTIONS 31
+#define CONF_N_OPTIONS 32
 
 /* The options' values.  Members are named as the options are. */
 struct conf {
@@ -49,6 +57,7 @@ struct conf {
     /* [node] */
     int priority;
     bool nofailover;
+    enum conf_tristate kernel_lease;
 
     /* [listen], each by database. */
     char *listen_nb, *listen_sb;

@@ -141,6 +141,20 @@ print_local_db(FILE *out, const json_t *local, const char *key,
     }
 }
 
+/* What this node lacks to be safe even when all of it stands still. */
+static void
+print_kernel_lease(FILE *out, const json_t *kernel)
+{
+    const char *state = text_of(kernel, "state");
+    const char *why = text_of(kernel, "why");
+
+    if (!strcmp(state, "missing")) {
+        fprintf(out, "  no lease in the kernel: %s\n", why);
+    } else if (!strcmp(state, "used") && strcmp(why, "-")) {
+        fprintf(out, "  lease in the kernel: %s\n", why);
+    }
+}
+
 /* What only the node itself knows. */
 static void
 print_local(FILE *out, const json_t *status)
@@ -159,6 +173,7 @@ print_local(FILE *out, const json_t *status)
                && strcmp(text_of(fence, "why"), "-")) {
         fprintf(out, "  door: %s\n", text_of(fence, "why"));
     }
+    print_kernel_lease(out, member(fence, "kernel_lease"));
     print_local_db(out, local, "nb", "NB");
     print_local_db(out, local, "sb", "SB");
     if (strcmp(text_of(northd, "state"), wanted)) {

@@ -67,6 +67,14 @@ struct wire_node {
 
 /* ---- fence ---------------------------------------------------------- */
 
+/* Whether the kernel is to hold the lease, too. */
+enum wire_kernel_lease {
+    WIRE_KERNEL_LEASE_UNTOLD, /* Leave the kernel alone. */
+    WIRE_KERNEL_LEASE_OFF,    /* Take out what an earlier life put in. */
+    WIRE_KERNEL_LEASE_AUTO,   /* If it lets us. */
+    WIRE_KERNEL_LEASE_ON,     /* Never serve without. */
+};
+
 /* Sent once after connecting and whenever it changes. */
 struct wire_f_config {
     uint32_t self;    /* This node's id. */
@@ -81,6 +89,7 @@ struct wire_f_config {
                                  * majority of the nodelist less self. */
     uint32_t reserved2;
     char key_file[WIRE_PATH_LEN]; /* Corosync's authkey, "" if none. */
+    uint32_t kernel_lease;        /* enum wire_kernel_lease. */
 };
 
 /* Current corosync membership: beats from others are refused. */
@@ -124,6 +133,14 @@ enum wire_door {
     WIRE_DOOR_CLOSING,
 };
 
+enum wire_kernel {
+    WIRE_KERNEL_UNUSED,  /* It holds no lease, and need not. */
+    WIRE_KERNEL_PENDING, /* On the way. */
+    WIRE_KERNEL_USED,    /* Without a lease in the kernel no client hears
+                          * this node. */
+    WIRE_KERNEL_MISSING, /* It does not let us. */
+};
+
 /* Sent in answer to WIRE_F_PING and WIRE_F_CONFIG and on every change of
  * door or lease. */
 struct wire_f_state {
@@ -139,6 +156,9 @@ struct wire_f_state {
     uint32_t lease_losses; /* Leases that ran out since start. */
     uint32_t pid;
     char why[WIRE_WHY_LEN]; /* Why the door is not open; "". */
+    uint32_t kernel;        /* enum wire_kernel. */
+    uint32_t reserved;
+    char kernel_why[WIRE_WHY_LEN]; /* What is wrong with it; "". */
 };
 
 struct wire_f_supported {

@@ -21,6 +21,9 @@ from lab import wait_until
 (CONFIG, MEMBERS, DB, NORTHD, SUPPORT, SERVE, CLOSE, PING, EXIT) = range(1, 10)
 STATE, SUPPORTED = 64, 65
 CLOSED, WAITING, OPENING, OPEN, CLOSING = range(5)
+# enum wire_kernel_lease, enum wire_kernel.
+UNTOLD, OFF, AUTO, ON = range(4)
+UNUSED, PENDING, USED, MISSING = range(4)
 MAX_NODES, PATH_LEN, REMOTE_LEN, MAX_REMOTES = 16, 108, 128, 8
 
 LEASE = 0.5
@@ -87,15 +90,17 @@ def is_dead(proc):
 class State:
     """struct wire_f_state."""
 
-    FORMAT = "=IIIIIIqqqqII160s"
+    FORMAT = "=IIIIIIqqqqII160sII160s"
 
     def __init__(self, body):
         (sn, snode, pn, pnode, self.door, self.n_acks, self.lease_left_us,
          self.old_promise_left_us, self.opened_us, self.closed_us,
-         self.lease_losses, self.pid, why) = struct.unpack(
+         self.lease_losses, self.pid, why, self.kernel, _,
+         kernel_why) = struct.unpack(
             self.FORMAT, body[:struct.calcsize(self.FORMAT)])
         self.serve, self.support = (sn, snode), (pn, pnode)
         self.why = why.split(b"\0")[0].decode()
+        self.kernel_why = kernel_why.split(b"\0")[0].decode()
 
     def __repr__(self):
         return str(vars(self))
@@ -295,6 +300,8 @@ class Node:
         self.log = self.folder / "fence.log"
         self.servers = []
         self.northd = None
+        # The workers of a test share a machine: one at most may be told.
+        self.kernel = cluster.kernel if databases else UNTOLD
         self.sup, self.sups = None, []
         if databases:
             self.servers = [Server(self.folder, name, self.address)
@@ -306,8 +313,8 @@ class Node:
 
     def start_worker(self):
         self.worker = subprocess.Popen(
-            [self.cluster.program, f"--socket={self.socket}",
-             f"--log-file={self.log}", "-v"])
+            [*self.cluster.prefix, self.cluster.program,
+             f"--socket={self.socket}", f"--log-file={self.log}", "-v"])
 
     def start_northd(self):
         path = self.folder / "ovn-northd"
@@ -327,18 +334,20 @@ class Node:
         self.sups.append(sup)
         return sup
 
-    def configure(self, supporters=None, key_file=None, beat=BEAT):
+    def configure(self, supporters=None, key_file=None, beat=BEAT,
+                  kernel=None):
         c = self.cluster
         nodes = b"".join(
             struct.pack("=IIHH4s120x", i, 0, socket.AF_INET, 0,
                         socket.inet_aton(f"127.0.0.{i}"))
             for i in c.ids).ljust(MAX_NODES * 136, b"\0")
         self.sup.send(CONFIG, struct.pack(
-            f"=II{MAX_NODES * 136}sHHIQQII{PATH_LEN}s4x", self.id,
+            f"=II{MAX_NODES * 136}sHHIQQII{PATH_LEN}sI", self.id,
             len(c.ids), nodes, c.port, 0, DRIFT_PPM, int(LEASE * 1e6),
             int(beat * 1e6),
             len(c.ids) // 2 if supporters is None else supporters, 0,
-            str(c.key if key_file is None else key_file).encode()))
+            str(c.key if key_file is None else key_file).encode(),
+            self.kernel if kernel is None else kernel))
         self.members(c.ids)
 
     def members(self, ids):
@@ -388,8 +397,12 @@ class Node:
 
 
 class Cluster:
-    def __init__(self, folder, program):
+    """prefix: of workers' command lines.  kernel: what the one with databases
+    is told of the lease in the kernel."""
+
+    def __init__(self, folder, program, prefix=(), kernel=UNTOLD):
         self.folder, self.program = folder, program
+        self.prefix, self.kernel = prefix, kernel
         self.ids = [1, 2, 3]
         self.nodes = {}
         self.key = folder / "authkey"
@@ -401,6 +414,18 @@ class Cluster:
         self.nodes[ident] = Node(self, ident, databases)
         return self.nodes[ident]
 
+    def bring_up(self):
+        """Nodes 1 to 3; returns the first, the one with databases, supported
+        by the others, all of them past their fresh start."""
+        node = self.add(1, databases=True)
+        for ident in (2, 3):
+            self.add(ident)
+        for n in self.nodes.values():
+            n.setup()
+        for n in self.nodes.values():
+            n.sup.support(1, 1)
+        return node
+
     def stop(self):
         for node in self.nodes.values():
             node.stop()
@@ -408,6 +433,15 @@ class Cluster:
     def logs(self):
         return "\n".join(f"--- {path}\n{path.read_text()}"
                          for path in sorted(self.folder.glob("*/*.log")))
+
+
+def serve(node, n=1):
+    """Has a node serve epoch n of its own."""
+    node.sup.serve(n, node.id)
+    state = node.sup.wait_door(OPEN, 4)
+    # The server answers add-remote just before it listens.
+    wait_until(node.open, 1)
+    return state
 
 
 BEAT_FORMAT = ">IBBHIIIIQQQQQ"

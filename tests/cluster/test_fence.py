@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from fence_parts import (ACK_TYPE, BEAT_TYPE, CLOSE, CLOSED, EXIT, LEASE,
                          MARGIN, OPEN, SECRET, WAITING, Cluster, boottime_us,
-                         is_dead, make_beat, parse_beat)
+                         is_dead, make_beat, parse_beat, serve)
 from lab import wait_until
 
 # What a loaded machine may add to a bound.
@@ -33,22 +33,7 @@ def cluster(tmp_path):
 def node(cluster):
     """Node 1 with its databases, supported by nodes 2 and 3, all of them past
     their fresh start; not serving yet."""
-    node = cluster.add(1, databases=True)
-    for ident in (2, 3):
-        cluster.add(ident)
-    for n in cluster.nodes.values():
-        n.setup()
-    for n in cluster.nodes.values():
-        n.sup.support(1, 1)
-    return node
-
-
-def serve(node, n=1):
-    node.sup.serve(n, node.id)
-    state = node.sup.wait_door(OPEN, 4)
-    # The server answers add-remote just before it listens.
-    wait_until(node.open, 1)
-    return state
+    return cluster.bring_up()
 
 
 class Peer:

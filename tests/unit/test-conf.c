@@ -96,6 +96,7 @@ defaults(void **state)
     assert_int_equal(conf->drift_ppm, 10000);
     assert_int_equal(conf->priority, 100);
     assert_false(conf->nofailover);
+    assert_int_equal(conf->kernel_lease, CONF_AUTO);
     assert_string_equal(conf->listen_nb, "");
     assert_string_equal(conf->sb_db, "/var/lib/ovn/ovnsb_db.db");
     assert_int_equal(conf->beat_port, 6663);
@@ -134,6 +135,7 @@ values(void **state)
              "# another\n"
              "[node]\n"
              "nofailover = yes\n"
+             "kernel-lease = on\n"
              "[listen]\n"
              "nb = ptcp:6641:192.0.2.1, pssl:6643:[2001:db8::1]\n"
              "sb = pssl:6642\n"
@@ -144,6 +146,7 @@ values(void **state)
     assert_int_equal(conf->lease_ms, 2000);
     assert_int_equal(conf->beat_ms, 500);
     assert_true(conf->nofailover);
+    assert_int_equal(conf->kernel_lease, CONF_ON);
     assert_string_equal(conf->listen_nb,
                         "ptcp:6641:192.0.2.1, pssl:6643:[2001:db8::1]");
     assert_string_equal(conf->listen_sb, "pssl:6642");
@@ -171,6 +174,9 @@ errors_name_line_and_reason(void **state)
                    ":2: [timing] lease-ms: \"1s\" is not a whole number");
     assert_refused("[timing]\nlease-ms =\n",
                    ":2: [timing] lease-ms: \"\" is not a whole number");
+    assert_refused("[node]\nkernel-lease = yes\n",
+                   ":2: [node] kernel-lease: \"yes\" is none of off, auto and "
+                   "on");
     assert_refused("[node]\nnofailover = maybe\n",
                    ":2: [node] nofailover: \"maybe\" is neither yes nor no");
     assert_refused("[paths]\nnb-db = nb.db\n",

@@ -68,6 +68,35 @@ a_healthy_cluster_has_no_complaints(void **state)
 }
 
 static void
+a_lease_that_the_kernel_does_not_hold_is_told(void **state)
+{
+    json_t *json = parse(healthy);
+    json_t *fence = json_object_get(json_object_get(json, "local"), "fence");
+    char *text;
+
+    (void) state;
+    json_object_set_new(fence, "kernel_lease",
+                        json_pack("{s:s, s:s}", "state", "used", "why", ""));
+    text = table_render(json);
+    assert_null(strstr(text, "not well"));
+    free(text);
+    json_object_set_new(fence, "kernel_lease",
+                        json_pack("{s:s, s:s}", "state", "missing", "why",
+                                  "nftables: Operation not permitted"));
+    text = table_render(json);
+    assert_non_null(strstr(text, "not well:\n  no lease in the kernel: "
+                                 "nftables: Operation not permitted\n"));
+    free(text);
+    json_object_set_new(
+        fence, "kernel_lease",
+        json_pack("{s:s, s:s}", "state", "used", "why", "too slow"));
+    text = table_render(json);
+    assert_non_null(strstr(text, "  lease in the kernel: too slow\n"));
+    free(text);
+    json_decref(json);
+}
+
+static void
 every_complaint_has_its_reason(void **state)
 {
     json_t *json = parse(healthy);
@@ -136,6 +165,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_healthy_cluster_has_no_complaints),
+        cmocka_unit_test(a_lease_that_the_kernel_does_not_hold_is_told),
         cmocka_unit_test(every_complaint_has_its_reason),
         cmocka_unit_test(an_unknown_active_is_not_called_active),
         cmocka_unit_test(what_is_missing_does_no_harm),
