@@ -439,7 +439,9 @@ gate_poll(const struct gate *g, struct pollfd pfds[])
 mono_t
 gate_next(const struct gate *g)
 {
-    mono_t next = mono_min(g->next, g->server.next);
+    /* While calls are under way their answers are what it waits for. */
+    mono_t next =
+        g->n_calls ? g->server.next : mono_min(g->next, g->server.next);
 
     return g->server.killing ? next : mono_min(next, g->kill_at);
 }

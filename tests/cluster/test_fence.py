@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from fence_parts import (ACK_TYPE, BEAT_TYPE, CLOSE, CLOSED, EXIT, LEASE,
-                         MARGIN, OPEN, SECRET, WAITING, Cluster, boottime_us,
-                         is_dead, make_beat, parse_beat, serve)
+                         MARGIN, OPEN, OPENING, SECRET, WAITING, Cluster,
+                         boottime_us, is_dead, make_beat, parse_beat, serve)
 from lab import wait_until
 
 # What a loaded machine may add to a bound.
@@ -249,6 +249,24 @@ def test_frozen_standby_is_not_killed(node):
     wait_until(lambda: time.monotonic() > end, 5)
     assert not is_dead(nb.process)
     os.kill(nb.process.pid, signal.SIGCONT)
+
+
+def test_server_that_does_not_answer_is_waited_for(node):
+    """Told to open while a server owes an answer, the worker sleeps until it
+    comes: it is real time, and must not spin."""
+    nb = node.servers[0]
+    wait_until(lambda: node.sup.state.door == CLOSED, 2)
+    os.kill(nb.process.pid, signal.SIGSTOP)
+    # The next look at it goes unanswered.
+    end = time.monotonic() + 1.5
+    wait_until(lambda: time.monotonic() > end, 5)
+    node.sup.serve(1, 1)
+    node.sup.wait_door(OPENING)
+    end = time.monotonic() + 2 * LEASE
+    wait_until(lambda: time.monotonic() > end, 5)
+    os.kill(nb.process.pid, signal.SIGCONT)
+    node.sup.wait_door(OPEN)
+    assert node.log.read_text().count("did not run") < 100
 
 
 def test_restarted_server_is_opened_again(node):
