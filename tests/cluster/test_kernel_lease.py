@@ -275,6 +275,20 @@ def test_frozen_node(tmp_path, kernel):
         assert hears(session, 2) == b""
 
 
+@pytest.mark.parametrize("key", ["key0", "key1"])
+def test_both_keys_are_needed(node, key):
+    serve(node)
+    nb = node.servers[0]
+    wait_until(lambda: nb.port in ports(), 3)
+    session = nb.connect()
+
+    def pause():
+        subprocess.run(["nft", f"flush set inet ovn_ha {key}"], check=True)
+        session.send(b'{"id":1,"method":"echo","params":[]}')
+        assert hears(session, LEASE / 5) is None and n_refused() > 0
+    stop_and_go([node.worker.pid, child_of(node)], pause)
+
+
 def test_frozen_child(node):
     """The kernel holds the end of the lease, and nobody renews it: the door
     closes while that can still be heard."""
