@@ -380,7 +380,7 @@ receiver_begin_snapshot(struct receiver *r, const struct link_frame *f)
         return;
     }
     if (frame_get_snapshot(f->body, f->n, &r->snapshot)
-        || !r->snapshot.pos.lineage) {
+        || !r->snapshot.pos.lineage || !r->snapshot.bytes) {
         receiver_again(r, RETRY_MS, "the source's snapshot is garbled");
         return;
     }
