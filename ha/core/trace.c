@@ -414,7 +414,7 @@ step(struct pass *s, struct trace_entry *e, uint8_t first)
     uint64_t n = e->n_actions;
 
     i64(s, &passed);
-    ev->now.us = s->state->now_us + passed;
+    s->bad |= __builtin_add_overflow(s->state->now_us, passed, &ev->now.us);
     s->state->now_us = ev->now.us;
     if (first & HAS_RANDOM) {
         u64(s, &ev->random);
