@@ -49,7 +49,7 @@ lint-failures:
 LINTS += lint-shell
 lint-shell:
 	for script in build-aux/build-ovs build-aux/install-deps \
-	    build-aux/check-symbols autogen.sh; do \
+	    build-aux/check-symbols tests/fuzz/run autogen.sh; do \
 	    bash -n $(srcdir)/$$script || exit 1; \
 	done
 

@@ -21,6 +21,7 @@ TESTS += $(UNIT_TESTS)
 
 include tests/replay/automake.mk
 include tests/sim/automake.mk
+include tests/fuzz/automake.mk
 include tests/lab/automake.mk
 include tests/cluster/automake.mk
 include tests/bench/automake.mk
