@@ -23,6 +23,10 @@
 
 static const char *path, *points_path, *link_path, *other_path;
 
+/* Whole records were taken away from the end, which ovsdb-server never does:
+ * others may stand in their place. */
+static bool rewritten;
+
 static void
 prepare(void)
 {
@@ -54,7 +58,7 @@ check_end(struct oplog *log)
         assert(gen->marks[i - 1].off < gen->marks[i].off);
     }
     /* An active node finds the end of its own log. */
-    if (log->mode == POINTS_ACTIVE && gen->end_pos.lineage
+    if (log->mode == POINTS_ACTIVE && gen->end_pos.lineage && !rewritten
         && gen->end_pos.seq < SEQ_MAX) {
         assert(oplog_find(log, &gen->end_pos, &c) == OPLOG_FOUND);
         oplog_cursor_close(&c);
@@ -79,9 +83,9 @@ walk(struct oplog *log)
             assert(r.n && c.off <= c.gen->end);
             free(r.body);
         }
-        assert(!ret);
+        assert(!ret || rewritten);
     } while (oplog_cursor_step(&c));
-    assert(c.off == c.gen->end);
+    assert(c.off == c.gen->end || rewritten);
     oplog_cursor_close(&c);
 }
 
@@ -141,6 +145,7 @@ act(struct oplog **log, struct fuzz *in)
         *log = oplog_create(path, points_path);
         break;
     case 7:
+        rewritten = true;
         if (!truncate(path, n ? body[0] * 4 : 0)) {
             oplog_run(*log, 1u << 20);
         }
@@ -155,6 +160,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct oplog *log;
 
     prepare();
+    rewritten = false;
     unlink(points_path);
     unlink(link_path);
     logfile_begin(path, fuzz_byte(&in) & 1);
