@@ -261,10 +261,13 @@ oplog_knows_point(const struct oplog *log)
 }
 
 /* After a difference the position may be lower than before: what came before
- * is not to be found any more. */
+ * is not to be found any more, and whether the position goes on from there is
+ * no question any more. */
 static void
 oplog_cut_index(struct oplog *log)
 {
+    successor_destroy(log->check);
+    log->check = NULL;
     log->gen->first_mark = log->gen->n_marks;
     oplog_gen_unref(log->prev);
     log->prev = NULL;
