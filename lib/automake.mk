@@ -70,3 +70,8 @@ lib_libha_a_SOURCES += lib/table.c lib/table.h
 UNIT_TESTS += tests/unit/test-table
 tests_unit_test_table_SOURCES = tests/unit/test-table.c
 tests_unit_test_table_LDADD = $(TEST_LIBS)
+
+lib_libha_a_SOURCES += lib/tls.c lib/tls.h
+UNIT_TESTS += tests/unit/test-tls
+tests_unit_test_tls_SOURCES = tests/unit/test-tls.c
+tests_unit_test_tls_LDADD = $(TEST_LIBS)
