@@ -199,6 +199,17 @@ on_hangup(void *had)
 }
 
 static void
+warn(const struct had *h)
+{
+    const char *text =
+        settings_warning(h->settings, h->cluster.key_file[0] != '\0');
+
+    if (text) {
+        ha_log(HA_LOG_WARN, "main", "%s (ovn-ha.conf(5))", text);
+    }
+}
+
+static void
 run(struct had *h)
 {
     struct ev_signal *signals[3];
@@ -247,6 +258,7 @@ main(int argc, char *argv[])
     ha_log(HA_LOG_INFO, "main", "ovn-had " PACKAGE_VERSION " starts on %s%s",
            cluster_name(&had.cluster, had.cluster.self),
            instance_was_reexec() ? ", executed anew" : "");
+    warn(&had);
     run(&had);
     if (had.reexec) {
         die("%s cannot be executed: %s", had.program,

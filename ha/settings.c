@@ -153,3 +153,17 @@ settings_make_folders(const struct settings *s, const char **ret_folder)
     }
     return 0;
 }
+
+const char *
+settings_warning(const struct settings *s, bool authkey)
+{
+    if (s->conf->private_key[0]) {
+        return NULL;
+    }
+    return authkey ? "log shipping is not encrypted, and only its beginning "
+                     "is authenticated: set private-key, certificate and "
+                     "ca-cert in [replication] of every node"
+                   : "log shipping is neither encrypted nor authenticated: "
+                     "set private-key, certificate and ca-cert in "
+                     "[replication] of every node";
+}

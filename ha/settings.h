@@ -53,4 +53,8 @@ void settings_destroy(struct settings *);
  * the folder's name. */
 int settings_make_folders(const struct settings *, const char **ret_folder);
 
+/* What an operator should know of the way in which the databases' logs are
+ * shipped; NULL: nothing.  'authkey' says that corosync has a key. */
+const char *settings_warning(const struct settings *, bool authkey);
+
 #endif /* ha/settings.h */

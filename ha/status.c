@@ -326,6 +326,20 @@ cluster(const struct had *h)
     return o;
 }
 
+/* What works, but should be otherwise. */
+static json_t *
+warnings(const struct had *h)
+{
+    const char *text =
+        settings_warning(h->settings, h->cluster.key_file[0] != '\0');
+    json_t *list = json_array();
+
+    if (text) {
+        json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
 json_t *
 status_make(const struct had *h)
 {
@@ -344,6 +358,7 @@ status_make(const struct had *h)
                   "version", PACKAGE_VERSION, "time", when, "node",
                   cluster_name(&h->cluster, h->cluster.self), "cluster",
                   cluster(h), "nodes", nodes);
+    put(o, "warnings", warnings(h));
     put(o, "local",
         json_pack("{s:s, s:o, s:I, s:b, s:b, s:o, s:o, s:o, s:o}", "state",
                   ha_state_name(c->state), "why", why(c->why), "state_ms",

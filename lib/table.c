@@ -202,6 +202,17 @@ print_unwell(FILE *out, const json_t *status)
     free(text);
 }
 
+static void
+print_warnings(FILE *out, const json_t *status)
+{
+    const json_t *list = member(status, "warnings");
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        fprintf(out, "\nwarning: %s\n",
+                json_string_value(json_array_get(list, i)));
+    }
+}
+
 char *
 table_render(const json_t *status)
 {
@@ -218,6 +229,7 @@ table_render(const json_t *status)
         print_node(out, json_array_get(nodes, i));
     }
     print_unwell(out, status);
+    print_warnings(out, status);
     fclose(out);
     return text;
 }

@@ -160,10 +160,26 @@ what_is_missing_does_no_harm(void **state)
     }
 }
 
+static void
+warnings_are_shown(void **state)
+{
+    json_t *json = parse(healthy);
+    char *text;
+
+    (void) state;
+    json_object_set_new(json, "warnings",
+                        json_pack("[s]", "something is not encrypted"));
+    text = table_render(json);
+    assert_non_null(strstr(text, "\nwarning: something is not encrypted\n"));
+    free(text);
+    json_decref(json);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(warnings_are_shown),
         cmocka_unit_test(a_healthy_cluster_has_no_complaints),
         cmocka_unit_test(a_lease_that_the_kernel_does_not_hold_is_told),
         cmocka_unit_test(every_complaint_has_its_reason),
