@@ -79,7 +79,11 @@ send_peers(struct replica *r)
     struct wire_r_peers peers = { .n = 0 };
 
     for (uint32_t i = 0; i < r->cluster->n_nodes; i++) {
-        cluster_to_wire(&r->cluster->nodes[i], &peers.nodes[peers.n++]);
+        const struct cluster_node *node = &r->cluster->nodes[i];
+
+        cluster_to_wire(node, &peers.nodes[i]);
+        snprintf(peers.names[i], sizeof peers.names[i], "%s", node->name);
+        peers.n++;
     }
     send_msg(r, WIRE_R_PEERS, &peers, sizeof peers);
 }

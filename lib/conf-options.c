@@ -82,10 +82,12 @@ const struct conf_option conf_options[] = {
     { "replication", "port-sb", CONF_INT, 1, 65535, "6662", AT(port_sb),
       "The same for the Southbound database." },
     { "replication", "private-key", CONF_PATH, 0, 0, "", AT(private_key),
-      "Private key (PEM) of this node for replication over TLS. Give all three "
-      "of private-key, certificate and ca-cert, or none." },
+      "Private key (PEM, without a passphrase) of this node, for log shipping "
+      "in TLS. Give all three of private-key, certificate and ca-cert, or "
+      "none; without them it is not encrypted." },
     { "replication", "certificate", CONF_PATH, 0, 0, "", AT(certificate),
-      "Certificate (PEM) of this node." },
+      "Certificate (PEM) of this node, in its name or of its address; "
+      "intermediate ones may follow it." },
     { "replication", "ca-cert", CONF_PATH, 0, 0, "", AT(ca_cert),
       "Certificates (PEM) of the authority that signed all nodes' "
       "certificates." },

@@ -23,6 +23,7 @@
 #define WIRE_PATH_LEN 108  /* As sun_path. */
 #define WIRE_MAX_REMOTES 8 /* Public remotes of one database. */
 #define WIRE_REMOTE_LEN 128
+#define WIRE_NAME_LEN 64 /* Of a node, with its NUL. */
 
 struct wire_hdr {
     uint16_t version; /* WIRE_VERSION. */
@@ -200,6 +201,7 @@ struct wire_r_role_done {
 struct wire_r_peers {
     uint32_t n;
     struct wire_node nodes[HA_MAX_NODES];
+    char names[HA_MAX_NODES][WIRE_NAME_LEN]; /* As in the nodelist. */
 };
 
 /* This node's ovsdb-server started (pid > 0) or ended (0). */

@@ -9,6 +9,8 @@ noinst_LIBRARIES += replica/libplain.a
 replica_libplain_a_SOURCES = \
 	replica/aside.c \
 	replica/aside.h \
+	replica/certs.c \
+	replica/certs.h \
 	replica/frame.c \
 	replica/frame.h \
 	replica/points.c \

@@ -11,6 +11,7 @@
  * bits each).
  *
  *     sender (listens)                            receiver (connects)
+ *           <------------  KNOCK
  *     CHALLENGE version caps nonce  ------------>
  *           <------------  HELLO version caps db node flags epoch pos
  *                                                    nonce mac
@@ -27,6 +28,8 @@
  * refuses otherwise.
  *
  * Either side may send REFUSE with a code and a sentence, and then closes.
+ * KNOCK says nothing; it is there so that a sender that wants TLS sees at once
+ * that it will get none, and can refuse that in plaintext.
  *
  * 'caps' are what each side can do beyond version 1; a message that needs a
  * capability is sent only to who has it.  A frame of unknown type is skipped
@@ -69,6 +72,7 @@ enum frame_type {
     FRAME_MORE,
     FRAME_HEARTBEAT,
     FRAME_ACK,
+    FRAME_KNOCK = FRAME_OPTIONAL | 1,
 };
 
 struct frame_head {
@@ -112,6 +116,7 @@ enum frame_refusal {
     FRAME_BAD_CHAIN, /* Same seq, another hash. */
     FRAME_CHANGED,   /* The log took a turn: come again. */
     FRAME_BAD_FRAME,
+    FRAME_NO_TLS,
 };
 
 struct frame_refuse {

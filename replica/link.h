@@ -2,11 +2,12 @@
 #ifndef HA_REPLICA_LINK_H
 #define HA_REPLICA_LINK_H 1
 
-/* One connection between two workers: frames over a stream of Open vSwitch
- * (TCP or TLS).
+/* One connection between two workers: frames over a stream of Open vSwitch,
+ * by themselves or in TLS.
  *
  * Buffers what goes out, cuts what comes in into frames, notes when something
- * was last heard.  Never blocks, never interprets a body. */
+ * was last heard, and tells TLS from plaintext.  Never blocks, never
+ * interprets a body. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,9 +17,11 @@
 
 struct link;
 struct stream;
+struct tls_session;
 
-/* Takes over 'stream', which may still be connecting. */
-struct link *link_create(struct stream *);
+/* Takes over 'stream', which may still be connecting, and 'tls', through which
+ * everything goes unless it is NULL. */
+struct link *link_create(struct stream *, struct tls_session *tls);
 void link_close(struct link *);
 
 /* Moves bytes.  Returns 0 or a negative errno once the connection is lost. */
@@ -27,8 +30,15 @@ int link_run(struct link *);
 /* Wakes the loop for output and, if 'want_input', for input. */
 void link_wait(struct link *, bool want_input);
 
+/* True once frames can flow: with TLS, after its handshake. */
 bool link_is_connected(const struct link *);
 const char *link_name(const struct link *);
+
+/* Why it was lost, if that says more than its errno; else "". */
+const char *link_why(const struct link *);
+
+/* NULL: none. */
+const struct tls_session *link_tls(const struct link *);
 
 /* Bytes that wait to go out. */
 size_t link_backlog(const struct link *);

@@ -15,7 +15,6 @@
 
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
-#include "stream-ssl.h"
 #include "util.h"
 
 #include "lib/log.h"
@@ -23,7 +22,6 @@
 
 struct options {
     struct worker_config worker;
-    const char *private_key, *certificate, *ca_cert;
     const char *log_file;
 };
 
@@ -101,9 +99,9 @@ set_option(struct options *o, int c, const char *value)
         [OPT_LISTEN - OPT_DB] = &o->worker.listen,
         [OPT_STATE_DIR - OPT_DB] = &o->worker.state_dir,
         [OPT_KEY_FILE - OPT_DB] = &o->worker.key_file,
-        [OPT_PRIVATE_KEY - OPT_DB] = &o->private_key,
-        [OPT_CERTIFICATE - OPT_DB] = &o->certificate,
-        [OPT_CA_CERT - OPT_DB] = &o->ca_cert,
+        [OPT_PRIVATE_KEY - OPT_DB] = &o->worker.tls.private_key,
+        [OPT_CERTIFICATE - OPT_DB] = &o->worker.tls.certificate,
+        [OPT_CA_CERT - OPT_DB] = &o->worker.tls.ca_cert,
         [OPT_LOG_FILE - OPT_DB] = &o->log_file,
     };
     long long int n = 0;
@@ -129,7 +127,7 @@ static bool
 check_options(struct options *o)
 {
     const struct worker_config *w = &o->worker;
-    int n_tls = !!o->private_key + !!o->certificate + !!o->ca_cert;
+    int n_tls = !!w->tls.private_key + !!w->tls.certificate + !!w->tls.ca_cert;
 
     if (!w->file || !w->server || !w->listen || !strrchr(w->listen, ':')
         || !w->self || !w->state_dir) {
@@ -142,7 +140,6 @@ check_options(struct options *o)
                         "--certificate and --ca-cert\n");
         return false;
     }
-    o->worker.tls = n_tls == 3;
     return true;
 }
 
@@ -207,7 +204,7 @@ start_log(const struct options *o)
 int
 main(int argc, char *argv[])
 {
-    struct options o = { .private_key = NULL };
+    struct options o = { .log_file = NULL };
     struct worker *worker;
     int status;
 
@@ -218,10 +215,6 @@ main(int argc, char *argv[])
     }
     signal(SIGPIPE, SIG_IGN);
     start_log(&o);
-    if (o.worker.tls) {
-        stream_ssl_set_key_and_cert(o.private_key, o.certificate);
-        stream_ssl_set_ca_cert_file(o.ca_cert, false);
-    }
     if (worker_create(&o.worker, &worker)) {
         return EXIT_FAILURE;
     }

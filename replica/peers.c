@@ -10,6 +10,8 @@
 #include "stream.h"
 #include "util.h"
 
+#include "lib/tls.h"
+
 static bool
 same_address(const struct sockaddr_storage *a,
              const struct sockaddr_storage *b)
@@ -28,7 +30,8 @@ same_address(const struct sockaddr_storage *a,
 }
 
 bool
-peers_allow(const struct peers *peers, const char *name, uint32_t id)
+peers_allow(const struct peers *peers, const char *name, uint32_t id,
+            const struct tls_session *tls)
 {
     struct sockaddr_storage ss;
 
@@ -38,7 +41,10 @@ peers_allow(const struct peers *peers, const char *name, uint32_t id)
     for (uint32_t i = 0; i < peers->n; i++) {
         const struct wire_node *node = &peers->nodes[i];
 
-        if ((!id || node->id == id) && same_address(&node->addr, &ss)) {
+        if ((!id || node->id == id) && same_address(&node->addr, &ss)
+            && (!tls
+                || tls_session_is_of(tls, peers->names[i],
+                                     (const struct sockaddr *) &ss))) {
             return true;
         }
     }
@@ -57,7 +63,7 @@ peers_load_key(const char *path, struct frame_key *key)
 }
 
 char *
-peers_stream_name(const struct wire_node *node, uint16_t port, bool tls)
+peers_stream_name(const struct wire_node *node, uint16_t port)
 {
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *) &node->addr;
     const struct sockaddr_in *in4 = (const struct sockaddr_in *) &node->addr;
@@ -68,6 +74,6 @@ peers_stream_name(const struct wire_node *node, uint16_t port, bool tls)
               v6 ? (const void *) &in6->sin6_addr
                  : (const void *) &in4->sin_addr,
               text, sizeof text);
-    return xasprintf("%s:%s%s%s:%d", tls ? "ssl" : "tcp", v6 ? "[" : "", text,
-                     v6 ? "]" : "", port);
+    return xasprintf("tcp:%s%s%s:%d", v6 ? "[" : "", text, v6 ? "]" : "",
+                     port);
 }

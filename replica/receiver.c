@@ -21,8 +21,10 @@
 #include "util.h"
 
 #include "lib/log.h"
+#include "lib/tls.h"
 #include "replica/applier.h"
 #include "replica/aside.h"
+#include "replica/certs.h"
 #include "replica/dbserver.h"
 #include "replica/link.h"
 #include "replica/oplog.h"
@@ -231,16 +233,57 @@ receiver_prepare(struct receiver *r)
                          "data; it does not give way by itself");
         return;
     }
-    name = peers_stream_name(&r->source, r->port, r->cfg.tls);
+    if (r->cfg.certs && !certs_tls(r->cfg.certs)) {
+        receiver_again(r, RETRY_OWN_MS, certs_why(r->cfg.certs));
+        return;
+    }
+    name = peers_stream_name(&r->source, r->port);
     error = stream_open(name, &stream, DSCP_DEFAULT);
     free(name);
     if (error) {
         receiver_again(r, RETRY_MS, "the source cannot be reached");
         return;
     }
-    r->link = link_create(stream);
+    r->link = link_create(stream, r->cfg.certs ? tls_session_create(
+                                      certs_tls(r->cfg.certs), false)
+                                               : NULL);
     r->began = time_msec();
     r->state = RECEIVER_CONNECT;
+}
+
+/* The connection stands: with TLS, makes sure that it is the source's. */
+static void
+receiver_begin(struct receiver *r)
+{
+    const struct tls_session *tls = link_tls(r->link);
+    char why[WIRE_WHY_LEN];
+
+    r->state = RECEIVER_CHALLENGE;
+    if (!tls) {
+        link_send(r->link, FRAME_KNOCK, NULL, 0, NULL, 0);
+    } else if (!peers_allow(r->cfg.peers, link_name(r->link), r->source.id,
+                            tls)) {
+        snprintf(why, sizeof why,
+                 "the source's certificate is of \"%.40s\", and neither of "
+                 "its name nor of its address",
+                 tls_session_name(tls));
+        receiver_fail(r, why);
+    }
+}
+
+/* The connection is lost. */
+static void
+receiver_lost(struct receiver *r)
+{
+    char why[WIRE_WHY_LEN];
+
+    if (*link_why(r->link)) {
+        snprintf(why, sizeof why, "no TLS with the source: %.130s",
+                 link_why(r->link));
+        receiver_fail(r, why);
+    } else {
+        receiver_again(r, RETRY_MS, "the connection to the source is lost");
+    }
 }
 
 static void
@@ -832,11 +875,11 @@ receiver_run_link(struct receiver *r)
     int ret = 0;
 
     if (link_run(r->link)) {
-        receiver_again(r, RETRY_MS, "the connection to the source is lost");
+        receiver_lost(r);
         return;
     }
     if (r->state == RECEIVER_CONNECT && link_is_connected(r->link)) {
-        r->state = RECEIVER_CHALLENGE;
+        receiver_begin(r);
     }
     for (int i = 0; i < FRAMES && receiver_is_open(r); i++) {
         ret = link_recv(r->link, &f);
@@ -846,7 +889,7 @@ receiver_run_link(struct receiver *r)
         receiver_take(r, &f);
     }
     if (r->link && ret < 0) {
-        receiver_again(r, RETRY_MS, "the connection to the source is lost");
+        receiver_lost(r);
     } else if (r->link && receiver_is_late(r)) {
         receiver_again(r, RETRY_MS, "the source is silent");
     }

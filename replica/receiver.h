@@ -16,6 +16,7 @@
 #include "replica/peers.h"
 
 struct applier;
+struct certs;
 struct dbserver;
 struct oplog;
 struct receiver;
@@ -23,8 +24,9 @@ struct receiver;
 struct receiver_config {
     enum ha_db db;
     uint32_t self;
-    bool tls;
+    const struct certs *certs; /* NULL: no TLS. */
     const struct frame_key *key;
+    const struct peers *peers; /* May change at any time. */
     const char *state_dir;
 };
 

@@ -19,6 +19,8 @@
 
 #include "lib/log.h"
 #include "lib/mono.h"
+#include "lib/tls.h"
+#include "replica/certs.h"
 #include "replica/link.h"
 #include "replica/oplog.h"
 
@@ -55,6 +57,7 @@ struct session {
     struct link *link;
     enum session_state state;
     uint32_t peer; /* Node id, 0: not known yet. */
+    bool checked;  /* Its certificate, if there is TLS, is a member's. */
     long long int began, next_heartbeat;
     uint8_t challenge[FRAME_CHALLENGE_LEN];
 
@@ -186,6 +189,29 @@ session_end(struct sender *s, struct session *session)
     }
 }
 
+/* Tells of a stranger, without letting it fill the log. */
+static void
+sender_complain(struct sender *s, const char *name, const char *why)
+{
+    if (time_msec() >= s->next_cut_log) {
+        s->next_cut_log = time_msec() + CUT_LOG_MS;
+        ha_log(HA_LOG_WARN, "sender", "a connection from %s is cut: %s", name,
+               why);
+    }
+}
+
+/* The connection is gone. */
+static void
+session_lost(struct sender *s, struct session *session)
+{
+    const char *why = link_why(session->link);
+
+    if (*why) {
+        sender_complain(s, link_name(session->link), why);
+    }
+    session_end(s, session);
+}
+
 static void
 session_refuse(struct sender *s, struct session *session,
                enum frame_refusal code, const char *text)
@@ -203,8 +229,9 @@ sender_check_peers(struct sender *s)
 
     LIST_FOR_EACH (session, node, &s->sessions) {
         if (session->state != SESSION_DEAD
-            && !peers_allow(s->cfg.peers, link_name(session->link),
-                            session->peer)) {
+            && !peers_allow(
+                s->cfg.peers, link_name(session->link), session->peer,
+                session->checked ? link_tls(session->link) : NULL)) {
             session_refuse(s, session, FRAME_NO_MEMBER,
                            "no member of the cluster any more");
         }
@@ -245,15 +272,11 @@ session_challenge(struct sender *s, struct session *session)
               sizeof session->challenge, NULL, 0);
 }
 
-/* Says no to a stranger, without letting it fill the log. */
+/* Says no to a stranger. */
 static void
 sender_cut(struct sender *s, struct stream *stream, const char *why)
 {
-    if (time_msec() >= s->next_cut_log) {
-        s->next_cut_log = time_msec() + CUT_LOG_MS;
-        ha_log(HA_LOG_WARN, "sender", "a connection from %s is cut: %s",
-               stream_get_name(stream), why);
-    }
+    sender_complain(s, stream_get_name(stream), why);
     stream_close(stream);
 }
 
@@ -293,37 +316,74 @@ sender_accept_one(struct sender *s, struct stream *stream)
         sender_cut(s, stream, "too many connections that say nothing");
         return;
     }
-    if (!peers_allow(s->cfg.peers, stream_get_name(stream), 0)) {
+    if (!peers_allow(s->cfg.peers, stream_get_name(stream), 0, NULL)) {
         sender_cut(s, stream, "no member of the cluster");
         return;
     }
+    if (s->cfg.certs && !certs_tls(s->cfg.certs)) {
+        sender_cut(s, stream, certs_why(s->cfg.certs));
+        return;
+    }
     session = xzalloc(sizeof *session);
-    session->link = link_create(stream);
+    session->link = link_create(stream, s->cfg.certs ? tls_session_create(
+                                            certs_tls(s->cfg.certs), true)
+                                                     : NULL);
+    session->checked = !s->cfg.certs;
     session->began = time_msec();
     ovs_list_push_back(&s->sessions, &session->node);
     session_challenge(s, session);
+}
+
+/* In plaintext only where corosync talks, too.  Waits until the supervisor has
+ * said where that is. */
+static bool
+sender_may_listen(struct sender *s)
+{
+    char *name = xasprintf("tcp:%s", s->cfg.listen);
+    bool ok =
+        s->cfg.certs || peers_allow(s->cfg.peers, name, s->cfg.self, NULL);
+
+    free(name);
+    if (!ok && s->cfg.peers->n && !s->listen_error) {
+        s->listen_error = EADDRNOTAVAIL;
+        ha_log(HA_LOG_ERR, "sender",
+               "not listening on %s: without TLS only on this node's own "
+               "address in corosync's nodelist",
+               s->cfg.listen);
+    }
+    return ok;
+}
+
+static void
+sender_listen(struct sender *s)
+{
+    const char *colon = strrchr(s->cfg.listen, ':');
+    char *name;
+    int error;
+
+    s->next_listen = time_msec() + LISTEN_MS;
+    if (!sender_may_listen(s)) {
+        return;
+    }
+    name = xasprintf("ptcp:%s:%.*s", colon + 1, (int) (colon - s->cfg.listen),
+                     s->cfg.listen);
+    error = pstream_open(name, &s->listener, DSCP_DEFAULT);
+    if (error) {
+        if (error != s->listen_error) {
+            ha_log(HA_LOG_ERR, "sender", "cannot listen on %s: %s",
+                   s->cfg.listen, ovs_strerror(error));
+        }
+        s->listener = NULL;
+    }
+    s->listen_error = error;
+    free(name);
 }
 
 static void
 sender_accept(struct sender *s)
 {
     if (!s->listener && time_msec() >= s->next_listen) {
-        const char *colon = strrchr(s->cfg.listen, ':');
-        char *name =
-            xasprintf("%s:%s:%.*s", s->cfg.tls ? "pssl" : "ptcp", colon + 1,
-                      (int) (colon - s->cfg.listen), s->cfg.listen);
-        int error = pstream_open(name, &s->listener, DSCP_DEFAULT);
-
-        if (error) {
-            if (error != s->listen_error) {
-                ha_log(HA_LOG_ERR, "sender", "cannot listen on %s: %s",
-                       s->cfg.listen, ovs_strerror(error));
-            }
-            s->listener = NULL;
-            s->next_listen = time_msec() + LISTEN_MS;
-        }
-        s->listen_error = error;
-        free(name);
+        sender_listen(s);
     }
     for (int i = 0; s->listener && i < 8; i++) {
         struct stream *stream;
@@ -354,10 +414,14 @@ session_check_hello(struct sender *s, struct session *session,
         session_refuse(s, session, FRAME_BAD_DB,
                        "asks for the other database");
     } else if (!m->node
-               || !peers_allow(s->cfg.peers, link_name(session->link),
-                               m->node)) {
+               || !peers_allow(s->cfg.peers, link_name(session->link), m->node,
+                               link_tls(session->link))) {
         session_refuse(s, session, FRAME_NO_MEMBER,
-                       "no member of the cluster has this id and address");
+                       link_tls(session->link)
+                           ? "no member of the cluster has this id, address "
+                             "and certificate"
+                           : "no member of the cluster has this id and "
+                             "address");
     } else {
         return true;
     }
@@ -703,7 +767,8 @@ session_take(struct sender *s, struct session *session,
         ha_log(HA_LOG_WARN, "sender", "%s refuses: %s",
                link_name(session->link), refuse.text);
         session_end(s, session);
-    } else if (session->state == SESSION_HELLO) {
+    } else if (session->state == SESSION_HELLO
+               && !(f->type & FRAME_OPTIONAL)) {
         session_hello(s, session, f);
     } else if (f->type == FRAME_ACK && !frame_get_pos(f->body, f->n, &pos)) {
         session_ack(s, session, &pos);
@@ -725,6 +790,27 @@ session_is_late(const struct session *session)
                : now - link_heard(session->link) > SILENCE_MS;
 }
 
+/* A certificate of our authority is enough for the handshake; it must also be
+ * that of the node which has this address. */
+static void
+session_check_cert(struct sender *s, struct session *session)
+{
+    const struct tls_session *tls = link_tls(session->link);
+    char text[FRAME_TEXT_MAX];
+
+    if (session->checked || !link_is_connected(session->link)) {
+        return;
+    }
+    session->checked = true;
+    if (!peers_allow(s->cfg.peers, link_name(session->link), 0, tls)) {
+        snprintf(text, sizeof text,
+                 "its certificate is of \"%.40s\", and of no member of the "
+                 "cluster with this address",
+                 tls_session_name(tls));
+        session_refuse(s, session, FRAME_NO_MEMBER, text);
+    }
+}
+
 static void
 session_run(struct sender *s, struct session *session)
 {
@@ -732,9 +818,10 @@ session_run(struct sender *s, struct session *session)
     int ret = 1;
 
     if (link_run(session->link)) {
-        session_end(s, session);
+        session_lost(s, session);
         return;
     }
+    session_check_cert(s, session);
     for (int i = 0; i < BATCH && session->state != SESSION_DEAD; i++) {
         ret = link_recv(session->link, &f);
         if (ret <= 0) {
@@ -743,7 +830,7 @@ session_run(struct sender *s, struct session *session)
         session_take(s, session, &f);
     }
     if (ret < 0 || session_is_late(session)) {
-        session_end(s, session);
+        session_lost(s, session);
     }
     if (session->state == SESSION_SNAPSHOT) {
         session_ship_snapshot(s, session);

@@ -14,14 +14,15 @@
 #include "lib/types.h"
 #include "replica/peers.h"
 
+struct certs;
 struct oplog;
 struct sender;
 
 struct sender_config {
     enum ha_db db;
-    uint32_t self;      /* This node. */
-    const char *listen; /* "ADDRESS:PORT". */
-    bool tls;
+    uint32_t self;             /* This node. */
+    const char *listen;        /* "ADDRESS:PORT". */
+    const struct certs *certs; /* NULL: no TLS. */
     const struct frame_key *key;
     const struct peers *peers; /* May change at any time. */
 };

@@ -18,6 +18,7 @@
 #include "lib/seq.h"
 #include "lib/wire.h"
 #include "replica/applier.h"
+#include "replica/certs.h"
 #include "replica/dbserver.h"
 #include "replica/oplog.h"
 #include "replica/peers.h"
@@ -53,6 +54,7 @@ struct worker {
     struct worker_config cfg;
     char *points_path;
     struct frame_key key;
+    struct certs *certs; /* NULL: no TLS. */
     struct peers peers;
     struct oplog *log;
     struct dbserver *server;
@@ -85,15 +87,16 @@ worker_create_parts(struct worker *w)
         .db = cfg->db,
         .self = cfg->self,
         .listen = cfg->listen,
-        .tls = cfg->tls,
+        .certs = w->certs,
         .key = &w->key,
         .peers = &w->peers,
     };
     struct receiver_config receiver = {
         .db = cfg->db,
         .self = cfg->self,
-        .tls = cfg->tls,
+        .certs = w->certs,
         .key = &w->key,
+        .peers = &w->peers,
         .state_dir = cfg->state_dir,
     };
 
@@ -122,6 +125,10 @@ worker_create(const struct worker_config *cfg, struct worker **ret)
         free(w);
         return error;
     }
+    if (cfg->tls.private_key) {
+        w->certs = certs_create(&cfg->tls);
+        certs_run(w->certs, time_msec());
+    }
     worker_create_parts(w);
     *ret = w;
     return 0;
@@ -137,6 +144,7 @@ worker_destroy(struct worker *w)
         applier_destroy(w->applier);
         dbserver_destroy(w->server);
         oplog_destroy(w->log);
+        certs_destroy(w->certs);
         free(w->points_path);
         free(w);
     }
@@ -396,6 +404,10 @@ worker_take_peers(struct worker *w, const struct wire_r_peers *m)
 {
     w->peers.n = MIN(m->n, HA_MAX_NODES);
     memcpy(w->peers.nodes, m->nodes, sizeof w->peers.nodes);
+    memcpy(w->peers.names, m->names, sizeof w->peers.names);
+    for (size_t i = 0; i < HA_MAX_NODES; i++) {
+        w->peers.names[i][WIRE_NAME_LEN - 1] = '\0';
+    }
     sender_check_peers(w->sender);
 }
 
@@ -503,6 +515,15 @@ worker_get_log_status(struct worker *w, struct wire_r_status *s)
     s->file_bytes = log->gen ? log->gen->end : 0;
 }
 
+/* Nothing is amiss here yet, but the next session cannot be made. */
+static void
+worker_get_certs_status(const struct worker *w, struct wire_r_status *s)
+{
+    if (!s->why[0] && w->certs) {
+        ovs_strlcpy(s->why, certs_why(w->certs), sizeof s->why);
+    }
+}
+
 static void
 worker_get_status(struct worker *w, struct wire_r_status *s)
 {
@@ -517,6 +538,7 @@ worker_get_status(struct worker *w, struct wire_r_status *s)
                                                    : WIRE_RP_IDLE;
     }
     worker_get_log_status(w, s);
+    worker_get_certs_status(w, s);
     if (w->has_data) {
         s->flags |= WIRE_RS_HAS_DATA;
     }
@@ -617,6 +639,9 @@ worker_run(struct worker *w)
 {
     if (!worker_receive(w)) {
         return false;
+    }
+    if (w->certs) {
+        certs_run(w->certs, time_msec());
     }
     w->more_log = oplog_run(w->log, SCAN_SLICE);
     dbserver_run(w->server);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/tls.h"
 #include "lib/types.h"
 
 struct worker_config {
@@ -18,8 +19,8 @@ struct worker_config {
     const char *listen; /* "ADDRESS:PORT" for receivers. */
     const char *state_dir;
     const char *key_file; /* Or NULL. */
-    bool tls;
-    int fd; /* To the supervisor; -1: none. */
+    struct tls_files tls; /* All NULL: no TLS. */
+    int fd;               /* To the supervisor; -1: none. */
 };
 
 struct worker;

@@ -3,6 +3,7 @@
 # Tests on real clusters in a lab, run by pytest.
 
 EXTRA_DIST += \
+	tests/cluster/certs.py \
 	tests/cluster/conftest.py \
 	tests/cluster/fence_parts.py \
 	tests/cluster/guard.py \
@@ -21,6 +22,7 @@ EXTRA_DIST += \
 	tests/cluster/test_owner.py \
 	tests/cluster/test_partition.py \
 	tests/cluster/test_replica.py \
+	tests/cluster/test_security.py \
 	tests/cluster/test_start.py \
 	tests/cluster/test_supervisor.py \
 	tests/cluster/test_switchover.py \

@@ -28,6 +28,7 @@ IDLE, FOLLOW, ACTIVE = range(3)
  P_FOLLOWING, P_ACTIVE, P_FAILED) = range(9)
 COMPLETE, HAS_DATA, FOREIGN, SERVER_OK, CONNECTED = (1 << i for i in range(5))
 MAX_NODES = 16
+NAME_LEN = 64
 
 SCHEMAS = {"nb": "/usr/share/ovn/ovn-nb.ovsschema",
            "sb": "/usr/share/ovn/ovn-sb.ovsschema"}
@@ -82,9 +83,14 @@ def free_port():
 class Node:
     """One ovsdb-server with its worker."""
 
-    def __init__(self, ident, folder, program, db="nb", key=None, tls=None):
+    def __init__(self, ident, folder, program, db="nb", key=None, tls=None,
+                 address="127.0.0.1"):
+        """'tls' is what the names of its files begin with, less -key.pem and
+        -cert.pem; ca.pem is beside them.  'address' is where it listens; the
+        nodelist has all nodes at 127.0.0.1."""
         self.id = ident
         self.db = db
+        self.address = address
         self.folder = Path(folder)
         self.program = program
         self.key = key
@@ -180,13 +186,13 @@ class Node:
                                          socket.SOCK_SEQPACKET)
         argv = [str(self.program), f"--db={self.db}", f"--file={self.file}",
                 f"--server=unix:{self.sock}",
-                f"--listen=127.0.0.1:{self.port}", f"--self={self.id}",
+                f"--listen={self.address}:{self.port}", f"--self={self.id}",
                 f"--state-dir={self.state}", f"--fd={theirs.fileno()}",
                 f"--log-file={self.folder}/worker.log"]
         if self.key:
             argv.append(f"--key-file={self.key}")
         if self.tls:
-            argv += [f"--private-key={self.tls}-privkey.pem",
+            argv += [f"--private-key={self.tls}-key.pem",
                      f"--certificate={self.tls}-cert.pem",
                      f"--ca-cert={self.tls.parent}/ca.pem"]
         self.worker = subprocess.Popen(argv, pass_fds=[theirs.fileno()])
@@ -273,7 +279,10 @@ class Node:
         self.peer_ids = ids
         body = struct.pack("=I4x", len(ids))
         body += b"".join(wire_node(i) for i in ids)
-        self.send(PEERS, body.ljust(8 + MAX_NODES * 136, b"\0"))
+        body = body.ljust(8 + MAX_NODES * 136, b"\0")
+        body += b"".join(f"n{i}".encode().ljust(NAME_LEN, b"\0")
+                         for i in ids)
+        self.send(PEERS, body.ljust(8 + MAX_NODES * (136 + NAME_LEN), b"\0"))
 
     def send_role(self, role, epoch, source=None, lineage=LINEAGE):
         self.token += 1

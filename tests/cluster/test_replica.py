@@ -807,34 +807,6 @@ def test_server_is_watched(cluster):
     a.wait(lambda s: s.seen_us > seen)
 
 
-def test_tls(cluster, tmp_path):
-    def openssl(*args):
-        subprocess.run(["openssl", *args], check=True, cwd=tmp_path,
-                       capture_output=True)
-    for name in ("ca", "bad"):
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-                f"/CN={name}", "-keyout", f"{name}-key.pem", "-out",
-                f"{name}.pem")
-    for name, ca in (("n", "ca"), ("evil", "bad")):
-        openssl("req", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
-                "-keyout", f"{name}-privkey.pem", "-out", f"{name}.csr")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem",
-                "-CAkey", f"{ca}-key.pem", "-CAcreateserial", "-days", "2",
-                "-out", f"{name}-cert.pem")
-    a, b = pair(cluster, tls=tmp_path / "n")
-    write(a, 200)
-    assert_same(a, b)
-    evil = cluster.add(tls=tmp_path / "evil")
-    plain = cluster.add()
-    for node in (evil, plain):
-        node.follow(a, 1)
-        node.wait(lambda s: s.why)
-        assert not node.status.flags & COMPLETE
-        assert node.status.phase != P_FOLLOWING
-
-
 @pytest.fixture
 def northd(tmp_path):
     started = []

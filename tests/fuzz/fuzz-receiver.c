@@ -353,6 +353,8 @@ heard(uint16_t type, const uint8_t *body, size_t n)
 
     if (type == FRAME_HELLO) {
         assert(!frame_get_hello(body, n, &hello) && hello.node == 1);
+    } else if (type == FRAME_KNOCK) {
+        assert(!n);
     } else {
         assert(type == FRAME_ACK && !frame_get_pos(body, n, &pos));
     }
