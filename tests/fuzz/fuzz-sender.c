@@ -58,17 +58,19 @@ make_log(const char *path, const char *points_path)
 static void
 prepare(void)
 {
-    struct sockaddr_in *in = (struct sockaddr_in *) &peers.nodes[0].addr;
-
     if (logs[0]) {
         return;
     }
     ha_log_to_stderr(false);
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
-    peers.n = 1;
-    peers.nodes[0].id = 2;
-    in->sin_family = AF_INET;
-    inet_pton(AF_INET, WIRE_PEER, &in->sin_addr);
+    peers.n = 2;
+    for (uint32_t i = 0; i < peers.n; i++) {
+        struct sockaddr_in *in = (struct sockaddr_in *) &peers.nodes[i].addr;
+
+        peers.nodes[i].id = i + 1;
+        in->sin_family = AF_INET;
+        inet_pton(AF_INET, WIRE_PEER, &in->sin_addr);
+    }
     logs[0] = make_log(logfile_path("standby"), logfile_path("standby.pos"));
     oplog_begin_follow(logs[0]);
     logs[1] = make_log(logfile_path("active"), logfile_path("active.pos"));
@@ -226,6 +228,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     sender_run(s);
     sender_get_peer(s, 0, &peer);
     sender_destroy(s);
-    assert(!wire_is_open());
+    assert(n_heard[FRAME_CHALLENGE] == 1 && !wire_is_open());
     return 0;
 }
