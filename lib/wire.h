@@ -58,6 +58,7 @@ enum wire_type {
     WIRE_R_PEER,         /* struct wire_r_peer. */
     WIRE_R_ROLE_DONE,    /* struct wire_r_role_done. */
     WIRE_R_PROBED,       /* struct wire_r_probed. */
+    WIRE_R_ASIDE,        /* struct wire_r_aside. */
 };
 
 struct wire_node {
@@ -267,6 +268,16 @@ struct wire_r_peer {
     struct ha_pos acked; /* Durable there. */
     struct ha_pos head;  /* Own end of log when this was sent. */
     int64_t lag_us;      /* Age of the oldest unacknowledged record. */
+};
+
+/* Own data were set aside, durably, before they give way. */
+struct wire_r_aside {
+    uint32_t source;     /* Node id of the one that does not have them. */
+    uint32_t by_record;  /* 0: the place where the logs parted is not known. */
+    uint64_t n_records;  /* That the source never had. */
+    uint64_t n_ops;      /* Of the transaction that brings them back. */
+    uint64_t n_left_out; /* Changes that do not fit any more. */
+    char name[WIRE_PATH_LEN]; /* Of the files, without folder and ending. */
 };
 
 #endif /* lib/wire.h */

@@ -25,12 +25,18 @@ replica_libreplica_a_SOURCES = \
 	replica/applier.h \
 	replica/dbserver.c \
 	replica/dbserver.h \
+	replica/giveway.c \
+	replica/giveway.h \
 	replica/link.c \
 	replica/link.h \
+	replica/lost.c \
+	replica/lost.h \
 	replica/oplog-cursor.c \
 	replica/oplog-private.h \
 	replica/oplog.c \
 	replica/oplog.h \
+	replica/ops.c \
+	replica/ops.h \
 	replica/peers.c \
 	replica/peers.h \
 	replica/probe.c \
@@ -64,3 +70,7 @@ tests_unit_test_frame_LDADD = replica/libplain.a $(TEST_LIBS)
 UNIT_TESTS += tests/unit/test-points
 tests_unit_test_points_SOURCES = tests/unit/test-points.c
 tests_unit_test_points_LDADD = replica/libplain.a $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-aside
+tests_unit_test_aside_SOURCES = tests/unit/test-aside.c
+tests_unit_test_aside_LDADD = replica/libplain.a $(TEST_LIBS)

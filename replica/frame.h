@@ -17,6 +17,8 @@
  *                                                    nonce mac
  *     WELCOME node found head mac   ------------>
  *     SCHEMA json                   ------------>
+ *     [FORK pos]                    ------------>  unless found is FOUND: the
+ *                                                  last one that both may have
  *     [SNAPSHOT pos bytes, DATA...] ------------>  unless found is FOUND
  *     RECORD pos flags sha1 length bytes, MORE.. ->
  *     HEARTBEAT head                ------------>  each second
@@ -73,6 +75,7 @@ enum frame_type {
     FRAME_HEARTBEAT,
     FRAME_ACK,
     FRAME_KNOCK = FRAME_OPTIONAL | 1,
+    FRAME_FORK = FRAME_OPTIONAL | 2,
 };
 
 struct frame_head {

@@ -280,3 +280,50 @@ oplog_find(struct oplog *log, const struct ha_pos *pos,
     }
     return OPLOG_OLDER;
 }
+
+/* Walks from mark number 'mark' of 'gen' to the last position that is not
+ * after 'pos'. */
+static struct ha_pos
+walk_to(struct oplog_gen *gen, size_t mark, const struct ha_pos *pos)
+{
+    struct ha_pos last = gen->marks[mark].pos;
+    struct oplog_cursor c;
+    struct oplog_record r;
+
+    cursor_init(&c, gen, mark);
+    while (oplog_cursor_next(&c, gen->end, &r) == 1) {
+        free(r.body);
+        if (ha_pos_cmp(&r.pos, pos) > 0) {
+            break;
+        }
+        last = r.pos;
+    }
+    oplog_cursor_close(&c);
+    return last;
+}
+
+bool
+oplog_find_fork(struct oplog *log, const struct ha_pos *pos,
+                struct ha_pos *ret)
+{
+    struct oplog_gen *gens[] = { log->gen, log->prev };
+
+    if (!log->gen || pos->lineage != log->gen->end_pos.lineage
+        || !pos->lineage) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(gens); i++) {
+        struct oplog_gen *gen = gens[i];
+
+        if (!gen || (i && !gen->next)) {
+            continue;
+        }
+        for (size_t m = gen->n_marks; m-- > gen->first_mark;) {
+            if (ha_pos_cmp(&gen->marks[m].pos, pos) <= 0) {
+                *ret = walk_to(gen, m, pos);
+                return true;
+            }
+        }
+    }
+    return false;
+}

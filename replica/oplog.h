@@ -165,6 +165,11 @@ enum oplog_found {
 enum oplog_found oplog_find(struct oplog *, const struct ha_pos *pos,
                             struct oplog_cursor *);
 
+/* The last position of the log that another log, which is at 'pos', may hold,
+ * too.  Returns false if the log does not reach back that far. */
+bool oplog_find_fork(struct oplog *, const struct ha_pos *pos,
+                     struct ha_pos *ret_pos);
+
 /* A cursor at the end of the log. */
 void oplog_cursor_end(struct oplog *, struct oplog_cursor *);
 

@@ -23,10 +23,11 @@
 #include "lib/log.h"
 #include "lib/tls.h"
 #include "replica/applier.h"
-#include "replica/aside.h"
 #include "replica/certs.h"
 #include "replica/dbserver.h"
+#include "replica/giveway.h"
 #include "replica/link.h"
+#include "replica/lost.h"
 #include "replica/oplog.h"
 
 #define RETRY_MS 50          /* After a session ended. */
@@ -85,7 +86,11 @@ struct receiver {
     uint64_t snapshot_have;
     struct shadow *want; /* Being built from it. */
     struct json *ops;    /* Operations towards it. */
-    struct aside *aside;
+    struct ha_pos fork;  /* The source's and the own log share; seq 0: not
+                          * known. */
+    struct giveway *giveway;
+    bool has_aside; /* 'aside' was not taken yet. */
+    struct wire_r_aside aside;
     long long int next_aside; /* Not before, if it is to be done often. */
     int aside_ms;             /* Grows with each copy. */
 
@@ -130,8 +135,8 @@ receiver_drop_snapshot(struct receiver *r)
     r->want = NULL;
     json_destroy(r->ops);
     r->ops = NULL;
-    aside_destroy(r->aside);
-    r->aside = NULL;
+    giveway_destroy(r->giveway);
+    r->giveway = NULL;
     memset(&r->snapshot, 0, sizeof r->snapshot);
     r->snapshot_have = 0;
 }
@@ -305,6 +310,7 @@ receiver_say_hello(struct receiver *r, const struct link_frame *f)
     h->epoch = r->epoch;
     h->pos = applier_sent(r->applier);
     h->flags = r->log->n_foreign || r->log->damaged ? FRAME_HELLO_SNAPSHOT : 0;
+    memset(&r->fork, 0, sizeof r->fork);
     ha_random_bytes(h->nonce, sizeof h->nonce);
     n = frame_put_hello(r->hello_body, h);
     frame_mac(r->cfg.key, "ovn-ha replica hello 1", f->body,
@@ -498,30 +504,24 @@ static bool
 receiver_must_set_aside(const struct receiver *r, const struct shadow_diff *d)
 {
     const struct ha_pos *own = &r->log->gen->end_pos;
+    /* Then even what was deleted here is something that the source lacks. */
+    bool forked = r->log->n_foreign || r->found == OPLOG_BEYOND
+                  || r->found == OPLOG_DIFFERS;
 
     if (r->log->damaged) {
         return true;
     }
-    if (!d->n_delete && !d->n_update) {
+    if (!forked
+        && ((!d->n_delete && !d->n_update)
+            || !shadow_has_data(applier_shadow(r->applier)))) {
         return false;
     }
-    if (!shadow_has_data(applier_shadow(r->applier))) {
+    if (!d->n_delete && !d->n_update && !d->n_insert) {
         return false;
     }
     return r->log->n_foreign || r->found != OPLOG_OLDER
            || ha_epoch_cmp(own->epoch, r->snapshot.pos.epoch)
            || d->n_delete > 9 * d->n_shared;
-}
-
-/* Bytes of the own file; of a damaged one, also those that cannot be read. */
-static uint64_t
-receiver_own_bytes(const struct receiver *r)
-{
-    const struct oplog_gen *gen = r->log->gen;
-    struct stat st;
-
-    return r->log->damaged && !fstat(gen->fd, &st) ? (uint64_t) st.st_size
-                                                   : gen->end;
 }
 
 /* Copies must not fill the disk if their reason comes again and again. */
@@ -541,6 +541,60 @@ receiver_may_copy(struct receiver *r)
                       : MIN(MAX(2 * r->aside_ms, ASIDE_MS), ASIDE_MAX_MS);
     r->next_aside = now + r->aside_ms;
     return true;
+}
+
+static void
+receiver_begin_aside(struct receiver *r)
+{
+    struct giveway_config cfg = {
+        .state_dir = r->cfg.state_dir,
+        .db = r->cfg.db,
+        .self = r->cfg.self,
+        .source = r->source.id,
+        .log = r->log,
+        .fork = r->fork,
+        .want = r->want,
+    };
+
+    r->giveway = giveway_create(&cfg);
+    if (!r->giveway) {
+        receiver_again(r, RETRY_FAILED_MS,
+                       "own data that the source does "
+                       "not have cannot be set aside");
+        return;
+    }
+    r->state = RECEIVER_ASIDE;
+}
+
+/* Keeps what the supervisor is to be told. */
+static void
+receiver_note_aside(struct receiver *r)
+{
+    const struct lost_counts *n = giveway_counts(r->giveway);
+
+    ha_log(HA_LOG_WARN, "receiver",
+           "own data that node %" PRIu32 " does not have gives way: %" PRIu64
+           " records; a copy is %s, beside it are a report and a transaction "
+           "of %" PRIu64 " operations",
+           r->source.id, n->n_records, giveway_path(r->giveway), n->n_ops);
+    memset(&r->aside, 0, sizeof r->aside);
+    r->aside.source = r->source.id;
+    r->aside.by_record = n->by_record;
+    r->aside.n_records = n->n_records;
+    r->aside.n_ops = n->n_ops;
+    r->aside.n_left_out = n->n_left_out;
+    ovs_strlcpy(r->aside.name, giveway_name(r->giveway), sizeof r->aside.name);
+    r->has_aside = true;
+}
+
+bool
+receiver_take_aside(struct receiver *r, struct wire_r_aside *ret)
+{
+    bool has = r->has_aside;
+
+    *ret = r->aside;
+    r->has_aside = false;
+    return has;
 }
 
 static void
@@ -571,15 +625,7 @@ receiver_loaded(struct receiver *r)
                        "before the next copy is set aside");
         return;
     }
-    r->aside = aside_create(r->cfg.state_dir, r->cfg.db, &gen->end_pos,
-                            gen->fd, receiver_own_bytes(r));
-    if (!r->aside) {
-        receiver_again(r, RETRY_FAILED_MS,
-                       "own data that the source does "
-                       "not have cannot be set aside");
-        return;
-    }
-    r->state = RECEIVER_ASIDE;
+    receiver_begin_aside(r);
 }
 
 static void
@@ -604,7 +650,7 @@ receiver_load(struct receiver *r)
 static void
 receiver_set_aside(struct receiver *r)
 {
-    int ret = aside_run(r->aside);
+    int ret = giveway_run(r->giveway);
 
     if (ret > 0) {
         poll_immediate_wake();
@@ -613,10 +659,7 @@ receiver_set_aside(struct receiver *r)
                        "own data that the source does "
                        "not have cannot be set aside");
     } else {
-        ha_log(HA_LOG_WARN, "receiver",
-               "own data that node %" PRIu32 " does "
-               "not have gives way; a copy is %s",
-               r->source.id, aside_path(r->aside));
+        receiver_note_aside(r);
         receiver_apply_diff(r);
     }
 }
@@ -781,6 +824,16 @@ receiver_heartbeat(struct receiver *r, const struct link_frame *f)
 }
 
 static void
+receiver_fork(struct receiver *r, const struct link_frame *f)
+{
+    struct ha_pos fork;
+
+    if (!frame_get_pos(f->body, f->n, &fork)) {
+        r->fork = fork;
+    }
+}
+
+static void
 receiver_refused(struct receiver *r, const struct link_frame *f)
 {
     char why[WIRE_WHY_LEN] = "the source refuses";
@@ -830,6 +883,8 @@ receiver_take(struct receiver *r, const struct link_frame *f)
         receiver_refused(r, f);
     } else if (f->type == FRAME_HEARTBEAT) {
         receiver_heartbeat(r, f);
+    } else if (f->type == FRAME_FORK) {
+        receiver_fork(r, f);
     } else if (f->type == FRAME_CHALLENGE && awaited) {
         receiver_say_hello(r, f);
     } else if (f->type == FRAME_WELCOME && awaited) {

@@ -49,4 +49,8 @@ void receiver_wait(struct receiver *);
  * reason. */
 void receiver_get_status(const struct receiver *, struct wire_r_status *);
 
+/* Takes what was set aside since it was last asked.  Returns false if nothing
+ * was. */
+bool receiver_take_aside(struct receiver *, struct wire_r_aside *);
+
 #endif /* replica/receiver.h */

@@ -476,6 +476,21 @@ session_begin_snapshot(struct sender *s, struct session *session)
               frame_put_snapshot(body, &m), NULL, 0);
 }
 
+/* Tells the receiver after which position its own log went another way, so
+ * that it can say what it had alone. */
+static void
+session_tell_fork(struct sender *s, struct session *session,
+                  const struct ha_pos *theirs)
+{
+    uint8_t body[FRAME_FIXED_MAX];
+    struct ha_pos fork;
+
+    if (oplog_find_fork(s->log, theirs, &fork)) {
+        link_send(session->link, FRAME_FORK, body, frame_put_pos(body, &fork),
+                  NULL, 0);
+    }
+}
+
 /* True if this node's log can be shipped at all. */
 static bool
 sender_is_ready(struct sender *s)
@@ -514,6 +529,7 @@ session_begin(struct sender *s, struct session *session,
         session->acked = m->pos;
     } else if (sender_has_truth(s, m)) {
         session_welcome(s, session, f, found);
+        session_tell_fork(s, session, &m->pos);
         session_begin_snapshot(s, session);
     } else {
         link_refuse(session->link, FRAME_NOT_READY,

@@ -25,6 +25,7 @@
 #include "uuid.h"
 
 #include "replica/oplog.h"
+#include "replica/ops.h"
 
 struct shadow {
     struct ovsdb *db; /* NULL until the schema is read. */
@@ -254,99 +255,7 @@ shadow_has_data(const struct shadow *s)
     return false;
 }
 
-/* ---- Operations ---------------------------------------------------------- */
-
-static struct json *
-op_create(const char *op, const struct ovsdb_table *table)
-{
-    struct json *json = json_object_create();
-
-    json_object_put_string(json, "op", op);
-    json_object_put_string(json, "table", table->schema->name);
-    return json;
-}
-
-static struct json *
-uuid_to_json(const struct uuid *uuid)
-{
-    return json_array_create_2(
-        json_string_create("uuid"),
-        json_string_create_nocopy(xasprintf(UUID_FMT, UUID_ARGS(uuid))));
-}
-
-static void
-op_put_where(struct json *op, const struct uuid *uuid)
-{
-    json_object_put(op, "where",
-                    json_array_create_1(json_array_create_3(
-                        json_string_create("_uuid"), json_string_create("=="),
-                        uuid_to_json(uuid))));
-}
-
-static struct json *
-op_delete(const struct ovsdb_row *row)
-{
-    struct json *op = op_create("delete", row->table);
-
-    op_put_where(op, ovsdb_row_get_uuid(row));
-    return op;
-}
-
-static bool
-is_replicated(const struct ovsdb_column *column)
-{
-    return column->index >= OVSDB_N_STD_COLUMNS && column->persistent;
-}
-
-static struct json *
-op_insert(const struct ovsdb_row *row)
-{
-    struct json *op = op_create("insert", row->table);
-    struct json *columns = json_object_create();
-    struct shash_node *node;
-
-    SHASH_FOR_EACH (node, &row->table->schema->columns) {
-        const struct ovsdb_column *column = node->data;
-        const struct ovsdb_datum *datum = &row->fields[column->index];
-
-        if (is_replicated(column)
-            && !ovsdb_datum_is_default(datum, &column->type)) {
-            json_object_put(columns, column->name,
-                            ovsdb_datum_to_json(datum, &column->type));
-        }
-    }
-    json_object_put_format(op, "uuid", UUID_FMT,
-                           UUID_ARGS(ovsdb_row_get_uuid(row)));
-    json_object_put(op, "row", columns);
-    return op;
-}
-
-/* An update of the changed columns, or NULL if none of them counts. */
-static struct json *
-op_update(const struct ovsdb_row *new, const unsigned long int *changed)
-{
-    struct json *columns = NULL;
-    struct shash_node *node;
-    struct json *op;
-
-    SHASH_FOR_EACH (node, &new->table->schema->columns) {
-        const struct ovsdb_column *column = node->data;
-
-        if (is_replicated(column) && bitmap_is_set(changed, column->index)) {
-            columns = columns ? columns : json_object_create();
-            json_object_put(columns, column->name,
-                            ovsdb_datum_to_json(&new->fields[column->index],
-                                                &column->type));
-        }
-    }
-    if (!columns) {
-        return NULL;
-    }
-    op = op_create("update", new->table);
-    op_put_where(op, ovsdb_row_get_uuid(new));
-    json_object_put(op, "row", columns);
-    return op;
-}
+/* ---- Records ------------------------------------------------------------- */
 
 struct apply_aux {
     struct json *ops;
@@ -360,9 +269,9 @@ apply_change(const struct ovsdb_row *old, const struct ovsdb_row *new,
     struct apply_aux *aux = aux_;
     struct json *op;
 
-    op = !new   ? op_delete(old)
-         : !old ? op_insert(new)
-                : op_update(new, changed);
+    op = !new   ? ops_delete(old)
+         : !old ? ops_insert(new)
+                : ops_update(new, changed);
     if (op) {
         json_array_add(aux->ops, op);
         aux->n++;
@@ -371,10 +280,10 @@ apply_change(const struct ovsdb_row *old, const struct ovsdb_row *new,
 }
 
 int
-shadow_apply(struct shadow *s, const char *body, struct json *ops,
+shadow_visit(struct shadow *s, const char *body, shadow_change_cb *each,
+             bool (*may_commit)(void *aux), void *aux,
              char why[SHADOW_WHY_LEN])
 {
-    struct apply_aux aux = { .ops = ops };
     struct json *json = json_from_string(body);
     struct ovsdb_txn_progress *progress;
     struct ovsdb_txn *txn;
@@ -390,13 +299,32 @@ shadow_apply(struct shadow *s, const char *body, struct json *ops,
     error = explain(ovsdb_error_clone(ovsdb_txn_progress_get_error(progress)),
                     why);
     ovsdb_txn_progress_destroy(progress);
+    if (!error) {
+        ovsdb_txn_for_each_change(txn, each, aux);
+        error = may_commit && !may_commit(aux) ? -EDQUOT : 0;
+    }
     if (error) {
         ovsdb_txn_abort(txn);
         return error;
     }
-    ovsdb_txn_for_each_change(txn, apply_change, &aux);
     ovsdb_txn_complete(txn);
-    return aux.n;
+    return 0;
+}
+
+int
+shadow_apply(struct shadow *s, const char *body, struct json *ops,
+             char why[SHADOW_WHY_LEN])
+{
+    struct apply_aux aux = { .ops = ops };
+    int error = shadow_visit(s, body, apply_change, NULL, &aux, why);
+
+    return error ? error : aux.n;
+}
+
+struct ovsdb *
+shadow_db(const struct shadow *s)
+{
+    return s->db;
 }
 
 /* ---- Difference ---------------------------------------------------------- */
@@ -416,13 +344,13 @@ diff_row(const struct ovsdb_row *have, const struct ovsdb_row *want)
         const struct ovsdb_column *h =
             ovsdb_table_schema_get_column(have->table->schema, w->name);
 
-        if (h && is_replicated(w)
+        if (h && ops_has_column(w)
             && !ovsdb_datum_equals(&have->fields[h->index],
                                    &want->fields[w->index], &w->type)) {
             bitmap_set1(changed, w->index);
         }
     }
-    op = op_update(want, changed);
+    op = ops_update(want, changed);
     bitmap_free(changed);
     return op;
 }
@@ -435,14 +363,14 @@ diff_table(const struct ovsdb_table *have, const struct ovsdb_table *want,
 
     HMAP_FOR_EACH (row, hmap_node, &have->rows) {
         if (!ovsdb_table_get_row(want, ovsdb_row_get_uuid(row))) {
-            json_array_add(ops, op_delete(row));
+            json_array_add(ops, ops_delete(row));
             d->n_delete++;
         }
     }
     HMAP_FOR_EACH (row, hmap_node, &want->rows) {
         other = ovsdb_table_get_row(have, ovsdb_row_get_uuid(row));
         if (!other) {
-            json_array_add(ops, op_insert(row));
+            json_array_add(ops, ops_insert(row));
             d->n_insert++;
         } else {
             struct json *op = diff_row(other, row);

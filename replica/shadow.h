@@ -17,6 +17,8 @@
 #include <stdint.h>
 
 struct json;
+struct ovsdb;
+struct ovsdb_row;
 struct shadow;
 
 #define SHADOW_WHY_LEN 160
@@ -54,6 +56,22 @@ bool shadow_has_data(const struct shadow *);
  * operations, 0 for a record without effect, or a negative errno. */
 int shadow_apply(struct shadow *, const char *body, struct json *ops,
                  char why[SHADOW_WHY_LEN]);
+
+/* Told of each row that a record changes, before and after; NULL: it is not
+ * there. */
+typedef bool shadow_change_cb(const struct ovsdb_row *old,
+                              const struct ovsdb_row *new,
+                              const unsigned long int *changed, void *aux);
+
+/* Applies the record 'body' and calls 'each' for each row that it changes; if
+ * then 'may_commit' is not NULL and says no, nothing has changed after all.
+ * Returns 0, -EDQUOT in that case, or another negative errno with a reason. */
+int shadow_visit(struct shadow *, const char *body, shadow_change_cb *each,
+                 bool (*may_commit)(void *aux), void *aux,
+                 char why[SHADOW_WHY_LEN]);
+
+/* The database itself, to be read; NULL as long as no schema was loaded. */
+struct ovsdb *shadow_db(const struct shadow *);
 
 struct shadow_diff {
     uint64_t n_insert, n_delete, n_update;

@@ -47,6 +47,7 @@ struct worker_msg {
         struct wire_r_peer peer;
         struct wire_r_role_done role_done;
         struct wire_r_probed probed;
+        struct wire_r_aside aside;
     };
 };
 
@@ -164,6 +165,8 @@ body_len(enum wire_type type)
         return sizeof(struct wire_r_role_done);
     case WIRE_R_PROBED:
         return sizeof(struct wire_r_probed);
+    case WIRE_R_ASIDE:
+        return sizeof(struct wire_r_aside);
     default:
         OVS_NOT_REACHED();
     }
@@ -632,6 +635,17 @@ worker_report_probe(struct worker *w)
     }
 }
 
+static void
+worker_report_aside(struct worker *w)
+{
+    struct worker_msg m;
+
+    memset(&m, 0, sizeof m);
+    if (receiver_take_aside(w->receiver, &m.aside)) {
+        worker_post(w, WIRE_R_ASIDE, &m);
+    }
+}
+
 /* ---- The loop ------------------------------------------------------------ */
 
 bool
@@ -652,6 +666,7 @@ worker_run(struct worker *w)
     sender_run(w->sender);
     probe_run(w->probe);
     worker_report_probe(w);
+    worker_report_aside(w);
     worker_flush(w);
     worker_report(w);
     return true;

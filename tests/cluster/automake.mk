@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	tests/cluster/test_bench.py \
 	tests/cluster/test_cold_start.py \
 	tests/cluster/test_disk.py \
+	tests/cluster/test_diverged.py \
 	tests/cluster/test_failover.py \
 	tests/cluster/test_faults.py \
 	tests/cluster/test_fence.py \

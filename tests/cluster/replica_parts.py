@@ -22,7 +22,7 @@ from lab import wait_until
 from lab.ovsdb import Closed, Session, dial
 
 ROLE, PEERS, SERVER, PROBE = range(128, 132)
-STATUS, PEER, ROLE_DONE, PROBED = range(192, 196)
+STATUS, PEER, ROLE_DONE, PROBED, ASIDE = range(192, 197)
 IDLE, FOLLOW, ACTIVE = range(3)
 (P_NO_FILE, P_LOADING, P_NO_SERVER, P_IDLE, P_CONNECTING, P_SNAPSHOT,
  P_FOLLOWING, P_ACTIVE, P_FAILED) = range(9)
@@ -42,6 +42,7 @@ PeerStatus = namedtuple("PeerStatus", "node connected complete acked head "
                         "lag_us")
 Done = namedtuple("Done", "role token pos error")
 Probed = namedtuple("Probed", "token error took_ms")
+Aside = namedtuple("Aside", "source by_record records ops left_out name")
 
 POS = struct.Struct("=QIIQQ")
 HDR = struct.Struct("=HHI")
@@ -64,6 +65,9 @@ def parse(kind, body):
         role, token = struct.unpack_from("=II", body)
         return Done(role, token, pos(8),
                     struct.unpack_from("=i", body, 40)[0])
+    if kind == ASIDE:
+        *head, name = struct.unpack_from("=IIQQQ108s", body)
+        return Aside(*head, name.split(b"\0")[0].decode())
     return Probed(*struct.unpack_from("=IiI", body))
 
 
@@ -108,6 +112,7 @@ class Node:
         self.peers = {}
         self.dones = {}
         self.probes = {}
+        self.asides = []
         self.token = 0
         self.cond = threading.Condition()
         self.peer_ids = []
@@ -237,6 +242,8 @@ class Node:
                     self.peers[m.node] = m
                 elif kind == ROLE_DONE:
                     self.dones[m.token] = m
+                elif kind == ASIDE:
+                    self.asides.append(m)
                 else:
                     self.probes[m.token] = m
                 self.cond.notify_all()

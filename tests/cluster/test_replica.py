@@ -474,7 +474,7 @@ def test_wrong_file_on_the_active_is_not_followed(cluster, how):
     assert b.status.snapshots == 1  # That of its beginning.
     assert not list(b.state.glob("diverged/*"))
     take_over(a, b, 2)
-    assert len(list(a.state.glob("diverged/*"))) == 1
+    assert len(list(a.state.glob("diverged/*.db"))) == 1
 
 
 def test_backup_from_its_time_as_a_standby(cluster):
