@@ -30,6 +30,13 @@ struct ha_pos {
     uint64_t chain;        /* Hash chained over these records. */
 };
 
+/* What a replica asks an operator for before it goes on. */
+enum ha_ask {
+    HA_ASK_NONE,
+    HA_ASK_REINIT, /* Own data of another lineage are to give way. */
+    HA_ASK_SHRINK, /* Most of the rows are to go. */
+};
+
 static inline int
 ha_epoch_cmp(struct ha_epoch a, struct ha_epoch b)
 {

@@ -52,6 +52,7 @@ enum wire_type {
     WIRE_R_PEERS,      /* struct wire_r_peers. */
     WIRE_R_SERVER,     /* struct wire_r_server. */
     WIRE_R_PROBE,      /* struct wire_r_probe. */
+    WIRE_R_CONSENT,    /* struct wire_r_consent. */
 
     /* ovn-ha-replica to ovn-had. */
     WIRE_R_STATUS = 192, /* struct wire_r_status. */
@@ -257,6 +258,20 @@ struct wire_r_status {
     uint64_t progress_total;
     int64_t server_seen_us; /* When own ovsdb-server last answered. */
     char why[WIRE_WHY_LEN];
+
+    uint32_t ask; /* enum ha_ask: waits for WIRE_R_CONSENT. */
+    uint32_t reserved;
+    uint64_t ask_seq;  /* SHRINK: of the source, after what was stopped. */
+    uint64_t ask_rows; /* SHRINK: rows that count, and were there... */
+    uint64_t ask_lost; /* ...and would be gone. */
+};
+
+/* An operator's answer to what the worker asks for.  Void if it asks for
+ * something else by now. */
+struct wire_r_consent {
+    uint32_t ask; /* enum ha_ask. */
+    uint32_t reserved;
+    uint64_t until; /* SHRINK: 'seq' of the source up to which it holds. */
 };
 
 /* One per connected (or just lost) receiver, on the sending side. */

@@ -20,6 +20,7 @@
 #include "lib/log.h"
 #include "replica/dbserver.h"
 #include "replica/oplog.h"
+#include "replica/shrink.h"
 
 #define MAX_FLIGHT 64               /* Transactions unanswered. */
 #define MAX_FLIGHT_BYTES (8u << 20) /* ... and their records' bytes. */
@@ -38,6 +39,7 @@ struct flight {
 struct applier {
     struct oplog *log;
     struct dbserver *server;
+    struct shrink *guard;
 
     struct shadow *shadow;
     struct oplog_gen *gen;  /* Whose file the shadow was loaded from. */
@@ -62,12 +64,14 @@ struct applier {
 };
 
 struct applier *
-applier_create(struct oplog *log, struct dbserver *server)
+applier_create(struct oplog *log, struct dbserver *server,
+               struct shrink *guard)
 {
     struct applier *a = xzalloc(sizeof *a);
 
     a->log = log;
     a->server = server;
+    a->guard = guard;
     a->unsettled = 1; /* What an earlier worker has sent. */
     return a;
 }
@@ -471,11 +475,27 @@ applier_skip(struct applier *a, const struct ha_pos *pos, bool last)
     }
 }
 
+struct judge_aux {
+    struct applier *applier;
+    const struct ha_pos *pos;
+    int64_t date_ms;
+};
+
+static bool
+judge_record(const struct shadow_effect *e, void *aux_)
+{
+    struct judge_aux *aux = aux_;
+
+    return shrink_may_apply(aux->applier->guard, aux->pos, aux->date_ms,
+                            e->rows, e->inserted, e->deleted);
+}
+
 int
 applier_add(struct applier *a, const char *body, const struct ha_pos *pos,
             bool last)
 {
     struct record_comment comment = { .pos = *pos, .prev = a->logged };
+    struct judge_aux judge = { a, pos, record_find_date(body, strlen(body)) };
     struct json *params = dbserver_begin(a->server);
     char why[SHADOW_WHY_LEN];
     int error = 0;
@@ -484,8 +504,13 @@ applier_add(struct applier *a, const char *body, const struct ha_pos *pos,
     ovs_assert(applier_has_room(a));
     last = last || a->n + 1 == MAX_FLIGHT
            || a->flight_bytes + strlen(body) >= MAX_FLIGHT_BYTES;
-    n = shadow_apply(a->shadow, body, params, why);
-    if (n < 0) {
+    n = shadow_apply(a->shadow, body, params, judge_record, &judge, why);
+    if (n == -EDQUOT) {
+        json_destroy(params);
+        /* Ends the batch: what came before is to be durable. */
+        applier_skip(a, &a->sent, true);
+        return n;
+    } else if (n < 0) {
         char text[2 * SHADOW_WHY_LEN];
 
         json_destroy(params);

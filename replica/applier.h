@@ -21,8 +21,11 @@
 struct applier;
 struct dbserver;
 struct oplog;
+struct shrink;
 
-struct applier *applier_create(struct oplog *, struct dbserver *);
+/* What 'guard' does not let pass is not applied. */
+struct applier *applier_create(struct oplog *, struct dbserver *,
+                               struct shrink *guard);
 void applier_destroy(struct applier *);
 
 /* Takes replies. */
@@ -56,8 +59,9 @@ void applier_forget(struct applier *);
 void applier_drop_shadow(struct applier *);
 
 /* Applies one record, after which the source was at 'pos'.  With 'last' it is
- * the last of a batch, and made durable.  Returns 0 or a negative errno, and
- * then applier_failure() says why. */
+ * the last of a batch, and made durable.  Returns 0, -EDQUOT if the guard stops
+ * it, when all is as it was, or another negative errno, and then
+ * applier_failure() says why. */
 int applier_add(struct applier *, const char *body, const struct ha_pos *pos,
                 bool last);
 

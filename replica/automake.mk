@@ -16,7 +16,9 @@ replica_libplain_a_SOURCES = \
 	replica/points.c \
 	replica/points.h \
 	replica/record.c \
-	replica/record.h
+	replica/record.h \
+	replica/shrink.c \
+	replica/shrink.h
 
 noinst_LIBRARIES += replica/libreplica.a
 replica_libreplica_a_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
@@ -74,3 +76,7 @@ tests_unit_test_points_LDADD = replica/libplain.a $(TEST_LIBS)
 UNIT_TESTS += tests/unit/test-aside
 tests_unit_test_aside_SOURCES = tests/unit/test-aside.c
 tests_unit_test_aside_LDADD = replica/libplain.a $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-shrink
+tests_unit_test_shrink_SOURCES = tests/unit/test-shrink.c
+tests_unit_test_shrink_LDADD = replica/libplain.a $(TEST_LIBS)

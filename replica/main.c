@@ -38,6 +38,8 @@ enum {
     OPT_CA_CERT,
     OPT_FD,
     OPT_LOG_FILE,
+    OPT_SHRINK_GUARD,
+    OPT_SHRINK_ROWS,
 };
 
 static const struct option long_options[] = {
@@ -53,6 +55,8 @@ static const struct option long_options[] = {
     { "ca-cert", required_argument, NULL, OPT_CA_CERT },
     { "fd", required_argument, NULL, OPT_FD },
     { "log-file", required_argument, NULL, OPT_LOG_FILE },
+    { "shrink-guard", required_argument, NULL, OPT_SHRINK_GUARD },
+    { "shrink-rows", required_argument, NULL, OPT_SHRINK_ROWS },
     { "verbose", no_argument, NULL, 'v' },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
@@ -66,6 +70,7 @@ usage(void)
            "           --listen=ADDRESS:PORT --self=NODE --state-dir=DIR\n"
            "           [--key-file=FILE] [--private-key=FILE\n"
            "           --certificate=FILE --ca-cert=FILE] [--fd=N]\n"
+           "           [--shrink-guard=PERCENT --shrink-rows=N]\n"
            "           [--log-file=FILE] [-v]\n"
            "Ships or applies the log of one OVN database for ovn-had, which\n"
            "starts it.\n");
@@ -117,6 +122,12 @@ set_option(struct options *o, int c, const char *value)
     } else if (c == OPT_FD) {
         ok = set_number(value, 0, INT32_MAX, &n);
         o->worker.fd = n;
+    } else if (c == OPT_SHRINK_GUARD) {
+        ok = set_number(value, 0, 99, &n);
+        o->worker.shrink_share = n;
+    } else if (c == OPT_SHRINK_ROWS) {
+        ok = set_number(value, 1, UINT32_MAX, &n);
+        o->worker.shrink_rows = n;
     } else {
         *texts[c - OPT_DB] = value;
     }

@@ -29,6 +29,7 @@
 #include "replica/link.h"
 #include "replica/lost.h"
 #include "replica/oplog.h"
+#include "replica/shrink.h"
 
 #define RETRY_MS 50          /* After a session ended. */
 #define RETRY_OWN_MS 500     /* After the own server refused something. */
@@ -103,7 +104,9 @@ struct receiver {
 
     struct ha_pos head, acked;
     uint32_t resumes, snapshots;
-    bool failed; /* 'why' is for good. */
+    bool failed;      /* 'why' is for good. */
+    bool asks_reinit; /* Own data are of another lineage. */
+    bool reinit;      /* ...and an operator lets them give way. */
     char why[WIRE_WHY_LEN];
 };
 
@@ -216,6 +219,52 @@ receiver_follow(struct receiver *r, const struct wire_r_role *role)
     r->state = RECEIVER_PREPARE;
     r->next_try = 0;
     memset(&r->head, 0, sizeof r->head);
+    r->asks_reinit = r->reinit = false;
+    shrink_begin(r->cfg.guard, role->epoch);
+}
+
+/* The guard has stopped what the source sent.  No more is taken before an
+ * operator says so, or another epoch begins: to connect again would make the
+ * active count on this node. */
+static void
+receiver_hold(struct receiver *r)
+{
+    const struct shrink_event *e = shrink_asks(r->cfg.guard);
+    char why[WIRE_WHY_LEN];
+
+    snprintf(why, sizeof why,
+             "stopped before record %" PRIu64 " of the source: %" PRIu64
+             " of %" PRIu64 " rows would be gone",
+             e->pos.seq, e->lost, e->rows);
+    if (!r->failed || strcmp(r->why, why)) {
+        ha_log(HA_LOG_ERR, "receiver", "node %" PRIu32 ": %s", r->source.id,
+               why);
+        ovs_strlcpy(r->why, why, sizeof r->why);
+    }
+    receiver_fail(r, why);
+}
+
+void
+receiver_consent(struct receiver *r, const struct wire_r_consent *m)
+{
+    bool taken = m->ask == HA_ASK_SHRINK
+                     ? shrink_accept(r->cfg.guard, m->until)
+                     : m->ask == HA_ASK_REINIT && r->asks_reinit;
+
+    if (!taken) {
+        ha_log(HA_LOG_WARN, "receiver",
+               "an operator lets pass what is not asked for (any more)");
+        return;
+    }
+    r->reinit = r->reinit || m->ask == HA_ASK_REINIT;
+    r->asks_reinit = false;
+    ha_log(HA_LOG_WARN, "receiver",
+           "node %" PRIu32 ": %s, as an operator says", r->source.id,
+           r->reinit ? "own data of another lineage give way"
+                     : "what removes most of the rows may pass");
+    r->failed = false;
+    r->why[0] = '\0';
+    r->next_try = 0;
 }
 
 /* ---- Handshake ----------------------------------------------------------- */
@@ -231,9 +280,14 @@ receiver_prepare(struct receiver *r)
     if (time_msec() < r->next_try || !applier_prepare(r->applier)) {
         return;
     }
+    if (shrink_asks(r->cfg.guard)) {
+        receiver_hold(r);
+        return;
+    }
     own = &r->log->gen->end_pos;
-    if (own->lineage && r->lineage && own->lineage != r->lineage
+    if (own->lineage && r->lineage && own->lineage != r->lineage && !r->reinit
         && shadow_has_data(applier_shadow(r->applier))) {
+        r->asks_reinit = true;
         receiver_fail(r, "the own database is of another lineage and has "
                          "data; it does not give way by itself");
         return;
@@ -615,6 +669,12 @@ receiver_loaded(struct receiver *r)
            " removed rows of %" PRIu64,
            r->snapshot.pos.seq, d.n_insert, d.n_update, d.n_delete,
            d.n_insert + d.n_shared);
+    /* Data of another lineage give way as a whole, or not at all. */
+    if (!shrink_may_replace(r->cfg.guard, &r->snapshot.pos, d.n_counted,
+                            r->reinit ? 0 : d.n_counted_delete)) {
+        receiver_hold(r);
+        return;
+    }
     if (!receiver_must_set_aside(r, &d)) {
         receiver_apply_diff(r);
         return;
@@ -769,6 +829,9 @@ receiver_feed(struct receiver *r)
         r->queue_bytes -= q->bytes;
         free(q->body);
         free(q);
+        if (error == -EDQUOT) {
+            receiver_hold(r);
+        }
         if (error) {
             return;
         }
@@ -798,7 +861,9 @@ static void
 receiver_stream(struct receiver *r)
 {
     receiver_feed(r);
-    if (applier_failure(r->applier)) {
+    if (r->state != RECEIVER_STREAM) {
+        return;
+    } else if (applier_failure(r->applier)) {
         receiver_again(r, RETRY_OWN_MS, applier_failure(r->applier));
     } else if (!dbserver_is_ready(r->server)) {
         receiver_again(r, 0, "the own server is gone");
@@ -1019,6 +1084,21 @@ receiver_phase(const struct receiver *r)
     }
 }
 
+static void
+receiver_get_ask(const struct receiver *r, struct wire_r_status *s)
+{
+    const struct shrink_event *e = shrink_asks(r->cfg.guard);
+
+    if (e) {
+        s->ask = HA_ASK_SHRINK;
+        s->ask_seq = e->pos.seq;
+        s->ask_rows = e->rows;
+        s->ask_lost = e->lost;
+    } else if (r->asks_reinit) {
+        s->ask = HA_ASK_REINIT;
+    }
+}
+
 void
 receiver_get_status(const struct receiver *r, struct wire_r_status *s)
 {
@@ -1038,4 +1118,5 @@ receiver_get_status(const struct receiver *r, struct wire_r_status *s)
         s->flags |= WIRE_RS_CONNECTED;
     }
     ovs_strlcpy(s->why, r->why, sizeof s->why);
+    receiver_get_ask(r, s);
 }

@@ -20,6 +20,7 @@ struct certs;
 struct dbserver;
 struct oplog;
 struct receiver;
+struct shrink;
 
 struct receiver_config {
     enum ha_db db;
@@ -28,6 +29,7 @@ struct receiver_config {
     const struct frame_key *key;
     const struct peers *peers; /* May change at any time. */
     const char *state_dir;
+    struct shrink *guard;
 };
 
 struct receiver *receiver_create(const struct receiver_config *,
@@ -41,6 +43,9 @@ void receiver_follow(struct receiver *, const struct wire_r_role *role);
 /* Takes nothing more from the source.  What is with the own server already
  * is the applier's. */
 void receiver_stop(struct receiver *);
+
+/* An operator lets happen what the receiver asks for. */
+void receiver_consent(struct receiver *, const struct wire_r_consent *);
 
 void receiver_run(struct receiver *);
 void receiver_wait(struct receiver *);

@@ -26,6 +26,7 @@
 
 #include "replica/oplog.h"
 #include "replica/ops.h"
+#include "replica/shrink.h"
 
 struct shadow {
     struct ovsdb *db; /* NULL until the schema is read. */
@@ -190,20 +191,6 @@ shadow_load(struct shadow *s, size_t budget, char why[SHADOW_WHY_LEN])
     return ret > 0 && s->off >= s->upto ? 0 : ret;
 }
 
-uint64_t
-shadow_rows(const struct shadow *s)
-{
-    struct shash_node *node;
-    uint64_t n = 0;
-
-    SHASH_FOR_EACH (node, &s->db->tables) {
-        const struct ovsdb_table *table = node->data;
-
-        n += hmap_count(&table->rows);
-    }
-    return n;
-}
-
 /* True if 'row', of Address_Set, is what northd makes by itself. */
 static bool
 is_own_address_set(const struct ovsdb_row *row)
@@ -258,17 +245,26 @@ shadow_has_data(const struct shadow *s)
 /* ---- Records ------------------------------------------------------------- */
 
 struct apply_aux {
+    const struct shadow *shadow;
     struct json *ops;
     int n;
+    struct shadow_effect effect;
+    shadow_judge_cb *judge;
+    void *judge_aux;
 };
 
 static bool
 apply_change(const struct ovsdb_row *old, const struct ovsdb_row *new,
              const unsigned long int *changed, void *aux_)
 {
+    const struct ovsdb_row *row = new ? new : old;
     struct apply_aux *aux = aux_;
     struct json *op;
 
+    if (!(old && new) && shrink_counts(row->table->schema->name)) {
+        aux->effect.inserted += !old;
+        aux->effect.deleted += !new;
+    }
     op = !new   ? ops_delete(old)
          : !old ? ops_insert(new)
                 : ops_update(new, changed);
@@ -311,12 +307,39 @@ shadow_visit(struct shadow *s, const char *body, shadow_change_cb *each,
     return 0;
 }
 
+/* Rows that count; in the middle of a transaction, as after it. */
+static uint64_t
+shadow_counted(const struct shadow *s)
+{
+    struct shash_node *node;
+    uint64_t n = 0;
+
+    SHASH_FOR_EACH (node, &s->db->tables) {
+        const struct ovsdb_table *table = node->data;
+
+        n += shrink_counts(node->name) ? hmap_count(&table->rows) : 0;
+    }
+    return n;
+}
+
+static bool
+apply_judge(void *aux_)
+{
+    struct apply_aux *aux = aux_;
+    struct shadow_effect *e = &aux->effect;
+
+    e->rows = shadow_counted(aux->shadow) + e->deleted - e->inserted;
+    return aux->judge(e, aux->judge_aux);
+}
+
 int
 shadow_apply(struct shadow *s, const char *body, struct json *ops,
-             char why[SHADOW_WHY_LEN])
+             shadow_judge_cb *judge, void *judge_aux, char why[SHADOW_WHY_LEN])
 {
-    struct apply_aux aux = { .ops = ops };
-    int error = shadow_visit(s, body, apply_change, NULL, &aux, why);
+    struct apply_aux aux = {
+        .shadow = s, .ops = ops, .judge = judge, .judge_aux = judge_aux
+    };
+    int error = shadow_visit(s, body, apply_change, apply_judge, &aux, why);
 
     return error ? error : aux.n;
 }
@@ -359,12 +382,15 @@ static void
 diff_table(const struct ovsdb_table *have, const struct ovsdb_table *want,
            struct json *ops, struct shadow_diff *d)
 {
+    bool counts = shrink_counts(have->schema->name);
     const struct ovsdb_row *row, *other;
 
+    d->n_counted += counts ? hmap_count(&have->rows) : 0;
     HMAP_FOR_EACH (row, hmap_node, &have->rows) {
         if (!ovsdb_table_get_row(want, ovsdb_row_get_uuid(row))) {
             json_array_add(ops, ops_delete(row));
             d->n_delete++;
+            d->n_counted_delete += counts;
         }
     }
     HMAP_FOR_EACH (row, hmap_node, &want->rows) {

@@ -44,18 +44,23 @@ int shadow_load(struct shadow *, size_t budget, char why[SHADOW_WHY_LEN]);
 void shadow_extend(struct shadow *, uint64_t upto);
 uint64_t shadow_offset(const struct shadow *);
 
-/* Counts what was loaded. */
-uint64_t shadow_rows(const struct shadow *);
-
 /* True if there is anything that packages and an idle northd do not write by
  * themselves. */
 bool shadow_has_data(const struct shadow *);
 
+/* What a record does to rows that count (shrink.h). */
+struct shadow_effect {
+    uint64_t rows; /* Before it. */
+    uint64_t inserted, deleted;
+};
+typedef bool shadow_judge_cb(const struct shadow_effect *, void *aux);
+
 /* Applies the record 'body' (of JSON text), and appends the operations that do
  * the same to a server's database to the array 'ops'.  Returns the number of
- * operations, 0 for a record without effect, or a negative errno. */
+ * operations, 0 for a record without effect, or a negative errno: -EDQUOT if
+ * 'judge' says no, and then the shadow is what it was. */
 int shadow_apply(struct shadow *, const char *body, struct json *ops,
-                 char why[SHADOW_WHY_LEN]);
+                 shadow_judge_cb *judge, void *aux, char why[SHADOW_WHY_LEN]);
 
 /* Told of each row that a record changes, before and after; NULL: it is not
  * there. */
@@ -75,7 +80,9 @@ struct ovsdb *shadow_db(const struct shadow *);
 
 struct shadow_diff {
     uint64_t n_insert, n_delete, n_update;
-    uint64_t n_shared; /* Rows that both have. */
+    uint64_t n_shared;                    /* Rows that both have. */
+    uint64_t n_counted, n_counted_delete; /* Own rows that count (shrink.h),
+                                           * and those deleted of them. */
 };
 
 /* Appends the operations that make 'have' into 'want' to 'ops'. */

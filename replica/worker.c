@@ -25,6 +25,7 @@
 #include "replica/probe.h"
 #include "replica/receiver.h"
 #include "replica/sender.h"
+#include "replica/shrink.h"
 
 #define SCAN_SLICE (8u << 20) /* Bytes of the own log in one round. */
 #define SMALL_FILE (8u << 20) /* May be loaded only to look for data. */
@@ -43,6 +44,7 @@ struct worker_msg {
         struct wire_r_peers peers;
         struct wire_r_server server;
         struct wire_r_probe probe;
+        struct wire_r_consent consent;
         struct wire_r_status status;
         struct wire_r_peer peer;
         struct wire_r_role_done role_done;
@@ -59,6 +61,7 @@ struct worker {
     struct peers peers;
     struct oplog *log;
     struct dbserver *server;
+    struct shrink guard;
     struct applier *applier;
     struct receiver *receiver;
     struct sender *sender;
@@ -99,13 +102,15 @@ worker_create_parts(struct worker *w)
         .key = &w->key,
         .peers = &w->peers,
         .state_dir = cfg->state_dir,
+        .guard = &w->guard,
     };
 
+    shrink_init(&w->guard, cfg->shrink_share, cfg->shrink_rows);
     w->points_path =
         xasprintf("%s/%s.pos", cfg->state_dir, cfg->db == HA_NB ? "nb" : "sb");
     w->log = oplog_create(cfg->file, w->points_path);
     w->server = dbserver_create(cfg->db, cfg->server);
-    w->applier = applier_create(w->log, w->server);
+    w->applier = applier_create(w->log, w->server, &w->guard);
     w->receiver = receiver_create(&receiver, w->log, w->server, w->applier);
     w->sender = sender_create(&sender, w->log);
     w->probe = probe_create(cfg->server);
@@ -445,6 +450,9 @@ worker_handle(struct worker *w, const struct worker_msg *m)
     case WIRE_R_PROBE:
         worker_take_probe(w, &m->probe);
         break;
+    case WIRE_R_CONSENT:
+        receiver_consent(w->receiver, &m->consent);
+        break;
     default:
         ha_log(HA_LOG_WARN, "worker", "message %d is not known", m->hdr.type);
         break;
@@ -536,6 +544,7 @@ worker_get_status(struct worker *w, struct wire_r_status *s)
     if (w->role.role != WIRE_R_FOLLOW) {
         s->source = 0;
         memset(&s->head, 0, sizeof s->head);
+        s->ask = w->role.role == WIRE_R_ACTIVE ? HA_ASK_NONE : s->ask;
         s->phase = !dbserver_is_ready(w->server)   ? WIRE_RP_NO_SERVER
                    : w->role.role == WIRE_R_ACTIVE ? WIRE_RP_ACTIVE
                                                    : WIRE_RP_IDLE;
@@ -560,7 +569,8 @@ static bool
 status_turned(const struct wire_r_status *a, const struct wire_r_status *b)
 {
     return a->role != b->role || a->phase != b->phase || a->flags != b->flags
-           || a->source != b->source || a->resumes != b->resumes
+           || a->source != b->source || a->ask != b->ask
+           || a->ask_seq != b->ask_seq || a->resumes != b->resumes
            || a->snapshots != b->snapshots || strcmp(a->why, b->why);
 }
 

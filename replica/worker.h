@@ -19,8 +19,10 @@ struct worker_config {
     const char *listen; /* "ADDRESS:PORT" for receivers. */
     const char *state_dir;
     const char *key_file; /* Or NULL. */
-    struct tls_files tls; /* All NULL: no TLS. */
-    int fd;               /* To the supervisor; -1: none. */
+    struct tls_files tls;      /* All NULL: no TLS. */
+    unsigned int shrink_share; /* The guard's, in percent; 0: none. */
+    uint64_t shrink_rows;      /* It lets fewer rows go. */
+    int fd;                    /* To the supervisor; -1: none. */
 };
 
 struct worker;

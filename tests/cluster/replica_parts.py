@@ -21,9 +21,10 @@ from pathlib import Path
 from lab import wait_until
 from lab.ovsdb import Closed, Session, dial
 
-ROLE, PEERS, SERVER, PROBE = range(128, 132)
+ROLE, PEERS, SERVER, PROBE, CONSENT = range(128, 133)
 STATUS, PEER, ROLE_DONE, PROBED, ASIDE = range(192, 197)
 IDLE, FOLLOW, ACTIVE = range(3)
+ASK_NONE, ASK_REINIT, ASK_SHRINK = range(3)
 (P_NO_FILE, P_LOADING, P_NO_SERVER, P_IDLE, P_CONNECTING, P_SNAPSHOT,
  P_FOLLOWING, P_ACTIVE, P_FAILED) = range(9)
 COMPLETE, HAS_DATA, FOREIGN, SERVER_OK, CONNECTED = (1 << i for i in range(5))
@@ -37,7 +38,8 @@ LINEAGE = 0xfeedc0de12345678
 
 Pos = namedtuple("Pos", "lineage n node seq chain")
 Status = namedtuple("Status", "role phase flags resumes snapshots source pos "
-                    "head file_bytes done total seen_us why")
+                    "head file_bytes done total seen_us why ask ask_seq "
+                    "ask_rows ask_lost")
 PeerStatus = namedtuple("PeerStatus", "node connected complete acked head "
                         "lag_us")
 Done = namedtuple("Done", "role token pos error")
@@ -54,9 +56,9 @@ def parse(kind, body):
         return Pos(*POS.unpack_from(body, offset))
     if kind == STATUS:
         head = struct.unpack_from("=6I", body)
-        rest = struct.unpack_from("=QQQq160s", body, 88)
+        rest = struct.unpack_from("=QQQq160sI4xQQQ", body, 88)
         return Status(*head, pos(24), pos(56), *rest[:4],
-                      rest[4].split(b"\0")[0].decode())
+                      rest[4].split(b"\0")[0].decode(), *rest[5:])
     if kind == PEER:
         node, connected, complete, _ = struct.unpack_from("=4I", body)
         return PeerStatus(node, connected, complete, pos(16), pos(48),
@@ -88,7 +90,7 @@ class Node:
     """One ovsdb-server with its worker."""
 
     def __init__(self, ident, folder, program, db="nb", key=None, tls=None,
-                 address="127.0.0.1"):
+                 address="127.0.0.1", options=()):
         """'tls' is what the names of its files begin with, less -key.pem and
         -cert.pem; ca.pem is beside them.  'address' is where it listens; the
         nodelist has all nodes at 127.0.0.1."""
@@ -99,6 +101,7 @@ class Node:
         self.program = program
         self.key = key
         self.tls = tls
+        self.options = options
         self.folder.mkdir(parents=True)
         self.file = self.folder / f"ovn{db}_db.db"
         self.sock = self.folder / f"{db}.sock"
@@ -193,7 +196,7 @@ class Node:
                 f"--server=unix:{self.sock}",
                 f"--listen={self.address}:{self.port}", f"--self={self.id}",
                 f"--state-dir={self.state}", f"--fd={theirs.fileno()}",
-                f"--log-file={self.folder}/worker.log"]
+                f"--log-file={self.folder}/worker.log", *self.options]
         if self.key:
             argv.append(f"--key-file={self.key}")
         if self.tls:
@@ -326,6 +329,10 @@ class Node:
         done = self.role(IDLE, (n, self.id))
         assert done.error == 0, done
         return done
+
+    def consent(self, ask, until=0):
+        """An operator lets happen what the worker asks for."""
+        self.send(CONSENT, struct.pack("=IIQ", ask, 0, until))
 
     def probe(self, timeout=5):
         self.token += 1
