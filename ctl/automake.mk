@@ -4,6 +4,7 @@
 
 bin_PROGRAMS += ovn-hactl
 ovn_hactl_SOURCES = \
+	ctl/consent.c \
 	ctl/daemon.c \
 	ctl/daemon.h \
 	ctl/main.c \

@@ -22,6 +22,10 @@ static void __attribute__((noreturn)) usage(int status)
         "                   the cluster as this node sees it\n"
         "  switchover [--to NODE] [--timeout SECONDS]\n"
         "                   move the active role, and wait until it is so\n"
+        "  reinit NODE [--yes]\n"
+        "                   let data of another lineage give way there\n"
+        "  accept-shrink [NODE]\n"
+        "                   let a standby, or all, lose most of their rows\n"
         "  history [-n LINES] [--json]\n"
         "                   what was decided here, and when\n"
         "  replay FILE        run a node's journal through the core once "
@@ -48,10 +52,16 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    { "status", verb_status, "jw" },   { "switchover", verb_switchover, "tT" },
-    { "history", verb_history, "nj" }, { "leave", verb_leave, "T" },
-    { "reload", verb_reload, "" },     { "config", verb_config, "" },
-    { "version", verb_version, "" },   { "replay", verb_replay, "" },
+    { "status", verb_status, "jw" },
+    { "switchover", verb_switchover, "tT" },
+    { "reinit", verb_reinit, "y" },
+    { "accept-shrink", verb_accept_shrink, "" },
+    { "history", verb_history, "nj" },
+    { "leave", verb_leave, "T" },
+    { "reload", verb_reload, "" },
+    { "config", verb_config, "" },
+    { "version", verb_version, "" },
+    { "replay", verb_replay, "" },
 };
 
 static const struct option longs[] = {
@@ -60,6 +70,7 @@ static const struct option longs[] = {
     { "to", required_argument, NULL, 't' },
     { "timeout", required_argument, NULL, 'T' },
     { "lines", required_argument, NULL, 'n' },
+    { "yes", no_argument, NULL, 'y' },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { NULL, 0, NULL, 0 },
@@ -99,6 +110,9 @@ set_option(struct verb_args *args, int c)
     case 'T':
         args->timeout_seconds = parse_number(optarg, 1, 3600);
         break;
+    case 'y':
+        args->yes = true;
+        break;
     case 'n':
         args->lines = parse_number(optarg, 1, 100000);
         break;
@@ -123,6 +137,10 @@ set_operands(struct verb_args *args, const struct verb *verb, int n,
             exit(2);
         }
         args->file = operands[0];
+    } else if (n == 1
+               && (verb->run == verb_reinit
+                   || verb->run == verb_accept_shrink)) {
+        args->to = operands[0];
     } else if (n == 1 && args->watch) {
         args->watch_seconds = parse_number(operands[0], 0.1, 3600);
     } else if (n) {

@@ -20,7 +20,8 @@ struct verb_args {
     bool json;
     bool watch;
     double watch_seconds;
-    const char *to; /* Node; NULL: the best. */
+    const char *to; /* Node; NULL: the best, or all. */
+    bool yes;       /* Asks nothing back. */
     double timeout_seconds;
     int lines;
     const char *file; /* A journal. */
@@ -32,6 +33,8 @@ int verbs_get_status(json_t **ret_status);
 
 int verb_status(struct verb_args *);
 int verb_switchover(struct verb_args *);
+int verb_reinit(struct verb_args *);
+int verb_accept_shrink(struct verb_args *);
 int verb_history(struct verb_args *);
 int verb_replay(struct verb_args *);
 int verb_leave(struct verb_args *);

@@ -80,6 +80,10 @@ act(struct had *h, const struct ha_action *a)
     case HA_ACT_EXIT:
         stop_begin(h);
         break;
+    case HA_ACT_CONSENT:
+        replica_send_consent(h->replica[a->consent.db], a->consent.ask,
+                             a->consent.until);
+        break;
     }
 }
 

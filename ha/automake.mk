@@ -7,6 +7,8 @@ noinst_LIBRARIES += ha/libsupervisor.a
 ha_libsupervisor_a_SOURCES = \
 	ha/act.c \
 	ha/act.h \
+	ha/asides.c \
+	ha/asides.h \
 	ha/call.c \
 	ha/call.h \
 	ha/cluster.c \

@@ -116,6 +116,22 @@ run_config(struct had *h, struct uctl_conn *conn)
 
 /* Changing. */
 
+/* The node that the first argument names; NULL, and the request is answered,
+ * if there is none of that name. */
+static const struct cluster_node *
+find_node(struct had *h, struct uctl_conn *conn)
+{
+    const char *name = uctl_conn_arg(conn, 0);
+    const struct cluster_node *node = cluster_find(&h->cluster, name);
+    char text[160];
+
+    if (!node) {
+        snprintf(text, sizeof text, "there is no node %.100s", name);
+        uctl_conn_reply_error(conn, text);
+    }
+    return node;
+}
+
 static void
 run_switchover(struct had *h, struct uctl_conn *conn)
 {
@@ -124,11 +140,8 @@ run_switchover(struct had *h, struct uctl_conn *conn)
     char text[512];
 
     if (uctl_conn_n_args(conn)) {
-        node = cluster_find(&h->cluster, uctl_conn_arg(conn, 0));
+        node = find_node(h, conn);
         if (!node) {
-            snprintf(text, sizeof text, "there is no node %.100s",
-                     uctl_conn_arg(conn, 0));
-            uctl_conn_reply_error(conn, text);
             return;
         }
         ev.ctl.to = node->id;
@@ -147,6 +160,80 @@ run_switchover(struct had *h, struct uctl_conn *conn)
         uctl_conn_reply_error(conn, text);
     } else {
         uctl_conn_reply(conn, "switchover asked for\n");
+    }
+}
+
+/* True if 'id' says that it waits for an answer of kind 'ask'. */
+static bool
+node_asks(const struct had *h, uint32_t id, enum ha_ask ask)
+{
+    for (uint32_t i = 0; i < h->core.cfg.nodes.n; i++) {
+        const struct ha_peer *p = &h->core.peers[i];
+        const struct ha_local_db *db = p->status.local.db;
+
+        if (p->id == id) {
+            return p->heard
+                   && (db[HA_NB].ask == (uint32_t) ask
+                       || db[HA_SB].ask == (uint32_t) ask);
+        }
+    }
+    return false;
+}
+
+/* Lets 'only', or with NULL all who ask for it, go on. */
+static void
+run_consent(struct had *h, struct uctl_conn *conn, enum ha_ask ask,
+            const struct cluster_node *only)
+{
+    struct ha_event ev = {
+        .type = HA_EV_CONSENT,
+        .ctl.request =
+            ask == HA_ASK_REINIT ? HA_REQ_REINIT : HA_REQ_ACCEPT_SHRINK,
+    };
+    char text[512] = "";
+    size_t n = 0;
+
+    h->was_refused = false;
+    for (uint32_t i = 0; i < h->cluster.n_nodes; i++) {
+        const struct cluster_node *node = &h->cluster.nodes[i];
+
+        if ((!only || only->id == node->id) && node_asks(h, node->id, ask)) {
+            ev.ctl.to = node->id;
+            loop_post(h, &ev);
+            n += snprintf(text + n, n < sizeof text ? sizeof text - n : 0,
+                          "%.64s may go on\n", node->name);
+            n = n < sizeof text ? n : sizeof text - 1;
+        }
+    }
+    if (h->was_refused) {
+        uctl_conn_reply_error(conn, ha_why_text(h->refused));
+    } else if (!n) {
+        snprintf(text, sizeof text, "%.64s does not ask for it",
+                 only ? only->name : "no node");
+        uctl_conn_reply_error(conn, text);
+    } else {
+        uctl_conn_reply(conn, text);
+    }
+}
+
+static void
+run_reinit(struct had *h, struct uctl_conn *conn)
+{
+    const struct cluster_node *node = find_node(h, conn);
+
+    if (node) {
+        run_consent(h, conn, HA_ASK_REINIT, node);
+    }
+}
+
+static void
+run_accept_shrink(struct had *h, struct uctl_conn *conn)
+{
+    const struct cluster_node *node =
+        uctl_conn_n_args(conn) ? find_node(h, conn) : NULL;
+
+    if (node || !uctl_conn_n_args(conn)) {
+        run_consent(h, conn, HA_ASK_SHRINK, node);
     }
 }
 
@@ -185,6 +272,7 @@ run_log_set(struct had *h, struct uctl_conn *conn)
 }
 
 static const struct command commands[] = {
+    { "accept-shrink", "[NODE]", 0, 1, true, run_accept_shrink },
     { "cluster/status", "[--json]", 0, 2, false, run_status },
     { "config", "", 0, 0, false, run_config },
     { "exit", "", 0, 0, true, run_stop },
@@ -192,6 +280,7 @@ static const struct command commands[] = {
     { "leave", "", 0, 0, true, run_stop },
     { "list-commands", "", 0, 0, false, run_list },
     { "log/set", "LEVEL", 1, 1, true, run_log_set },
+    { "reinit", "NODE", 1, 1, true, run_reinit },
     { "reload", "", 0, 0, true, run_reload },
     { "status", "[--json]", 0, 2, false, run_status },
     { "stop", "", 0, 0, true, run_stop },

@@ -2,12 +2,16 @@
 #include "ha/observe.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ha/act.h"
+#include "ha/asides.h"
 #include "ha/fence.h"
 #include "ha/group.h"
 #include "ha/had.h"
+#include "ha/history.h"
 #include "ha/loop.h"
 #include "ha/northd.h"
 #include "ha/replica.h"
@@ -21,7 +25,8 @@
 /* A probe on suspicion; the core counts its own from 1. */
 #define SUSPICION_TOKEN UINT32_MAX
 #define SUSPICION_MS 20000
-#define BUSY_PROBES 12 /* Patience with a northd that works. */
+#define BUSY_PROBES 12     /* Patience with a northd that works. */
+#define ASIDES_US 60000000 /* Between two looks at what was set aside. */
 
 /* This node's facts. */
 
@@ -40,6 +45,8 @@ gather_local(const struct had *h, struct ha_local *local)
     local->priority = conf->priority;
     local->nofailover = conf->nofailover;
     local->northd_ok = northd_ok(h->northd);
+    local->aside_files = h->aside_files;
+    local->aside_bytes = h->aside_bytes;
 }
 
 static void
@@ -155,6 +162,35 @@ on_peer(void *h, enum ha_db db, const struct wire_r_peer *peer)
     loop_post(h, &ev);
 }
 
+static void
+count_asides(struct had *h)
+{
+    h->asides_at = mono_now();
+    asides_count(h->settings->conf->state_dir, &h->aside_files,
+                 &h->aside_bytes);
+}
+
+static void
+on_aside(void *h_, enum ha_db db, const struct wire_r_aside *aside)
+{
+    struct had *h = h_;
+    const struct ha_core *c = &h->core;
+    char records[32] = "data", text[HA_TELL_LEN];
+
+    if (aside->by_record) {
+        snprintf(records, sizeof records, "%" PRIu64 " records",
+                 aside->n_records);
+    }
+    snprintf(text, sizeof text,
+             "set aside: own %s %s that %s does not have; report, and a "
+             "transaction of %" PRIu64 " operations: diverged/%s",
+             ha_db_name(db), records, cluster_name(&h->cluster, aside->source),
+             aside->n_ops, aside->name);
+    ha_log(HA_LOG_WARN, "replica", "%s", text);
+    history_add(h->history, c->record.epoch, c->state, text);
+    count_asides(h);
+}
+
 /* One that is at work on something large gets more time, or it would have to
  * begin again. */
 static void
@@ -240,7 +276,8 @@ observe_start(struct had *h)
 {
     struct group_handler group = { h, on_view, on_quorum, on_msg };
     struct fence_handler fence = { h, on_fence, on_supported };
-    struct replica_handler replica = { h, on_replica, on_peer, on_probed };
+    struct replica_handler replica = { h, on_replica, on_peer, on_probed,
+                                       on_aside };
     struct server_handler server = { h, on_server, may_create };
     struct northd_handler northd = { h, on_northd };
 
@@ -310,6 +347,10 @@ may_join(const struct had *h)
 void
 observe_tick(struct had *h)
 {
+    if (!h->asides_at.us
+        || mono_us_between(h->asides_at, mono_now()) > ASIDES_US) {
+        count_asides(h);
+    }
     observe_local(h);
     probe_suspect(h);
     if (!h->joined && h->have_fence && h->fence_facts.connected

@@ -126,6 +126,14 @@ replica_send_probe(struct replica *r, uint32_t token, uint32_t timeout_ms)
     send_msg(r, WIRE_R_PROBE, &probe, sizeof probe);
 }
 
+void
+replica_send_consent(struct replica *r, enum ha_ask ask, uint64_t until)
+{
+    struct wire_r_consent consent = { .ask = ask, .until = until };
+
+    send_msg(r, WIRE_R_CONSENT, &consent, sizeof consent);
+}
+
 /* Receiving. */
 
 /* A full disk may have room by now.  To the core it is a new worker, whose
@@ -165,6 +173,7 @@ static void
 on_status(struct replica *r, const struct worker_msg *msg)
 {
     char old[WIRE_WHY_LEN];
+    uint32_t asked = r->status.ask;
 
     memcpy(old, r->status.why, sizeof old);
     worker_body(msg, &r->status, sizeof r->status);
@@ -173,8 +182,9 @@ on_status(struct replica *r, const struct worker_msg *msg)
     r->status_at = mono_now();
     progress_answer(&r->progress, r->status_at);
     if (r->status.why[0] && strcmp(old, r->status.why)) {
-        ha_log(HA_LOG_INFO, "replica", "%s: %s", ha_db_name(r->db),
-               r->status.why);
+        ha_log(r->status.ask && r->status.ask != asked ? HA_LOG_ERR
+                                                       : HA_LOG_INFO,
+               "replica", "%s: %s", ha_db_name(r->db), r->status.why);
     }
     r->handler.changed(r->handler.aux, r->db);
 }
@@ -184,6 +194,7 @@ on_message(struct replica *r, const struct worker_msg *msg)
 {
     struct wire_r_role_done done;
     struct wire_r_probed probed;
+    struct wire_r_aside aside;
     struct wire_r_peer peer;
 
     switch (msg->hdr.type) {
@@ -201,6 +212,11 @@ on_message(struct replica *r, const struct worker_msg *msg)
     case WIRE_R_PROBED:
         worker_body(msg, &probed, sizeof probed);
         r->handler.probed(r->handler.aux, &probed);
+        break;
+    case WIRE_R_ASIDE:
+        worker_body(msg, &aside, sizeof aside);
+        aside.name[sizeof aside.name - 1] = '\0';
+        r->handler.aside(r->handler.aux, r->db, &aside);
         break;
     default:
         break;
@@ -285,7 +301,7 @@ make_argv(const struct replica *r)
     const struct cluster_node *self =
         cluster_node(r->cluster, r->cluster->self);
     bool v6 = strchr(self->address, ':') != NULL;
-    char **argv = ha_calloc(16, sizeof *argv);
+    char **argv = ha_calloc(20, sizeof *argv);
     size_t n = 0;
 
     argv[n++] = worker_program(PROGRAM);
@@ -297,6 +313,8 @@ make_argv(const struct replica *r)
                             v6 ? "]" : "", db->repl_port);
     argv[n++] = ha_asprintf("--self=%u", self->id);
     argv[n++] = ha_asprintf("--state-dir=%s", conf->state_dir);
+    argv[n++] = ha_asprintf("--shrink-guard=%d", conf->shrink_guard);
+    argv[n++] = ha_asprintf("--shrink-rows=%d", conf->shrink_rows);
     if (r->cluster->key_file[0]) {
         argv[n++] = ha_asprintf("--key-file=%s", r->cluster->key_file);
     }
@@ -474,6 +492,10 @@ replica_facts(const struct replica *r, struct ha_local_db *db)
     db->has_data = r->status.flags & WIRE_RS_HAS_DATA;
     db->server_ok = r->status.flags & WIRE_RS_SERVER_OK;
     db->connected = r->status.flags & WIRE_RS_CONNECTED;
+    db->ask = r->status.ask;
+    db->ask_seq = r->status.ask_seq;
+    db->ask_rows = r->status.ask_rows;
+    db->ask_lost = r->status.ask_lost;
 }
 
 const struct wire_r_status *

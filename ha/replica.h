@@ -26,6 +26,7 @@ struct replica_handler {
     void (*changed)(void *aux, enum ha_db);
     void (*peer)(void *aux, enum ha_db, const struct wire_r_peer *);
     void (*probed)(void *aux, const struct wire_r_probed *);
+    void (*aside)(void *aux, enum ha_db, const struct wire_r_aside *);
 };
 
 struct replica *replica_create(struct ev_loop *, enum ha_db,
@@ -46,6 +47,9 @@ void replica_set_server(struct replica *, pid_t);
  * it. */
 void replica_send_role(struct replica *, const struct ha_action *);
 void replica_send_probe(struct replica *, uint32_t token, uint32_t timeout_ms);
+
+/* An operator lets happen what the worker asks for. */
+void replica_send_consent(struct replica *, enum ha_ask, uint64_t until);
 
 /* The worker's share of the local facts: all but 'server_ok'. */
 void replica_facts(const struct replica *, struct ha_local_db *);

@@ -147,6 +147,20 @@ lag(const struct ha_pos *pos, const struct ha_pos *head)
     return json_integer(head->seq > pos->seq ? head->seq - pos->seq : 0);
 }
 
+/* What the replica waits for an operator for; null: nothing. */
+static json_t *
+asks(const struct ha_local_db *l)
+{
+    if (l->ask == HA_ASK_SHRINK) {
+        return json_pack("{s:s, s:I, s:I, s:I}", "command", "accept-shrink",
+                         "record", (json_int_t) l->ask_seq, "rows",
+                         (json_int_t) l->ask_rows, "lost",
+                         (json_int_t) l->ask_lost);
+    }
+    return l->ask == HA_ASK_REINIT ? json_pack("{s:s}", "command", "reinit")
+                                   : json_null();
+}
+
 static json_t *
 node_db(const struct had *h, uint32_t id, enum ha_db db,
         const struct ha_status *st)
@@ -155,10 +169,11 @@ node_db(const struct had *h, uint32_t id, enum ha_db db,
     struct ha_pos pos, head;
 
     find_positions(h, id, db, st, &pos, &head);
-    return json_pack("{s:o, s:o, s:b, s:b, s:b, s:b}", "position",
+    return json_pack("{s:o, s:o, s:b, s:b, s:b, s:b, s:o}", "position",
                      position(&pos), "lag_records", lag(&pos, &head),
                      "complete", l->complete, "has_data", l->has_data,
-                     "server_ok", l->server_ok, "connected", l->connected);
+                     "server_ok", l->server_ok, "connected", l->connected,
+                     "asks", asks(l));
 }
 
 static json_t *
@@ -187,6 +202,9 @@ node(const struct had *h, const struct cluster_node *n)
     put(o, "priority", json_integer(st.local.priority));
     put(o, "nofailover", json_boolean(st.local.nofailover));
     put(o, "northd_ok", json_boolean(st.local.northd_ok));
+    put(o, "set_aside",
+        json_pack("{s:i, s:I}", "files", (int) st.local.aside_files, "bytes",
+                  (json_int_t) st.local.aside_bytes));
     put(o, "nb", node_db(h, n->id, HA_NB, &st));
     put(o, "sb", node_db(h, n->id, HA_SB, &st));
     return o;

@@ -91,6 +91,16 @@ const struct conf_option conf_options[] = {
     { "replication", "ca-cert", CONF_PATH, 0, 0, "", AT(ca_cert),
       "Certificates (PEM) of the authority that signed all nodes' "
       "certificates." },
+    { "replication", "shrink-guard", CONF_INT, 0, 99, "70", AT(shrink_guard),
+      "A standby stops to follow, keeps what it has and raises an alarm if "
+      "more than this share of its rows, in percent, would be gone: by one "
+      "transaction, by a snapshot, or by several transactions within 60 "
+      "seconds. An operator lets it go on with ovn-hactl accept-shrink. 0 is no "
+      "guard." },
+    { "replication", "shrink-rows", CONF_INT, 1, 100000000, "100",
+      AT(shrink_rows),
+      "Fewer rows than this may always go, so that small databases are not "
+      "bothered." },
 
     { "beat", "port", CONF_INT, 1, 65535, "6663", AT(beat_port),
       "UDP port of beats and their acknowledgements. Give every node the "

@@ -103,6 +103,51 @@ print_node(FILE *out, const json_t *node)
                                          : "closed");
 }
 
+/* What a replica waits for an operator for. */
+static void
+print_asks(FILE *out, const json_t *node, const char *key, const char *db)
+{
+    const json_t *asks = member(member(node, key), "asks");
+    const json_t *lost = member(asks, "lost");
+    const char *name = text_of(node, "name");
+
+    if (!json_is_object(asks)) {
+        return;
+    }
+    fprintf(out, "  %s: %s ", name, db);
+    if (lost) {
+        fprintf(out,
+                "stopped before record %lld: %lld of %lld rows would be gone",
+                (long long) json_integer_value(member(asks, "record")),
+                (long long) json_integer_value(lost),
+                (long long) json_integer_value(member(asks, "rows")));
+    } else {
+        fputs("is of another lineage", out);
+    }
+    fprintf(out, ";\n      if that may be: ovn-hactl %s %s\n",
+            text_of(asks, "command"), name);
+}
+
+/* Room that is taken by data that gave way, where there are any. */
+static void
+print_asides(FILE *out, const json_t *nodes)
+{
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+        const json_t *aside = member(node, "set_aside");
+        long long files = json_integer_value(member(aside, "files"));
+
+        if (files) {
+            fprintf(out,
+                    "\nset aside on %s: %lld %s, %.1f MB in "
+                    "diverged/\n",
+                    text_of(node, "name"), files,
+                    files == 1 ? "database" : "databases",
+                    json_integer_value(member(aside, "bytes")) / 1e6);
+        }
+    }
+}
+
 /* Why this node is not well; nothing if it is. */
 static void
 print_reasons(FILE *out, const json_t *node)
@@ -117,6 +162,8 @@ print_reasons(FILE *out, const json_t *node)
     if (not_eligible && (!why || strcmp(why, not_eligible))) {
         fprintf(out, "  %s may not become active: %s\n", name, not_eligible);
     }
+    print_asks(out, node, "nb", "NB");
+    print_asks(out, node, "sb", "SB");
     if (is_true(node, "leaving")) {
         fprintf(out, "  %s is being stopped\n", name);
     }
@@ -230,6 +277,7 @@ table_render(const json_t *status)
     }
     print_unwell(out, status);
     print_warnings(out, status);
+    print_asides(out, nodes);
     fclose(out);
     return text;
 }

@@ -5,6 +5,7 @@
 
 noinst_LIBRARIES += ha/core/libcore.a
 ha_core_libcore_a_SOURCES = \
+	ha/core/consent.c \
 	ha/core/coord.c \
 	ha/core/core-private.h \
 	ha/core/core.c \

@@ -86,7 +86,15 @@ coord_why_not(const struct ha_core *c, const struct ha_record *rec,
         return HA_WHY_LEAVING;
     } else if (l->nofailover) {
         return HA_WHY_NOFAILOVER;
-    } else if (id != rec->active && !ha_set_has(&rec->in_sync, id)) {
+    }
+    for (int db = 0; db < HA_N_DBS; db++) {
+        if (l->db[db].ask == HA_ASK_REINIT) {
+            return HA_WHY_REINIT;
+        } else if (l->db[db].ask == HA_ASK_SHRINK) {
+            return HA_WHY_SHRINK;
+        }
+    }
+    if (id != rec->active && !ha_set_has(&rec->in_sync, id)) {
         return HA_WHY_NOT_IN_SYNC;
     }
     for (int db = 0; db < HA_N_DBS; db++) {

@@ -48,6 +48,15 @@ uint32_t coord_best(const struct ha_core *, const struct ha_record *,
 enum ha_why coord_why_not(const struct ha_core *, const struct ha_record *,
                           uint32_t id);
 
+/* consent.c: what replicas ask operators for. */
+bool consent_is_request(uint32_t request);
+void consent_event(struct ha_core *, const struct ha_event *,
+                   struct ha_actions *);
+void consent_message(struct ha_core *, const struct ha_msg *,
+                     struct ha_actions *);
+void consent_tell(const struct ha_local *old, const struct ha_local *new,
+                  struct ha_actions *);
+
 /* role.c: what this node does about it. */
 void role_run(struct ha_core *, struct ha_actions *);
 void role_set(struct ha_core *, struct ha_actions *, enum ha_state,

@@ -153,7 +153,8 @@ status_differs(const struct ha_status *a, const struct ha_status *b)
 
         differs |= x->complete != y->complete || x->has_data != y->has_data
                    || x->server_ok != y->server_ok
-                   || x->connected != y->connected
+                   || x->connected != y->connected || x->ask != y->ask
+                   || x->ask_seq != y->ask_seq
                    || x->pos.lineage != y->pos.lineage;
     }
     return differs;
@@ -270,7 +271,11 @@ on_msg(struct ha_core *c, uint32_t from, const struct ha_msg *m,
         member_support(c, from, m, out);
         break;
     case HA_MSG_REQUEST:
-        coord_request(c, from, m, out);
+        if (consent_is_request(m->request)) {
+            consent_message(c, m, out);
+        } else {
+            coord_request(c, from, m, out);
+        }
         break;
     default:
         break;
@@ -379,6 +384,7 @@ dispatch(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
         on_msg(c, ev->msg.from, &ev->msg.msg, out);
         break;
     case HA_EV_LOCAL:
+        consent_tell(&c->local, &ev->local, out);
         c->local = ev->local;
         break;
     case HA_EV_FENCE:
@@ -407,6 +413,9 @@ dispatch(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
             c->leaving = true;
             c->leaving_since = c->now;
         }
+        break;
+    case HA_EV_CONSENT:
+        consent_event(c, ev, out);
         break;
     }
 }

@@ -101,6 +101,8 @@ enum ha_why {
     HA_WHY_LEAVING,           /* Being shut down. */
     HA_WHY_RETRY,             /* Its last promotion failed. */
     HA_WHY_ABSENT,            /* Not in the group. */
+    HA_WHY_REINIT,            /* Own data of another lineage. */
+    HA_WHY_SHRINK,            /* Most of the rows would be gone. */
     HA_N_WHYS
 };
 
@@ -112,13 +114,17 @@ struct ha_local_db {
     uint32_t role_token; /* Of the last role command carried out;
                                  * 0 after a restart of the worker. */
     struct ha_epoch role_epoch;
-    uint32_t life;  /* Starts of the worker so far: a change
+    uint32_t life;               /* Starts of the worker so far: a change
                                  * has the core send its role again.
                                  * 0: nothing is known of it yet. */
-    bool complete;  /* A whole state of the lineage. */
-    bool has_data;  /* More than a package's empty database. */
-    bool server_ok; /* Answers, or makes progress. */
-    bool connected; /* To the node that it follows. */
+    bool complete;               /* A whole state of the lineage. */
+    bool has_data;               /* More than a package's empty database. */
+    bool server_ok;              /* Answers, or makes progress. */
+    bool connected;              /* To the node that it follows. */
+    uint32_t ask;                /* enum ha_ask: waits for an operator. */
+    uint64_t ask_seq;            /* SHRINK: 'seq' after what was stopped, */
+    uint64_t ask_rows, ask_lost; /* rows before it, and those of them that
+                                  * would be gone. */
 };
 
 struct ha_local {
@@ -128,6 +134,8 @@ struct ha_local {
     bool unfit; /* Handing over serves clients sooner than
                                  * what is being mended here. */
     bool northd_ok;
+    uint32_t aside_files; /* Copies of data that gave way here, */
+    uint64_t aside_bytes; /* and the room that they take. */
 };
 
 /* What the fence worker said last. */
@@ -171,9 +179,11 @@ enum ha_msg_type {
 };
 
 enum ha_request {
-    HA_REQ_IN_SYNC = 1, /* From the active: new in-sync set. */
-    HA_REQ_SWITCH,      /* Move the active role to 'node' (0: best). */
-    HA_REQ_SETTLED,     /* From the active: no suspect is left. */
+    HA_REQ_IN_SYNC = 1,   /* From the active: new in-sync set. */
+    HA_REQ_SWITCH,        /* Move the active role to 'node' (0: best). */
+    HA_REQ_SETTLED,       /* From the active: no suspect is left. */
+    HA_REQ_REINIT,        /* Data of another lineage of 'node' may give way. */
+    HA_REQ_ACCEPT_SHRINK, /* 'node' may lose most rows, up to 'pos'. */
 };
 
 /* One message of the group.  Sent as it is: all members are of one
@@ -184,13 +194,13 @@ struct ha_msg {
     struct ha_ballot ballot;     /* PREPARE, STATE, ACCEPT, SUPPORT. */
     uint32_t rev;                /* ACCEPT, SUPPORT. */
     uint32_t request;            /* REQUEST: enum ha_request. */
-    uint32_t node;               /* REQUEST SWITCH. */
+    uint32_t node;               /* REQUEST: to or for whom. */
     struct ha_epoch epoch;       /* REQUEST: of the record it is about. */
     bool elected;                /* ACCEPT: an epoch that begins with it. */
     bool refused;                /* STATE: promised higher; SUPPORT: no. */
     bool stopped;                /* SUPPORT: serves no older epoch. */
     int64_t promise_left_us;     /* SUPPORT: for older epochs. */
-    struct ha_pos pos[HA_N_DBS]; /* SUPPORT: where it stopped. */
+    struct ha_pos pos[HA_N_DBS]; /* SUPPORT: where it stopped; REQUEST. */
     struct ha_set set;           /* REQUEST IN_SYNC. */
     struct ha_durable durable;   /* STATE: what it holds; ACCEPT: record. */
     struct ha_status status;     /* STATE, SUPPORT, STATUS. */
@@ -210,6 +220,7 @@ enum ha_event_type {
     HA_EV_TICK,           /* Time passed: each 50 ms, and at 'wake'. */
     HA_EV_SWITCH,         /* Operator. */
     HA_EV_SHUTDOWN,       /* Hand over, then exit. */
+    HA_EV_CONSENT,        /* Operator: REINIT or ACCEPT_SHRINK of 'to'. */
 };
 
 struct ha_event {
@@ -248,7 +259,8 @@ struct ha_event {
             int error;
         } probed;
         struct {
-            uint32_t to; /* 0: the best. */
+            uint32_t to;      /* 0: the best. */
+            uint32_t request; /* CONSENT: enum ha_request. */
         } ctl;
     };
 };
@@ -271,6 +283,7 @@ enum ha_action_type {
     HA_ACT_PROBE,   /* 'token': NB change to SB. */
     HA_ACT_REFUSED, /* An operator's request: see the telling. */
     HA_ACT_EXIT,
+    HA_ACT_CONSENT, /* 'consent': the replica may do what it asks for. */
 };
 
 struct ha_action {
@@ -288,6 +301,11 @@ struct ha_action {
             uint64_t lineage;
             struct ha_epoch epoch;
         } replica;
+        struct {
+            enum ha_db db;
+            enum ha_ask ask;
+            uint64_t until; /* 'seq' of the active. */
+        } consent;
         bool run;
         uint32_t token;
         enum ha_why why;

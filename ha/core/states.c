@@ -101,6 +101,12 @@ static const struct why_row whys[HA_N_WHYS] = {
     [HA_WHY_LEAVING] = { "leaving", "it is being shut down" },
     [HA_WHY_RETRY] = { "retry", "its last promotion failed moments ago" },
     [HA_WHY_ABSENT] = { "absent", "it is not in the group" },
+    [HA_WHY_REINIT] = { "reinit",
+        "its data are of another lineage and do not give way by themselves: "
+        "ovn-hactl reinit NODE sets them aside and lets it join" },
+    [HA_WHY_SHRINK] = { "shrink",
+        "most rows of its database would be gone, so it has stopped to follow "
+        "and keeps them: if they are to go, ovn-hactl accept-shrink NODE" },
 };
 /* clang-format on */
 

@@ -172,11 +172,17 @@ local(struct pass *s, struct ha_local *x)
         flag(s, &db->has_data);
         flag(s, &db->server_ok);
         flag(s, &db->connected);
+        u32(s, &db->ask);
+        u64(s, &db->ask_seq);
+        u64(s, &db->ask_rows);
+        u64(s, &db->ask_lost);
     }
     i32(s, &x->priority);
     flag(s, &x->nofailover);
     flag(s, &x->unfit);
     flag(s, &x->northd_ok);
+    u32(s, &x->aside_files);
+    u64(s, &x->aside_bytes);
 }
 
 static void
@@ -281,6 +287,10 @@ event_body(struct pass *s, struct ha_event *ev)
     case HA_EV_SWITCH:
         u32(s, &ev->ctl.to);
         break;
+    case HA_EV_CONSENT:
+        u32(s, &ev->ctl.to);
+        u32(s, &ev->ctl.request);
+        break;
     case HA_EV_PERSIST_FAILED:
     case HA_EV_TICK:
     case HA_EV_SHUTDOWN:
@@ -327,6 +337,13 @@ action(struct pass *s, struct ha_action *a)
     case HA_ACT_REFUSED:
         number = a->why;
         u32(s, &number);
+        break;
+    case HA_ACT_CONSENT:
+        number = a->consent.db;
+        u32(s, &number);
+        number = a->consent.ask;
+        u32(s, &number);
+        u64(s, &a->consent.until);
         break;
     case HA_ACT_EXIT:
         break;
@@ -433,7 +450,7 @@ step(struct pass *s, struct trace_entry *e, uint8_t first)
 /* LIFE and IMAGE have numbers that are no event's. */
 #define FIRST_LIFE 0x1e
 #define FIRST_IMAGE 0x1f
-_Static_assert((int) HA_EV_SHUTDOWN < FIRST_LIFE, "events fit into five bits");
+_Static_assert((int) HA_EV_CONSENT < FIRST_LIFE, "events fit into five bits");
 
 static void
 entry(struct pass *s, struct trace_entry *e, uint8_t first)
@@ -446,7 +463,7 @@ entry(struct pass *s, struct trace_entry *e, uint8_t first)
     } else if (s->read) {
         e->kind = TRACE_STEP;
         e->event.type = first & EVENT_MASK;
-        s->bad |= (first & EVENT_MASK) > HA_EV_SHUTDOWN;
+        s->bad |= (first & EVENT_MASK) > HA_EV_CONSENT;
     }
     if (e->kind == TRACE_LIFE) {
         config(s, &e->config);

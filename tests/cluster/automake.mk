@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	tests/cluster/test_bench.py \
 	tests/cluster/test_cold_start.py \
 	tests/cluster/test_disk.py \
+	tests/cluster/test_consent.py \
 	tests/cluster/test_diverged.py \
 	tests/cluster/test_failover.py \
 	tests/cluster/test_faults.py \
@@ -24,6 +25,7 @@ EXTRA_DIST += \
 	tests/cluster/test_partition.py \
 	tests/cluster/test_replica.py \
 	tests/cluster/test_security.py \
+	tests/cluster/test_shrink.py \
 	tests/cluster/test_start.py \
 	tests/cluster/test_supervisor.py \
 	tests/cluster/test_switchover.py \

@@ -179,6 +179,8 @@ carry_out(struct world *w, struct node *nd, const struct ha_action *a)
     case HA_ACT_EXIT:
         leave(w, nd);
         break;
+    case HA_ACT_CONSENT: /* Replicas here never ask. */
+        break;
     }
 }
 

@@ -34,10 +34,10 @@ static struct {
     bool disk_full;
     unsigned n_sent[8];
     struct ha_msg last[8]; /* By type. */
-    unsigned n_requests[4];
-    struct ha_msg last_request[4];
-    unsigned n_acts[HA_ACT_EXIT + 1];
-    struct ha_action last_act[HA_ACT_EXIT + 1];
+    unsigned n_requests[HA_REQ_ACCEPT_SHRINK + 1];
+    struct ha_msg last_request[HA_REQ_ACCEPT_SHRINK + 1];
+    unsigned n_acts[HA_ACT_CONSENT + 1];
+    struct ha_action last_act[HA_ACT_CONSENT + 1];
     struct ha_action last_role[HA_N_DBS];
     char tell[HA_TELL_LEN]; /* Last one that was not empty. */
 } t;
@@ -855,6 +855,124 @@ test_unfit_hands_over(void **state)
     wait_us(2 * MUTE_US);
     assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
     assert_int_equal(t.core.state, HA_ACTIVE);
+}
+
+static void
+consent(uint32_t node, enum ha_request request)
+{
+    struct ha_event ev = { .type = HA_EV_CONSENT };
+
+    ev.ctl.to = node;
+    ev.ctl.request = request;
+    feed(&ev);
+}
+
+/* Node 2, as it asks for 'ask' in SB. */
+static struct ha_status
+asking(enum ha_ask ask)
+{
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    st.local.db[HA_SB].ask = ask;
+    st.local.db[HA_SB].ask_seq = ask == HA_ASK_SHRINK ? 60 : 0;
+    return st;
+}
+
+/* Who asks may not become active by itself, in sync or not. */
+static void
+test_asking_is_not_eligible(void **state)
+{
+    struct ha_status st = asking(HA_ASK_SHRINK);
+
+    (void) state;
+    start();
+    serve_settled();
+    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_NONE);
+    say_status(2, &st);
+    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_SHRINK);
+    st = asking(HA_ASK_REINIT);
+    say_status(2, &st);
+    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_REINIT);
+}
+
+/* The operator's answer goes to the node, says how far the active's log goes,
+ * and nothing of the database that does not ask. */
+static void
+test_consent_is_sent(void **state)
+{
+    struct ha_status st = asking(HA_ASK_SHRINK);
+    const struct ha_msg *m = &t.last_request[HA_REQ_ACCEPT_SHRINK];
+
+    (void) state;
+    start();
+    serve_settled();
+    t.local.db[HA_SB].pos.seq = 70;
+    feed_local();
+    wait_us(1000000); /* Its status is told. */
+    say_status(2, &st);
+    consent(2, HA_REQ_ACCEPT_SHRINK);
+    assert_int_equal(t.n_requests[HA_REQ_ACCEPT_SHRINK], 1);
+    assert_int_equal(m->node, 2);
+    assert_int_equal(m->pos[HA_SB].lineage, LINEAGE);
+    assert_int_equal(m->pos[HA_SB].seq, 70);
+    assert_int_equal(m->pos[HA_NB].lineage, 0);
+    /* Not every status is as new as what it answers. */
+    st.local.db[HA_SB].ask_seq = 90;
+    say_status(2, &st);
+    consent(2, HA_REQ_ACCEPT_SHRINK);
+    assert_int_equal(m->pos[HA_SB].seq, 90);
+    consent(9, HA_REQ_ACCEPT_SHRINK);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_ABSENT);
+    assert_int_equal(t.n_requests[HA_REQ_ACCEPT_SHRINK], 2);
+    assert_int_equal(t.n_acts[HA_ACT_CONSENT], 0);
+}
+
+/* The answer as it arrives from node 2. */
+static void
+say_consent(enum ha_request request, uint32_t node, uint64_t lineage,
+            uint64_t seq)
+{
+    struct ha_msg m = { .type = HA_MSG_REQUEST, .request = request };
+
+    m.node = node;
+    m.pos[HA_SB] = (struct ha_pos){ .lineage = lineage, .seq = seq };
+    say(2, &m);
+}
+
+/* Only what is asked for is let through, of this node, in this lineage, and
+ * for what had happened by then. */
+static void
+test_consent_arrives(void **state)
+{
+    (void) state;
+    start();
+    serve_settled();
+    say_consent(HA_REQ_ACCEPT_SHRINK, SELF, LINEAGE, 100);
+    t.local.db[HA_SB].ask = HA_ASK_SHRINK;
+    t.local.db[HA_SB].ask_seq = 60;
+    t.local.db[HA_SB].ask_lost = 900;
+    t.local.db[HA_SB].ask_rows = 1000;
+    feed_local();
+    assert_non_null(strstr(t.tell, "SB is not followed beyond record 59: 900 "
+                                   "of 1000 rows would be gone"));
+    say_consent(HA_REQ_REINIT, SELF, LINEAGE, 100);
+    say_consent(HA_REQ_ACCEPT_SHRINK, 2, LINEAGE, 100);
+    say_consent(HA_REQ_ACCEPT_SHRINK, SELF, LINEAGE + 1, 100);
+    say_consent(HA_REQ_ACCEPT_SHRINK, SELF, 0, 100);
+    say_consent(HA_REQ_ACCEPT_SHRINK, SELF, LINEAGE, 59);
+    assert_int_equal(t.n_acts[HA_ACT_CONSENT], 0);
+    say_consent(HA_REQ_ACCEPT_SHRINK, SELF, LINEAGE, 60);
+    assert_int_equal(t.n_acts[HA_ACT_CONSENT], 1);
+    assert_int_equal(t.last_act[HA_ACT_CONSENT].consent.db, HA_SB);
+    assert_int_equal(t.last_act[HA_ACT_CONSENT].consent.ask, HA_ASK_SHRINK);
+    assert_int_equal(t.last_act[HA_ACT_CONSENT].consent.until, 60);
+    t.local.db[HA_SB].ask = HA_ASK_REINIT;
+    t.local.db[HA_SB].ask_seq = 0;
+    feed_local();
+    assert_non_null(strstr(t.tell, "own SB is of another lineage"));
+    say_consent(HA_REQ_REINIT, SELF, LINEAGE, 0);
+    assert_int_equal(t.n_acts[HA_ACT_CONSENT], 2);
+    assert_int_equal(t.last_act[HA_ACT_CONSENT].consent.ask, HA_ASK_REINIT);
 }
 
 /* ---- Member ----------------------------------------------------------- */
@@ -2152,6 +2270,9 @@ main(void)
         cmocka_unit_test(test_settle_mute),
         cmocka_unit_test(test_bootstrap),
         cmocka_unit_test(test_why_not),
+        cmocka_unit_test(test_asking_is_not_eligible),
+        cmocka_unit_test(test_consent_is_sent),
+        cmocka_unit_test(test_consent_arrives),
         cmocka_unit_test(test_election),
         cmocka_unit_test(test_new_epoch_is_highest),
         cmocka_unit_test(test_grace),

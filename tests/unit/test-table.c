@@ -141,6 +141,37 @@ an_unknown_active_is_not_called_active(void **state)
     json_decref(json);
 }
 
+/* What a replica waits for, with the command that answers it; and room that
+ * is taken by what gave way. */
+static void
+what_is_asked_for_names_the_command(void **state)
+{
+    json_t *json = parse(healthy);
+    json_t *node = json_array_get(json_object_get(json, "nodes"), 0);
+    char *text;
+
+    (void) state;
+    json_object_set_new(json_object_get(node, "nb"), "asks",
+                        json_pack("{s:s}", "command", "reinit"));
+    json_object_set_new(json_object_get(node, "sb"), "asks",
+                        json_pack("{s:s, s:i, s:i, s:i}", "command",
+                                  "accept-shrink", "record", 812, "rows", 1000,
+                                  "lost", 900));
+    json_object_set_new(
+        node, "set_aside",
+        json_pack("{s:i, s:I}", "files", 2, "bytes", (json_int_t) 12400000));
+    text = table_render(json);
+    assert_non_null(strstr(text, "ovn-hactl reinit n1\n"));
+    assert_non_null(strstr(text, "SB stopped before record 812: 900 of 1000 "
+                                 "rows would be gone"));
+    assert_non_null(strstr(text, "ovn-hactl accept-shrink n1\n"));
+    assert_non_null(
+        strstr(text, "set aside on n1: 2 databases, 12.4 MB in diverged/\n"));
+    assert_width(text);
+    free(text);
+    json_decref(json);
+}
+
 /* From an older ovn-had, say. */
 static void
 what_is_missing_does_no_harm(void **state)
@@ -185,6 +216,7 @@ main(void)
         cmocka_unit_test(every_complaint_has_its_reason),
         cmocka_unit_test(an_unknown_active_is_not_called_active),
         cmocka_unit_test(what_is_missing_does_no_harm),
+        cmocka_unit_test(what_is_asked_for_names_the_command),
     };
 
     return cmocka_run_group_tests_name("table", tests, NULL, NULL);

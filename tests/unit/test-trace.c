@@ -86,7 +86,7 @@ test_every_member(void **state)
     there_and_back(&ev, &back);
     assert_int_equal(back.msg.from, 0x01010101);
     assert_int_equal(n_differ(&ev.msg.msg, &back.msg.msg, sizeof ev.msg.msg),
-                     1 + 4 + 4 + 1);
+                     1 + 4 + 4 + 1 + 2 * 4 + 4);
 
     memset(&ev, 1, sizeof ev);
     ev.type = HA_EV_START;
@@ -146,6 +146,13 @@ test_small_events(void **state)
     there_and_back(&ev, &back);
     assert_int_equal(back.probed.token, 99);
     assert_int_equal(back.probed.error, -ETIMEDOUT);
+
+    ev.type = HA_EV_CONSENT;
+    ev.ctl.to = 2;
+    ev.ctl.request = HA_REQ_REINIT;
+    there_and_back(&ev, &back);
+    assert_int_equal(back.ctl.to, 2);
+    assert_int_equal(back.ctl.request, HA_REQ_REINIT);
 
     ev.type = HA_EV_SWITCH;
     ev.ctl.to = 3;

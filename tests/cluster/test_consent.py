@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a node does not do by itself, and an operator lets it do: lose most of
+its rows, give up data of another lineage."""
+
+import shutil
+
+import pytest
+from lab import CommandError, Corosync, wait_until
+from watch import (bring_up, cluster, others, row, wait_equal, wait_in_sync,
+                   wait_well)
+
+SWITCHES = [f"guarded{i}" for i in range(150)]
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    """Three control nodes."""
+    lab = make_lab(control=3, compute=0, corosync=Corosync.fast())
+    bring_up(lab)
+    return lab
+
+
+def nbctl(node, *commands):
+    """Several commands in one transaction."""
+    argv = ["ovn-nbctl", "--no-leader-only"]
+    for command in commands:
+        argv += ["--", *command]
+    return node.out(*argv, timeout=60)
+
+
+def asks(node, name):
+    """The commands that the node of that name waits for, as 'node' sees
+    it."""
+    return {db: row(node, name)[db]["asks"]["command"]
+            for db in ("nb", "sb")
+            if (row(node, name).get(db) or {}).get("asks")}
+
+
+def wait_asks(node, name, command, deadline=60):
+    wait_until(lambda: command in asks(node, name).values(), deadline,
+               lambda: f"{name} asks for {command}; {row(node, name)}")
+
+
+def not_eligible(node, name):
+    return (row(node, name).get("not_eligible") or {}).get("code")
+
+
+def refused(node, *args, **kwargs):
+    """Why ovn-hactl refuses."""
+    with pytest.raises(CommandError) as e:
+        node.hactl(*args, **kwargs)
+    return str(e.value)
+
+
+def test_mass_deletion(lab):
+    """Both standbys stop, and nobody takes over by itself; what an operator
+    meant to do is waved through from any node."""
+    active = wait_well(lab)
+    rest = others(lab, active)
+    nbctl(active, *[["ls-add", name] for name in SWITCHES])
+    wait_equal(lab)
+    assert "does not ask" in refused(rest[0], "accept-shrink", rest[1].name)
+    # Anew, so that these rows are what is there when the minute begins.
+    for node in rest:
+        node.hactl("reload")
+    wait_well(lab)
+    nbctl(active, *[["ls-del", name] for name in SWITCHES])
+    for node in rest:
+        wait_asks(active, node.name, "accept-shrink")
+        assert not_eligible(active, node.name) == "shrink"
+    wait_in_sync(active, [active.name])
+    assert cluster(active)["health"] == "degraded"
+    assert f"accept-shrink {rest[0].name}" in rest[1].hactl(
+        "status", check=False)
+    assert "guard: NB is not followed beyond record" in rest[0].hactl(
+        "history")
+    assert "may not become active" in refused(
+        rest[0], "switchover", "--to", rest[0].name)
+
+    def accepted():
+        """NB, and SB once northd has made the same of it."""
+        rest[0].hactl("accept-shrink", check=False)
+        return cluster(active)["health"] == "ok"
+    wait_until(accepted, 60, "all are let go on")
+    assert wait_well(lab) is active
+    wait_equal(lab)
+    assert "accept-shrink: an operator lets node" in rest[0].hactl("history")
+    assert "accept-shrink: NB may lose rows" in rest[1].hactl("history")
+
+
+STATE = "/var/lib/ovn-ha"
+OVN = "/var/lib/ovn"
+
+
+def data_files(node):
+    """The databases of a node that is stopped, and where it notes their
+    positions."""
+    return [node.root(f"{folder}/{name}") for folder, name in
+            [(OVN, "ovnnb_db.db"), (OVN, "ovnsb_db.db"),
+             (STATE, "nb.pos"), (STATE, "sb.pos")]]
+
+
+def begin_another_life(lab):
+    """Ends all nodes, removes all that they have, and starts them anew."""
+    for node in lab.control:
+        node.service_stop("ovn-had", 60)
+    for node in lab.control:
+        node.exec("sh", "-c", f"rm -rf {STATE}/* {OVN}/*")
+    for node in lab.control:
+        node.start_ovn_had()
+    return wait_well(lab)
+
+
+def test_data_of_another_lineage(lab, tmp_path):
+    """The disk of one node is brought back from an earlier life of the
+    cluster: its data give way only when an operator says so, and are then
+    told."""
+    active = wait_well(lab)
+    nbctl(active, ["ls-add", "of-another-life"])
+    wait_equal(lab)
+    old = others(lab, active)[0]
+    old.service_stop("ovn-had", 60)
+    for path in data_files(old):
+        shutil.copy(path, tmp_path / path.name)
+    old.start_ovn_had()
+    active = begin_another_life(lab)
+    old = others(lab, active)[0]
+    old.service_stop("ovn-had", 60)
+    old.exec("sh", "-c", f"rm -f {OVN}/*.ovn-ha")
+    for path in data_files(old):
+        shutil.copyfile(tmp_path / path.name, path)
+    old.start_ovn_had()
+    wait_asks(active, old.name, "reinit")
+    assert not_eligible(active, old.name) == "reinit"
+    assert f"ovn-hactl reinit {old.name}" in active.hactl(
+        "status", check=False)
+    assert "of another lineage" in old.hactl("history")
+
+    assert "nothing was done" in refused(active, "reinit", old.name,
+                                         stdin="somebody\n")
+    assert asks(active, old.name)
+    active.hactl("reinit", old.name, stdin=f"{old.name}\n")
+    assert wait_well(lab) is active
+    wait_equal(lab)
+    folder = old.root(STATE) / "diverged"
+    (report,) = folder.glob("ovnnb-*.txt")
+    assert "name: of-another-life" in report.read_text()
+    wait_until(lambda: row(active, old.name)["set_aside"]["files"] > 0, 10,
+               "all know what it takes")
+    assert row(active, old.name)["set_aside"]["bytes"] > \
+        report.stat().st_size
+    assert f"set aside on {old.name}" in active.hactl("status")
+    assert "set aside: own NB data" in old.hactl("history")
+    assert row(active, active.name)["set_aside"]["files"] == 0
