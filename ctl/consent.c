@@ -3,12 +3,9 @@
 /* 'ovn-hactl reinit' and 'accept-shrink': an operator lets a replica do what
  * it asks for. */
 
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "ctl/daemon.h"
 #include "ctl/verbs.h"
 
 /* Asks for the node's name to be typed.  Returns false if anything else is. */
@@ -29,24 +26,11 @@ confirm(const char *node)
     return !strcmp(line, node);
 }
 
-/* Sends the command and prints the answer. */
-static int
-ask(const char *method, const char *node)
-{
-    const char *const argv[] = { node, NULL };
-    char *reply;
-    int rc = daemon_ask(method, argv, &reply);
-
-    if (!rc) {
-        fputs(reply, stdout);
-        free(reply);
-    }
-    return rc;
-}
-
 int
 verb_reinit(struct verb_args *args)
 {
+    const char *const argv[] = { args->to, NULL };
+
     if (!args->to) {
         fputs("ovn-hactl: reinit takes the name of a node\n", stderr);
         return VERB_USAGE;
@@ -55,11 +39,13 @@ verb_reinit(struct verb_args *args)
         fputs("ovn-hactl: that is not its name; nothing was done\n", stderr);
         return VERB_FAILED;
     }
-    return ask("reinit", args->to);
+    return verbs_show("reinit", argv);
 }
 
 int
 verb_accept_shrink(struct verb_args *args)
 {
-    return ask("accept-shrink", args->to);
+    const char *const argv[] = { args->to, NULL };
+
+    return verbs_show("accept-shrink", argv);
 }

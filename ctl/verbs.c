@@ -14,9 +14,8 @@
 #include "lib/table.h"
 #include "lib/xalloc.h"
 
-/* Prints what 'method' says. */
-static int
-show(const char *method, const char *const argv[])
+int
+verbs_show(const char *method, const char *const argv[])
 {
     char *reply;
     int status = daemon_ask(method, argv, &reply);
@@ -128,7 +127,7 @@ verb_history(struct verb_args *args)
 
     snprintf(lines, sizeof lines, "%d", args->lines);
     if (!args->json) {
-        return show("history", argv);
+        return verbs_show("history", argv);
     }
     status = daemon_ask("history", argv, &reply);
     if (status) {
@@ -157,7 +156,7 @@ verb_leave(struct verb_args *args)
     if (rc) {
         return rc;
     }
-    rc = show("leave", NULL);
+    rc = verbs_show("leave", NULL);
     if (!rc
         && child_wait(&had,
                       mono_add_us(mono_now(), args->timeout_seconds * 1e6),
@@ -176,14 +175,14 @@ int
 verb_reload(struct verb_args *args)
 {
     (void) args;
-    return show("reload", NULL);
+    return verbs_show("reload", NULL);
 }
 
 int
 verb_config(struct verb_args *args)
 {
     (void) args;
-    return show("config", NULL);
+    return verbs_show("config", NULL);
 }
 
 int
@@ -191,5 +190,5 @@ verb_version(struct verb_args *args)
 {
     (void) args;
     puts("ovn-hactl (ovn-ha) " PACKAGE_VERSION);
-    return show("version", NULL);
+    return verbs_show("version", NULL);
 }

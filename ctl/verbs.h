@@ -27,6 +27,10 @@ struct verb_args {
     const char *file; /* A journal. */
 };
 
+/* For the verbs: prints what ovn-had's 'method' says.  Returns an exit
+ * status. */
+int verbs_show(const char *method, const char *const argv[]);
+
 /* For the verbs: gets ovn-had's status, which the caller owns.  Returns an exit
  * status, after a line of error if it is not 0. */
 int verbs_get_status(json_t **ret_status);
