@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 from lab import wait_until
-from replica_parts import NAMES, Cluster, program
+from replica_parts import (ASK_REINIT, ASK_SHRINK, LINEAGE, NAMES, P_FAILED,
+                           Cluster, program)
 
 
 @pytest.fixture
@@ -304,3 +305,34 @@ def test_without_room_nothing_gives_way(cluster):
     obstacle.unlink()
     a.wait_following(20)
     assert not switch(a, "lost") and "name: lost" in files(a)[1]
+
+
+def test_data_of_another_lineage(cluster):
+    """They stay until an operator lets them go, however few of their rows are
+    kept; then they are set aside and told as a whole."""
+    a, _ = pair(cluster)
+    c = cluster.add(options=["--shrink-guard=70", "--shrink-rows=1"])
+    c.active(1, lineage=LINEAGE + 1)
+    c.transact(insert("Logical_Switch", name="of another life"))
+    c.head()
+    before = c.idle().pos
+    c.follow(a, 1)
+    c.wait(lambda s: s.ask == ASK_REINIT and s.phase == P_FAILED)
+    c.consent(ASK_SHRINK, 100)
+    wait_until(lambda: "not asked for" in c.tail(), 5, "it is refused")
+    # An answer that was not carried out is forgotten with the worker.
+    c.stop_worker()
+    c.start_worker()
+    c.wait(lambda s: s.ask == ASK_REINIT and s.phase == P_FAILED)
+    assert c.status.pos == before and switch(c, "of another life")
+    assert not list(c.state.glob("diverged/*"))
+    c.consent(ASK_REINIT)
+    c.wait_following()
+    level(a, c)
+    wait_until(lambda: c.asides, 5, "it is told")
+    _, text, request = files(c)
+    assert "only here: Logical_Switch" in text
+    assert not switch(c, "of another life")
+    replay(a, request)
+    level(a, c)
+    assert switch(a, "of another life") and switch(c, "old")

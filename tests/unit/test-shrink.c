@@ -114,8 +114,10 @@ test_long_run(void **state)
     }
     setup(NULL);
     assert_true(apply(1000, 1000, 0, 400));
-    assert_true(apply(5, 600, 0, 300));
-    assert_false(apply(1001, 300, 0, 10));
+    for (int i = 0; i < 100; i++) {
+        assert_true(apply(5 + i, 600, 0, 0));
+    }
+    assert_false(apply(110, 600, 0, 310));
 }
 
 static void
