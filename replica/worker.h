@@ -18,7 +18,7 @@ struct worker_config {
     const char *server; /* Remote of its private socket. */
     const char *listen; /* "ADDRESS:PORT" for receivers. */
     const char *state_dir;
-    const char *key_file; /* Or NULL. */
+    const char *key_file;      /* Or NULL. */
     struct tls_files tls;      /* All NULL: no TLS. */
     unsigned int shrink_share; /* The guard's, in percent; 0: none. */
     uint64_t shrink_rows;      /* It lets fewer rows go. */
