@@ -46,6 +46,8 @@ ha_libsupervisor_a_SOURCES = \
 	ha/server.h \
 	ha/settings.c \
 	ha/settings.h \
+	ha/since.c \
+	ha/since.h \
 	ha/status.c \
 	ha/status.h \
 	ha/stop.c \
@@ -77,3 +79,7 @@ tests_unit_test_history_LDADD = $(SUPERVISOR_TEST_LIBS)
 UNIT_TESTS += tests/unit/test-journal
 tests_unit_test_journal_SOURCES = tests/unit/test-journal.c
 tests_unit_test_journal_LDADD = $(SUPERVISOR_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-since
+tests_unit_test_since_SOURCES = tests/unit/test-since.c
+tests_unit_test_since_LDADD = $(SUPERVISOR_TEST_LIBS)

@@ -51,6 +51,9 @@ struct had {
     struct northd *northd;
     struct control *control;
 
+    /* status.c. */
+    struct since *since;
+
     /* observe.c. */
     mono_t started_at;
     bool joined;

@@ -21,6 +21,7 @@
 #include "ha/instance.h"
 #include "ha/loop.h"
 #include "ha/observe.h"
+#include "ha/since.h"
 #include "ha/stop.h"
 #include "ha/units.h"
 #include "lib/log.h"
@@ -215,6 +216,7 @@ run(struct had *h)
     struct ev_signal *signals[3];
 
     h->loop = ev_loop_create();
+    h->since = since_create();
     signals[0] = ev_signal_create(h->loop, SIGTERM, on_terminate, h);
     signals[1] = ev_signal_create(h->loop, SIGINT, on_terminate, h);
     signals[2] = ev_signal_create(h->loop, SIGHUP, on_hangup, h);
@@ -231,6 +233,7 @@ run(struct had *h)
     for (int i = 0; i < 3; i++) {
         ev_signal_destroy(signals[i]);
     }
+    since_destroy(h->since);
     ev_loop_destroy(h->loop);
 }
 

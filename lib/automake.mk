@@ -75,3 +75,7 @@ lib_libha_a_SOURCES += lib/tls.c lib/tls.h
 UNIT_TESTS += tests/unit/test-tls
 tests_unit_test_tls_SOURCES = tests/unit/test-tls.c
 tests_unit_test_tls_LDADD = $(TEST_LIBS)
+lib_libha_a_SOURCES += lib/problems.c lib/problems.h
+UNIT_TESTS += tests/unit/test-problems
+tests_unit_test_problems_SOURCES = tests/unit/test-problems.c
+tests_unit_test_problems_LDADD = $(TEST_LIBS)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/problems.h"
+
 static const json_t *
 member(const json_t *object, const char *key)
 {
@@ -25,12 +27,6 @@ static bool
 is_true(const json_t *object, const char *key)
 {
     return json_is_true(member(object, key));
-}
-
-static const char *
-why_of(const json_t *object, const char *key)
-{
-    return json_string_value(member(member(object, key), "text"));
 }
 
 /* "n1 n2 n3" */
@@ -103,103 +99,52 @@ print_node(FILE *out, const json_t *node)
                                          : "closed");
 }
 
-/* Why this node is not well; nothing if it is. */
+/* "75 s", "12 min", "3 h": how long a problem exists. */
 static void
-print_reasons(FILE *out, const json_t *node)
+print_age(FILE *out, json_int_t s)
 {
-    const char *name = text_of(node, "name");
-    const char *why = why_of(node, "why");
-    const char *not_eligible = why_of(node, "not_eligible");
-
-    if (why) {
-        fprintf(out, "  %s is %s: %s\n", name, text_of(node, "state"), why);
-    }
-    if (not_eligible && (!why || strcmp(why, not_eligible))) {
-        fprintf(out, "  %s may not become active: %s\n", name, not_eligible);
-    }
-    if (is_true(node, "leaving")) {
-        fprintf(out, "  %s is being stopped\n", name);
+    if (s < 120) {
+        fprintf(out, "for %lld s", (long long) s);
+    } else if (s < 7200) {
+        fprintf(out, "for %lld min", (long long) s / 60);
+    } else {
+        fprintf(out, "for %lld h", (long long) s / 3600);
     }
 }
 
 static void
-print_local_db(FILE *out, const json_t *local, const char *key,
-               const char *name)
+print_problem(FILE *out, const json_t *problem)
 {
-    const json_t *db = member(local, key);
+    const json_t *seconds = member(problem, "seconds");
+    const char *ends = json_string_value(member(problem, "ends"));
 
-    if (strcmp(text_of(db, "server"), "running")) {
-        fprintf(out, "  %s: ovsdb-server is %s\n", name,
-                text_of(db, "server"));
-    }
-    if (strcmp(text_of(db, "server_error"), "-")) {
-        fprintf(out, "  %s: %s\n", name, text_of(db, "server_error"));
-    }
-    if (strcmp(text_of(db, "replica_why"), "-")) {
-        fprintf(out, "  %s: replica %s: %s\n", name, text_of(db, "replica"),
-                text_of(db, "replica_why"));
+    fprintf(out, "  %s\n", text_of(problem, "text"));
+    if (json_is_integer(seconds)) {
+        fputs("      ", out);
+        print_age(out, json_integer_value(seconds));
+        fprintf(out, "%s%s\n", ends && *ends ? "; ends when: " : "",
+                ends ? ends : "");
     }
 }
 
-/* What this node lacks to be safe even when all of it stands still. */
-static void
-print_kernel_lease(FILE *out, const json_t *kernel)
-{
-    const char *state = text_of(kernel, "state");
-    const char *why = text_of(kernel, "why");
-
-    if (!strcmp(state, "missing")) {
-        fprintf(out, "  no lease in the kernel: %s\n", why);
-    } else if (!strcmp(state, "used") && strcmp(why, "-")) {
-        fprintf(out, "  lease in the kernel: %s\n", why);
-    }
-}
-
-/* What only the node itself knows. */
-static void
-print_local(FILE *out, const json_t *status)
-{
-    const json_t *local = member(status, "local");
-    const json_t *fence = member(local, "fence");
-    const json_t *northd = member(local, "northd");
-    const char *wanted = is_true(northd, "wanted") ? "active" : "paused";
-
-    if (!is_true(local, "corosync")) {
-        fputs("  corosync is not running here\n", out);
-    }
-    if (!is_true(fence, "connected")) {
-        fputs("  the fence worker is not running here\n", out);
-    } else if (strcmp(text_of(fence, "serve"), "-")
-               && strcmp(text_of(fence, "why"), "-")) {
-        fprintf(out, "  door: %s\n", text_of(fence, "why"));
-    }
-    print_kernel_lease(out, member(fence, "kernel_lease"));
-    print_local_db(out, local, "nb", "NB");
-    print_local_db(out, local, "sb", "SB");
-    if (strcmp(text_of(northd, "state"), wanted)) {
-        fprintf(out, "  northd is %s, wanted is %s\n",
-                text_of(northd, "state"), wanted);
-    }
-}
-
-/* Copies all reasons to 'out' under a heading, if there are any. */
+/* All that is not well under a heading, if there is anything. */
 static void
 print_unwell(FILE *out, const json_t *status)
 {
-    const json_t *nodes = member(status, "nodes");
-    char *text = NULL;
-    size_t n;
-    FILE *reasons = open_memstream(&text, &n);
+    json_t *found = NULL;
+    const json_t *list = member(status, "problems");
 
-    for (size_t i = 0; i < json_array_size(nodes); i++) {
-        print_reasons(reasons, json_array_get(nodes, i));
+    if (!json_is_array(list)) {
+        /* From an ovn-had that does not know of it. */
+        list = found = problems_find(status);
     }
-    print_local(reasons, status);
-    fclose(reasons);
-    if (n) {
-        fprintf(out, "\nnot well:\n%s", text);
+    if (json_array_size(list)) {
+        fputs("\nnot well:\n", out);
     }
-    free(text);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        print_problem(out, json_array_get(list, i));
+    }
+    json_decref(found);
 }
 
 static void

@@ -126,6 +126,38 @@ every_complaint_has_its_reason(void **state)
 }
 
 static void
+how_long_and_what_ends_it(void **state)
+{
+    static const struct {
+        int seconds;
+        const char *text;
+    } rows[] = { { 0, "for 0 s" },
+                 { 119, "for 119 s" },
+                 { 120, "for 2 min" },
+                 { 7199, "for 119 min" },
+                 { 90000, "for 25 h" } };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        json_t *json = parse(healthy);
+        char *text, want[100];
+
+        json_object_set_new(json, "problems",
+                            json_pack("[{s:s, s:s, s:i}]", "text", "it broke",
+                                      "ends", "it is mended", "seconds",
+                                      rows[i].seconds));
+        text = table_render(json);
+        snprintf(want, sizeof want,
+                 "not well:\n  it broke\n      %s; ends when: it is "
+                 "mended\n",
+                 rows[i].text);
+        assert_non_null(strstr(text, want));
+        free(text);
+        json_decref(json);
+    }
+}
+
+static void
 an_unknown_active_is_not_called_active(void **state)
 {
     json_t *json = parse(healthy);
@@ -183,6 +215,7 @@ main(void)
         cmocka_unit_test(a_healthy_cluster_has_no_complaints),
         cmocka_unit_test(a_lease_that_the_kernel_does_not_hold_is_told),
         cmocka_unit_test(every_complaint_has_its_reason),
+        cmocka_unit_test(how_long_and_what_ends_it),
         cmocka_unit_test(an_unknown_active_is_not_called_active),
         cmocka_unit_test(what_is_missing_does_no_harm),
     };
