@@ -51,8 +51,9 @@ struct had {
     struct northd *northd;
     struct control *control;
 
-    /* status.c. */
+    /* What it says of itself: status.c, web.c. */
     struct since *since;
+    struct web *web;
 
     /* observe.c. */
     mono_t started_at;

@@ -24,6 +24,7 @@
 #include "ha/since.h"
 #include "ha/stop.h"
 #include "ha/units.h"
+#include "ha/web.h"
 #include "lib/log.h"
 #include "lib/sdnotify.h"
 #include "lib/xalloc.h"
@@ -224,9 +225,11 @@ run(struct had *h)
     if (loop_init(h) || control_create(h)) {
         exit(1); /* Said why. */
     }
+    web_create(h);
     sdnotify_send("READY=1");
     served = true;
     loop_run(h);
+    web_destroy(h);
     control_destroy(h);
     observe_close(h);
     loop_close(h);
