@@ -95,9 +95,19 @@ class Client(http.client.HTTPConnection):
         try:
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.settimeout(20)
-            self.sock.connect(f"/proc/self/fd/{folder}/status.sock")
+            # It may be full: clients that would block, and do not.
+            wait_until(lambda: self.try_connect(
+                f"/proc/self/fd/{folder}/status.sock"), 20, "a connection")
         finally:
             os.close(folder)
+
+    def try_connect(self, path):
+        """Connects, unless so many do that this one has to wait."""
+        try:
+            self.sock.connect(path)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def get(node, path, **headers):
