@@ -134,7 +134,14 @@ find_positions(const struct had *h, uint32_t id, enum ha_db db,
                && own->flags & WIRE_RS_CONNECTED) {
         *head = own->head;
         *pos = own->pos;
-    } else if (node_status(h, active, &theirs)) {
+    }
+    /* What the active told the group may be news to a receiver that has not
+     * heard from it for a while. */
+    if (id != active && active != h->cluster.self
+        && node_status(h, active, &theirs)
+        && (!head->lineage
+            || (theirs.local.db[db].pos.lineage == head->lineage
+                && ha_pos_cmp(&theirs.local.db[db].pos, head) > 0))) {
         *head = theirs.local.db[db].pos;
     }
 }
