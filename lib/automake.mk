@@ -7,6 +7,7 @@ noinst_LIBRARIES += lib/libha.a
 lib_libha_a_SOURCES =
 lib_libha_a_SOURCES += lib/types.h
 lib_libha_a_SOURCES += lib/wire.h
+lib_libha_a_SOURCES += lib/jsonget.h
 lib_libha_a_SOURCES += lib/servertls.c lib/servertls.h
 lib_libha_a_SOURCES += lib/unixpath.c lib/unixpath.h
 lib_libha_a_SOURCES += lib/xalloc.c lib/xalloc.h
@@ -69,7 +70,8 @@ tests_unit_test_digest_LDADD = $(TEST_LIBS)
 
 lib_libha_a_SOURCES += lib/table.c lib/table.h
 UNIT_TESTS += tests/unit/test-table
-tests_unit_test_table_SOURCES = tests/unit/test-table.c
+tests_unit_test_table_SOURCES = tests/unit/test-table.c \
+	tests/unit/quoted.h
 tests_unit_test_table_LDADD = $(TEST_LIBS)
 
 lib_libha_a_SOURCES += lib/tls.c lib/tls.h
@@ -78,7 +80,8 @@ tests_unit_test_tls_SOURCES = tests/unit/test-tls.c
 tests_unit_test_tls_LDADD = $(TEST_LIBS)
 lib_libha_a_SOURCES += lib/problems.c lib/problems.h
 UNIT_TESTS += tests/unit/test-problems
-tests_unit_test_problems_SOURCES = tests/unit/test-problems.c
+tests_unit_test_problems_SOURCES = tests/unit/test-problems.c \
+	tests/unit/quoted.h
 tests_unit_test_problems_LDADD = $(TEST_LIBS)
 
 lib_libha_a_SOURCES += lib/httphead.c lib/httphead.h
@@ -93,5 +96,6 @@ tests_unit_test_netaddr_LDADD = $(TEST_LIBS)
 
 lib_libha_a_SOURCES += lib/metrics.c lib/metrics.h
 UNIT_TESTS += tests/unit/test-metrics
-tests_unit_test_metrics_SOURCES = tests/unit/test-metrics.c
+tests_unit_test_metrics_SOURCES = tests/unit/test-metrics.c \
+	tests/unit/quoted.h
 tests_unit_test_metrics_LDADD = $(TEST_LIBS)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/jsonget.h"
+
 struct writer {
     FILE *f;
     bool openmetrics;
@@ -14,20 +16,6 @@ struct writer {
     bool begun;       /* Its head is written. */
     const char *help;
 };
-
-static const json_t *
-member(const json_t *object, const char *key)
-{
-    return json_object_get(object, key);
-}
-
-static const char *
-text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(member(object, key));
-
-    return text ? text : "";
-}
 
 /* Begins the family 'name', which is written with its first sample: a family
  * without one says nothing. */
@@ -151,14 +139,14 @@ static void
 print_cluster(struct writer *w, const json_t *status)
 {
     static const char *const healths[] = { "ok", "degraded", "down" };
-    const json_t *c = member(status, "cluster");
-    const char *health = text_of(c, "health");
-    double epoch = epoch_number(text_of(c, "epoch"));
+    const json_t *c = jsonget(status, "cluster");
+    const char *health = jsonget_text(c, "health");
+    double epoch = epoch_number(jsonget_text(c, "epoch"));
 
     gauge(w, "ovn_ha_build_info",
           "Always 1; labelled with the version of ovn-had and its node.");
-    sample(w, "version", text_of(status, "version"), "node",
-           text_of(status, "node"), 1);
+    sample(w, "version", jsonget_text(status, "version"), "node",
+           jsonget_text(status, "node"), 1);
     gauge(w, "ovn_ha_health",
           "Health of the cluster as this node sees it: 1 for the state that "
           "it is in.");
@@ -166,7 +154,7 @@ print_cluster(struct writer *w, const json_t *status)
         sample_state(w, NULL, healths, 3, health);
     }
     gauge(w, "ovn_ha_quorate", "Whether corosync has quorum here.");
-    sample_plain(w, member(c, "quorate"), 1);
+    sample_plain(w, jsonget(c, "quorate"), 1);
     gauge(w, "ovn_ha_epoch",
           "Number of the epoch, which grows with every promotion.");
     if (epoch >= 0) {
@@ -174,17 +162,17 @@ print_cluster(struct writer *w, const json_t *status)
     }
     gauge(w, "ovn_ha_in_sync_nodes",
           "Nodes that may take over by themselves, the active included.");
-    if (json_is_array(member(c, "in_sync"))) {
+    if (json_is_array(jsonget(c, "in_sync"))) {
         sample(w, NULL, NULL, NULL, NULL,
-               json_array_size(member(c, "in_sync")));
+               json_array_size(jsonget(c, "in_sync")));
     }
     gauge(w, "ovn_ha_nodes", "Control nodes in corosync's nodelist.");
-    sample_plain(w, member(c, "nodes"), 1);
+    sample_plain(w, jsonget(c, "nodes"), 1);
     gauge(w, "ovn_ha_lease_seconds",
           "How long the active may serve on one acknowledged beat.");
-    sample_plain(w, member(c, "lease_ms"), 1000);
+    sample_plain(w, jsonget(c, "lease_ms"), 1000);
     gauge(w, "ovn_ha_token_seconds", "Corosync's token timeout in effect.");
-    sample_plain(w, member(c, "token_ms"), 1000);
+    sample_plain(w, jsonget(c, "token_ms"), 1000);
 }
 
 /* Nodes, as this one sees them. */
@@ -201,8 +189,8 @@ print_states(struct writer *w, const json_t *nodes)
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
 
-        sample_state(w, text_of(node, "name"), states, 8,
-                     text_of(node, "state"));
+        sample_state(w, jsonget_text(node, "name"), states, 8,
+                     jsonget_text(node, "state"));
     }
 }
 
@@ -214,8 +202,8 @@ print_node_flag(struct writer *w, const json_t *nodes, const char *name,
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
 
-        sample_json(w, "node", text_of(node, "name"), NULL, NULL,
-                    member(node, key), 1);
+        sample_json(w, "node", jsonget_text(node, "name"), NULL, NULL,
+                    jsonget(node, key), 1);
     }
 }
 
@@ -226,10 +214,10 @@ print_eligible(struct writer *w, const json_t *nodes)
           "Whether the node is active, or may become active by itself.");
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
-        const json_t *why = member(node, "not_eligible");
-        bool absent = !strcmp(text_of(node, "state"), "absent");
+        const json_t *why = jsonget(node, "not_eligible");
+        bool absent = !strcmp(jsonget_text(node, "state"), "absent");
 
-        sample(w, "node", text_of(node, "name"), NULL, NULL,
+        sample(w, "node", jsonget_text(node, "name"), NULL, NULL,
                json_is_null(why) && !absent);
     }
 }
@@ -243,11 +231,11 @@ print_node_dbs(struct writer *w, const json_t *nodes, bool lag)
         const json_t *node = json_array_get(nodes, i);
 
         for (int j = 0; j < 2; j++) {
-            const json_t *db = member(node, keys[j]);
+            const json_t *db = jsonget(node, keys[j]);
 
-            sample_json(w, "node", text_of(node, "name"), "db", keys[j],
-                        lag ? member(db, "lag_records")
-                            : member(member(db, "position"), "seq"),
+            sample_json(w, "node", jsonget_text(node, "name"), "db", keys[j],
+                        lag ? jsonget(db, "lag_records")
+                            : jsonget(jsonget(db, "position"), "seq"),
                         1);
         }
     }
@@ -256,7 +244,7 @@ print_node_dbs(struct writer *w, const json_t *nodes, bool lag)
 static void
 print_nodes(struct writer *w, const json_t *status)
 {
-    const json_t *nodes = member(status, "nodes");
+    const json_t *nodes = jsonget(status, "nodes");
 
     print_states(w, nodes);
     print_node_flag(w, nodes, "ovn_ha_node_in_group", "in_group",
@@ -279,7 +267,7 @@ print_nodes(struct writer *w, const json_t *status)
 static void
 print_problems(struct writer *w, const json_t *status)
 {
-    const json_t *problems = member(status, "problems");
+    const json_t *problems = jsonget(status, "problems");
 
     gauge(w, "ovn_ha_problems", "Number of things that are not well.");
     if (json_is_array(problems)) {
@@ -291,8 +279,8 @@ print_problems(struct writer *w, const json_t *status)
     for (size_t i = 0; i < json_array_size(problems); i++) {
         const json_t *p = json_array_get(problems, i);
 
-        sample_json(w, "node", text_of(p, "node"), "code", text_of(p, "code"),
-                    member(p, "seconds"), 1);
+        sample_json(w, "node", jsonget_text(p, "node"), "code",
+                    jsonget_text(p, "code"), jsonget(p, "seconds"), 1);
     }
 }
 
@@ -306,7 +294,7 @@ print_dbs(struct writer *w, const json_t *local, const char *key,
 
     for (int j = 0; j < 2; j++) {
         sample_json(w, "db", keys[j], NULL, NULL,
-                    member(member(local, keys[j]), key), divisor);
+                    jsonget(jsonget(local, keys[j]), key), divisor);
     }
 }
 
@@ -319,7 +307,7 @@ print_servers(struct writer *w, const json_t *local)
     gauge(w, "ovn_ha_server_up",
           "Whether this node's ovsdb-server runs and answers.");
     for (int j = 0; j < 2; j++) {
-        const char *state = text_of(member(local, keys[j]), "server");
+        const char *state = jsonget_text(jsonget(local, keys[j]), "server");
 
         if (*state) {
             sample(w, "db", keys[j], NULL, NULL, !strcmp(state, "running"));
@@ -339,7 +327,7 @@ print_servers(struct writer *w, const json_t *local)
           "component.");
     for (int j = 0; j < 2; j++) {
         sample_json(w, "db_name", names[j], NULL, NULL,
-                    member(member(local, keys[j]), "file_bytes"), 1);
+                    jsonget(jsonget(local, keys[j]), "file_bytes"), 1);
     }
 }
 
@@ -347,7 +335,7 @@ static void
 print_northd(struct writer *w, const json_t *northd)
 {
     static const char *const states[] = { "standby", "active", "paused" };
-    const char *state = text_of(northd, "state");
+    const char *state = jsonget_text(northd, "state");
     int status = -1;
 
     for (int i = 0; i < 3; i++) {
@@ -364,34 +352,34 @@ print_northd(struct writer *w, const json_t *northd)
     }
     counter(w, "ovn_ha_northd_starts",
             "Starts of this node's ovn-northd by this ovn-had.");
-    sample_plain(w, member(northd, "starts"), 1);
+    sample_plain(w, jsonget(northd, "starts"), 1);
 }
 
 static void
 print_local(struct writer *w, const json_t *status)
 {
-    const json_t *local = member(status, "local");
-    const json_t *fence = member(local, "fence");
+    const json_t *local = jsonget(status, "local");
+    const json_t *fence = jsonget(local, "fence");
 
     gauge(w, "ovn_ha_state_seconds",
           "How long this node has been in its state.");
-    sample_plain(w, member(local, "state_ms"), 1000);
+    sample_plain(w, jsonget(local, "state_ms"), 1000);
     gauge(w, "ovn_ha_corosync_up", "Whether corosync runs here.");
-    sample_plain(w, member(local, "corosync"), 1);
+    sample_plain(w, jsonget(local, "corosync"), 1);
     gauge(w, "ovn_ha_fence_up", "Whether the fence worker runs here.");
-    sample_plain(w, member(fence, "connected"), 1);
+    sample_plain(w, jsonget(fence, "connected"), 1);
     gauge(w, "ovn_ha_lease_left_seconds",
           "What is left of this node's lease; 0 without one.");
-    sample_plain(w, member(fence, "lease_left_ms"), 1000);
+    sample_plain(w, jsonget(fence, "lease_left_ms"), 1000);
     gauge(w, "ovn_ha_beat_acks",
           "Nodes that acknowledged this node's last beat.");
-    sample_plain(w, member(fence, "acks"), 1);
+    sample_plain(w, jsonget(fence, "acks"), 1);
     counter(w, "ovn_ha_lease_losses",
             "Leases that ran out on this node since its fence worker "
             "started.");
-    sample_plain(w, member(fence, "lease_losses"), 1);
+    sample_plain(w, jsonget(fence, "lease_losses"), 1);
     print_servers(w, local);
-    print_northd(w, member(local, "northd"));
+    print_northd(w, jsonget(local, "northd"));
 }
 
 char *

@@ -6,28 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/jsonget.h"
 #include "lib/xalloc.h"
-
-static const json_t *
-member(const json_t *object, const char *key)
-{
-    return json_object_get(object, key);
-}
-
-/* "" if there is none. */
-static const char *
-text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(member(object, key));
-
-    return text ? text : "";
-}
-
-static bool
-is_true(const json_t *object, const char *key)
-{
-    return json_is_true(member(object, key));
-}
 
 static bool
 is_known(const json_t *list, const char *node, const char *code)
@@ -35,8 +15,8 @@ is_known(const json_t *list, const char *node, const char *code)
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *p = json_array_get(list, i);
 
-        if (!strcmp(text_of(p, "node"), node)
-            && !strcmp(text_of(p, "code"), code)) {
+        if (!strcmp(jsonget_text(p, "node"), node)
+            && !strcmp(jsonget_text(p, "code"), code)) {
             return true;
         }
     }
@@ -61,15 +41,15 @@ add(json_t *list, const char *node, const char *code, char *text,
 static void
 add_why(json_t *list, const char *node, const json_t *why, const char *verb)
 {
-    add(list, node, text_of(why, "code"),
-        ha_asprintf("%s %s: %s", node, verb, text_of(why, "text")),
-        text_of(why, "ends"));
+    add(list, node, jsonget_text(why, "code"),
+        ha_asprintf("%s %s: %s", node, verb, jsonget_text(why, "text")),
+        jsonget_text(why, "ends"));
 }
 
 static void
 find_in_cluster(json_t *list, const json_t *status)
 {
-    if (!strcmp(text_of(member(status, "cluster"), "health"), "down")) {
+    if (!strcmp(jsonget_text(jsonget(status, "cluster"), "health"), "down")) {
         add(list, "", "no-active",
             ha_strdup("no node serves, as far as this one knows"),
             "a node becomes active");
@@ -79,12 +59,12 @@ find_in_cluster(json_t *list, const json_t *status)
 static void
 find_in_node(json_t *list, const json_t *node)
 {
-    const char *name = text_of(node, "name");
-    const json_t *why = member(node, "why");
-    const json_t *not_eligible = member(node, "not_eligible");
+    const char *name = jsonget_text(node, "name");
+    const json_t *why = jsonget(node, "why");
+    const json_t *not_eligible = jsonget(node, "not_eligible");
 
     if (json_is_object(why)) {
-        char *is = ha_asprintf("is %s", text_of(node, "state"));
+        char *is = ha_asprintf("is %s", jsonget_text(node, "state"));
 
         add_why(list, name, why, is);
         free(is);
@@ -92,12 +72,12 @@ find_in_node(json_t *list, const json_t *node)
     if (json_is_object(not_eligible)) {
         add_why(list, name, not_eligible, "may not become active");
     }
-    if (json_is_false(member(node, "northd_ok"))) {
+    if (json_is_false(jsonget(node, "northd_ok"))) {
         add(list, name, "northd-bad",
             ha_asprintf("%s: ovn-northd does not do what it should", name),
             "ovn-northd answers and has the role that it should have");
     }
-    if (is_true(node, "leaving")) {
+    if (jsonget_true(node, "leaving")) {
         add(list, name, "leaving", ha_asprintf("%s is being stopped", name),
             "ovn-had is started there again");
     }
@@ -108,9 +88,9 @@ find_in_node(json_t *list, const json_t *node)
 static void
 find_in_db(json_t *list, const char *node, const json_t *local, bool nb)
 {
-    const json_t *db = member(local, nb ? "nb" : "sb");
+    const json_t *db = jsonget(local, nb ? "nb" : "sb");
     const char *name = nb ? "NB" : "SB";
-    const char *server = text_of(db, "server");
+    const char *server = jsonget_text(db, "server");
 
     if (strcmp(server, "running")) {
         add(list, node, nb ? "nb-server" : "sb-server",
@@ -118,15 +98,16 @@ find_in_db(json_t *list, const char *node, const json_t *local, bool nb)
                         *server ? server : "-"),
             "it runs and answers; see the log folder");
     }
-    if (*text_of(db, "server_error")) {
+    if (*jsonget_text(db, "server_error")) {
         add(list, node, nb ? "nb-server-error" : "sb-server-error",
-            ha_asprintf("%s: %s", name, text_of(db, "server_error")),
+            ha_asprintf("%s: %s", name, jsonget_text(db, "server_error")),
             "what it names is mended");
     }
-    if (*text_of(db, "replica_why")) {
+    if (*jsonget_text(db, "replica_why")) {
         add(list, node, nb ? "nb-replica" : "sb-replica",
-            ha_asprintf("%s: replica %s: %s", name, text_of(db, "replica"),
-                        text_of(db, "replica_why")),
+            ha_asprintf("%s: replica %s: %s", name,
+                        jsonget_text(db, "replica"),
+                        jsonget_text(db, "replica_why")),
             "the replica worker follows, or has the log");
     }
 }
@@ -134,9 +115,9 @@ find_in_db(json_t *list, const char *node, const json_t *local, bool nb)
 static void
 find_in_northd(json_t *list, const char *node, const json_t *local)
 {
-    const json_t *northd = member(local, "northd");
-    const char *wanted = is_true(northd, "wanted") ? "active" : "paused";
-    const char *state = text_of(northd, "state");
+    const json_t *northd = jsonget(local, "northd");
+    const char *wanted = jsonget_true(northd, "wanted") ? "active" : "paused";
+    const char *state = jsonget_text(northd, "state");
 
     if (strcmp(state, wanted)) {
         add(list, node, "northd-role",
@@ -150,8 +131,8 @@ find_in_northd(json_t *list, const char *node, const json_t *local)
 static void
 find_in_kernel(json_t *list, const char *node, const json_t *kernel)
 {
-    const char *state = text_of(kernel, "state");
-    const char *why = text_of(kernel, "why");
+    const char *state = jsonget_text(kernel, "state");
+    const char *why = jsonget_text(kernel, "why");
 
     if (!strcmp(state, "missing")) {
         add(list, node, "kernel-lease-missing",
@@ -167,25 +148,25 @@ find_in_kernel(json_t *list, const char *node, const json_t *kernel)
 static void
 find_here(json_t *list, const json_t *status)
 {
-    const char *node = text_of(status, "node");
-    const json_t *local = member(status, "local");
-    const json_t *fence = member(local, "fence");
+    const char *node = jsonget_text(status, "node");
+    const json_t *local = jsonget(status, "local");
+    const json_t *fence = jsonget(local, "fence");
 
-    if (!is_true(local, "corosync")) {
+    if (!jsonget_true(local, "corosync")) {
         add(list, node, "corosync-down",
             ha_strdup("corosync is not running here"),
             "it runs again: systemctl start corosync");
     }
-    if (!is_true(fence, "connected")) {
+    if (!jsonget_true(fence, "connected")) {
         add(list, node, "fence-down",
             ha_strdup("the fence worker is not running here"),
             "it has started, which ovn-had sees to");
-    } else if (*text_of(fence, "serve") && *text_of(fence, "why")) {
+    } else if (*jsonget_text(fence, "serve") && *jsonget_text(fence, "why")) {
         add(list, node, "door-shut",
-            ha_asprintf("door: %s", text_of(fence, "why")),
+            ha_asprintf("door: %s", jsonget_text(fence, "why")),
             "the lease lives, and both databases answer");
     }
-    find_in_kernel(list, node, member(fence, "kernel_lease"));
+    find_in_kernel(list, node, jsonget(fence, "kernel_lease"));
     find_in_db(list, node, local, true);
     find_in_db(list, node, local, false);
     find_in_northd(list, node, local);
@@ -194,7 +175,7 @@ find_here(json_t *list, const json_t *status)
 json_t *
 problems_find(const json_t *status)
 {
-    const json_t *nodes = member(status, "nodes");
+    const json_t *nodes = jsonget(status, "nodes");
     json_t *list = json_array();
 
     find_in_cluster(list, status);

@@ -7,26 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/jsonget.h"
 #include "lib/problems.h"
 
-static const json_t *
-member(const json_t *object, const char *key)
-{
-    return json_object_get(object, key);
-}
-
+/* "-" where there is none. */
 static const char *
 text_of(const json_t *object, const char *key)
 {
-    const char *text = json_string_value(member(object, key));
+    const char *text = jsonget_text(object, key);
 
-    return text && *text ? text : "-";
-}
-
-static bool
-is_true(const json_t *object, const char *key)
-{
-    return json_is_true(member(object, key));
+    return *text ? text : "-";
 }
 
 /* "n1 n2 n3" */
@@ -45,18 +35,18 @@ print_names(FILE *out, const json_t *list)
 static void
 print_cluster(FILE *out, const json_t *status)
 {
-    const json_t *c = member(status, "cluster");
-    bool known = json_is_string(member(c, "active"));
+    const json_t *c = jsonget(status, "cluster");
+    bool known = json_is_string(jsonget(c, "active"));
 
     fprintf(out, "cluster  %s, %s %s, epoch %s, lineage %s\n",
             text_of(c, "health"), known ? "active" : "active unknown, last",
             text_of(c, known ? "active" : "last_active"), text_of(c, "epoch"),
             text_of(c, "lineage"));
     fprintf(out, "quorum   %s with ",
-            is_true(c, "quorate") ? "present" : "MISSING");
-    print_names(out, member(c, "members"));
+            jsonget_true(c, "quorate") ? "present" : "MISSING");
+    print_names(out, jsonget(c, "members"));
     fputs("; in sync ", out);
-    print_names(out, member(c, "in_sync"));
+    print_names(out, jsonget(c, "in_sync"));
     fprintf(out, "\nseen by  %s at %s\n\n", text_of(status, "node"),
             text_of(status, "time"));
 }
@@ -65,8 +55,8 @@ print_cluster(FILE *out, const json_t *status)
 static void
 print_db(FILE *out, const json_t *db)
 {
-    const json_t *seq = member(member(db, "position"), "seq");
-    const json_t *lag = member(db, "lag_records");
+    const json_t *seq = jsonget(jsonget(db, "position"), "seq");
+    const json_t *lag = jsonget(db, "lag_records");
 
     if (json_is_integer(seq)) {
         fprintf(out, " %10lld", (long long) json_integer_value(seq));
@@ -83,20 +73,20 @@ print_db(FILE *out, const json_t *db)
 static void
 print_node(FILE *out, const json_t *node)
 {
-    bool here = member(node, "nb") != NULL;
+    bool here = jsonget(node, "nb") != NULL;
 
     fprintf(out, "%-12.12s %-9s %-7s", text_of(node, "name"),
             text_of(node, "state"), text_of(node, "epoch"));
-    print_db(out, member(node, "nb"));
-    print_db(out, member(node, "sb"));
+    print_db(out, jsonget(node, "nb"));
+    print_db(out, jsonget(node, "sb"));
     fprintf(out, " %-6s %-7s %-6s\n",
-            !here                        ? "-"
-            : is_true(node, "northd_ok") ? "ok"
-                                         : "BAD",
-            is_true(node, "in_sync") ? "yes" : "NO",
-            !here                        ? "-"
-            : is_true(node, "door_open") ? "open"
-                                         : "closed");
+            !here                             ? "-"
+            : jsonget_true(node, "northd_ok") ? "ok"
+                                              : "BAD",
+            jsonget_true(node, "in_sync") ? "yes" : "NO",
+            !here                             ? "-"
+            : jsonget_true(node, "door_open") ? "open"
+                                              : "closed");
 }
 
 /* "75 s", "12 min", "3 h": how long a problem exists. */
@@ -115,8 +105,8 @@ print_age(FILE *out, json_int_t s)
 static void
 print_problem(FILE *out, const json_t *problem)
 {
-    const json_t *seconds = member(problem, "seconds");
-    const char *ends = json_string_value(member(problem, "ends"));
+    const json_t *seconds = jsonget(problem, "seconds");
+    const char *ends = json_string_value(jsonget(problem, "ends"));
 
     fprintf(out, "  %s\n", text_of(problem, "text"));
     if (json_is_integer(seconds)) {
@@ -132,7 +122,7 @@ static void
 print_unwell(FILE *out, const json_t *status)
 {
     json_t *found = NULL;
-    const json_t *list = member(status, "problems");
+    const json_t *list = jsonget(status, "problems");
 
     if (!json_is_array(list)) {
         /* From an ovn-had that does not know of it. */
@@ -150,7 +140,7 @@ print_unwell(FILE *out, const json_t *status)
 static void
 print_warnings(FILE *out, const json_t *status)
 {
-    const json_t *list = member(status, "warnings");
+    const json_t *list = jsonget(status, "warnings");
 
     for (size_t i = 0; i < json_array_size(list); i++) {
         fprintf(out, "\nwarning: %s\n",
@@ -161,7 +151,7 @@ print_warnings(FILE *out, const json_t *status)
 char *
 table_render(const json_t *status)
 {
-    const json_t *nodes = member(status, "nodes");
+    const json_t *nodes = jsonget(status, "nodes");
     char *text = NULL;
     size_t n;
     FILE *out = open_memstream(&text, &n);

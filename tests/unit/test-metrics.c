@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/quoted.h"
+
 static const char full[] =
     "{'version': '1.2', 'node': 'n1',"
     " 'cluster': {'health': 'degraded', 'epoch': '7.2', 'quorate': true,"
@@ -32,25 +34,10 @@ static const char full[] =
     " 'problems': [{'node': null, 'code': 'no-active', 'seconds': 9},"
     "  {'node': 'n3', 'code': 'absent', 'seconds': 70}]}";
 
-static json_t *
-parse(const char *text)
-{
-    char *copy = strdup(text);
-    json_t *json;
-
-    for (char *p = copy; *p; p++) {
-        *p = *p == '\'' ? '"' : *p;
-    }
-    json = json_loads(copy, 0, NULL);
-    free(copy);
-    assert_non_null(json);
-    return json;
-}
-
 static char *
 render(const char *text, bool openmetrics)
 {
-    json_t *status = parse(text);
+    json_t *status = quoted_json(text);
     char *metrics = metrics_render(status, openmetrics);
 
     json_decref(status);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/quoted.h"
+
 static const char healthy[] =
     "{'node': 'n1', 'cluster': {'health': 'ok'},"
     " 'nodes': [{'name': 'n1', 'state': 'active', 'northd_ok': true},"
@@ -18,31 +20,16 @@ static const char healthy[] =
     "  'nb': {'server': 'running'}, 'sb': {'server': 'running'},"
     "  'northd': {'state': 'active', 'wanted': true}}}";
 
-static json_t *
-parse(const char *text)
-{
-    char *copy = strdup(text);
-    json_t *json;
-
-    for (char *p = copy; *p; p++) {
-        *p = *p == '\'' ? '"' : *p;
-    }
-    json = json_loads(copy, 0, NULL);
-    free(copy);
-    assert_non_null(json);
-    return json;
-}
-
 /* The healthy status with the member at 'path' ("a/b/0") replaced. */
 static json_t *
 status_with(const char *path, const char *value)
 {
-    json_t *status = parse(healthy), *at = status, *new;
+    json_t *status = quoted_json(healthy), *at = status, *new;
     char *copy = strdup(path), *rest = copy, *key;
     char *wrapped = malloc(strlen(value) + 3);
 
     sprintf(wrapped, "[%s]", value);
-    new = parse(wrapped);
+    new = quoted_json(wrapped);
     while ((key = strsep(&rest, "/")) && rest) {
         at = json_is_array(at) ? json_array_get(at, atoi(key))
                                : json_object_get(at, key);
@@ -84,7 +71,7 @@ assert_one(const char *path, const char *value, const char *node,
 static void
 all_is_well(void **state)
 {
-    json_t *status = parse(healthy), *list = problems_find(status);
+    json_t *status = quoted_json(healthy), *list = problems_find(status);
 
     (void) state;
     assert_int_equal(json_array_size(list), 0);
@@ -115,6 +102,12 @@ each_has_its_code(void **state)
     assert_one("local/fence",
                "{'connected': true, 'serve': '3.1', 'why': 'no lease'}", "n1",
                "door-shut", "door: no lease");
+    assert_one("local/fence/kernel_lease",
+               "{'state': 'missing', 'why': 'no nft'}", "n1",
+               "kernel-lease-missing", "no lease in the kernel: no nft");
+    assert_one("local/fence/kernel_lease",
+               "{'state': 'used', 'why': 'too slow'}", "n1", "kernel-lease",
+               "lease in the kernel: too slow");
     assert_one("local/sb/server", "'hung'", "n1", "sb-server",
                "SB: ovsdb-server is hung");
     assert_one("local/nb/server_error", "'no schema'", "n1", "nb-server-error",
@@ -137,13 +130,15 @@ a_node_and_code_occur_once(void **state)
     json_t *list;
 
     (void) state;
-    json_object_set_new(node, "not_eligible",
-                        parse("{'code': 'x', 'text': 'a', 'ends': 'later'}"));
+    json_object_set_new(
+        node, "not_eligible",
+        quoted_json("{'code': 'x', 'text': 'a', 'ends': 'later'}"));
     list = problems_find(status);
     assert_int_equal(json_array_size(list), 1);
     json_decref(list);
-    json_object_set_new(node, "not_eligible",
-                        parse("{'code': 'y', 'text': 'b', 'ends': 'later'}"));
+    json_object_set_new(
+        node, "not_eligible",
+        quoted_json("{'code': 'y', 'text': 'b', 'ends': 'later'}"));
     list = problems_find(status);
     assert_int_equal(json_array_size(list), 2);
     json_decref(list);

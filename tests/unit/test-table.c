@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/quoted.h"
+
 #define COLUMNS 100
 
 static const char healthy[] =
@@ -25,21 +27,6 @@ static const char healthy[] =
     "  'nb': {'server': 'running'}, 'sb': {'server': 'running'},"
     "  'northd': {'state': 'active', 'wanted': true}}}";
 
-static json_t *
-parse(const char *text)
-{
-    char *copy = strdup(text);
-    json_t *json;
-
-    for (char *p = copy; *p; p++) {
-        *p = *p == '\'' ? '"' : *p;
-    }
-    json = json_loads(copy, 0, NULL);
-    free(copy);
-    assert_non_null(json);
-    return json;
-}
-
 static void
 assert_width(const char *text)
 {
@@ -54,7 +41,7 @@ assert_width(const char *text)
 static void
 a_healthy_cluster_has_no_complaints(void **state)
 {
-    json_t *json = parse(healthy);
+    json_t *json = quoted_json(healthy);
     char *text = table_render(json);
 
     (void) state;
@@ -70,7 +57,7 @@ a_healthy_cluster_has_no_complaints(void **state)
 static void
 a_lease_that_the_kernel_does_not_hold_is_told(void **state)
 {
-    json_t *json = parse(healthy);
+    json_t *json = quoted_json(healthy);
     json_t *fence = json_object_get(json_object_get(json, "local"), "fence");
     char *text;
 
@@ -99,7 +86,7 @@ a_lease_that_the_kernel_does_not_hold_is_told(void **state)
 static void
 every_complaint_has_its_reason(void **state)
 {
-    json_t *json = parse(healthy);
+    json_t *json = quoted_json(healthy);
     json_t *node = json_array_get(json_object_get(json, "nodes"), 0);
     json_t *local = json_object_get(json, "local");
     char *text;
@@ -139,7 +126,7 @@ how_long_and_what_ends_it(void **state)
 
     (void) state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        json_t *json = parse(healthy);
+        json_t *json = quoted_json(healthy);
         char *text, want[100];
 
         json_object_set_new(json, "problems",
@@ -160,7 +147,7 @@ how_long_and_what_ends_it(void **state)
 static void
 an_unknown_active_is_not_called_active(void **state)
 {
-    json_t *json = parse(healthy);
+    json_t *json = quoted_json(healthy);
     json_t *cluster = json_object_get(json, "cluster");
     char *text;
 
@@ -182,7 +169,7 @@ what_is_missing_does_no_harm(void **state)
 
     (void) state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        json_t *json = parse(texts[i]);
+        json_t *json = quoted_json(texts[i]);
         char *text = table_render(json);
 
         assert_non_null(strstr(text, "NODE "));
@@ -195,7 +182,7 @@ what_is_missing_does_no_harm(void **state)
 static void
 warnings_are_shown(void **state)
 {
-    json_t *json = parse(healthy);
+    json_t *json = quoted_json(healthy);
     char *text;
 
     (void) state;
