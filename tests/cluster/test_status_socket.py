@@ -333,7 +333,7 @@ def test_listener_that_cannot_be(lab, certificates):
     wait_until(lambda: "trying again" in node.log("lab/ovn-had.log"), 20,
                "it says so")
     wait_well(lab)
-    assert code(node, "/readyz") == 200
+    wait_until(lambda: code(node, "/readyz") == 200, 20, "it follows again")
     shutil.copy(certificates / pem.name, pem)
 
     def answers():
