@@ -46,6 +46,16 @@ LINTS += lint-failures
 lint-failures:
 	$(srcdir)/build-aux/check-failures $(srcdir)
 
+# Without promtool, of Debian's package prometheus, it says so.
+LINTS += lint-alerts
+lint-alerts:
+	if command -v promtool >/dev/null; then \
+	    promtool check rules $(srcdir)/etc/ovn-ha.rules.yml && \
+	    promtool test rules $(srcdir)/tests/alerts/ovn-ha.test.yml; \
+	else \
+	    echo "promtool is not installed: etc/ovn-ha.rules.yml is not tested"; \
+	fi
+
 LINTS += lint-shell
 lint-shell:
 	for script in build-aux/build-ovs build-aux/install-deps \

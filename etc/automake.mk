@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# What is installed as it is: units, example configuration.
+# What is installed as it is: units, example configuration, alerts.
 
 systemdsystemunit_DATA = etc/ovn-had.service
 EXTRA_DIST += etc/ovn-had.service.in
@@ -13,6 +13,7 @@ examplesdir = $(docdir)/examples
 dist_examples_DATA = \
 	etc/corosync.conf.example \
 	etc/ovn-ha.conf.example \
+	etc/ovn-ha.rules.yml \
 	etc/uidgid.example
 
 # The example is kept in the tree for those who read it there; after a change

@@ -26,16 +26,21 @@ ha_libsupervisor_a_SOURCES = \
 	ha/had.h \
 	ha/history.c \
 	ha/history.h \
+	ha/http.c \
+	ha/http.h \
 	ha/instance.c \
 	ha/instance.h \
 	ha/journal.c \
 	ha/journal.h \
+	ha/lag.c \
+	ha/lag.h \
 	ha/loop.c \
 	ha/loop.h \
 	ha/northd.c \
 	ha/northd.h \
 	ha/observe.c \
 	ha/observe.h \
+	ha/page.h \
 	ha/prepare.c \
 	ha/prepare.h \
 	ha/progress.c \
@@ -48,19 +53,37 @@ ha_libsupervisor_a_SOURCES = \
 	ha/server.h \
 	ha/settings.c \
 	ha/settings.h \
+	ha/since.c \
+	ha/since.h \
 	ha/status.c \
 	ha/status.h \
 	ha/stop.c \
 	ha/stop.h \
 	ha/units.c \
 	ha/units.h \
+	ha/web.c \
+	ha/web.h \
 	ha/worker.c \
 	ha/worker.h
+
+# The page for people, as bytes.
+nodist_ha_libsupervisor_a_SOURCES = ha/page.c
+EXTRA_DIST += ha/page.html
+CLEANFILES += ha/page.c
+ha/page.c: ha/page.html ha/automake.mk
+	$(AM_V_GEN)mkdir -p ha && { \
+	    echo '/* Made of ha/page.html by ha/automake.mk. */' && \
+	    echo '#include "ha/page.h"' && \
+	    echo 'const char page_html[] = {' && \
+	    od -An -v -tx1 $(srcdir)/ha/page.html | sed 's/ \(..\)/0x\1,/g' && \
+	    echo '};' && \
+	    echo 'const size_t page_html_len = sizeof page_html;'; \
+	} > $@.tmp && mv $@.tmp $@
 
 sbin_PROGRAMS += ovn-had
 ovn_had_SOURCES = ha/main.c
 ovn_had_LDADD = ha/libsupervisor.a ha/core/libcore.a lib/libha.a \
-	$(COROSYNC_LIBS) $(EVENT_LIBS) $(LIBHA_LIBS)
+	$(COROSYNC_LIBS) $(EVENT_OPENSSL_LIBS) $(EVENT_LIBS) $(LIBHA_LIBS)
 
 SUPERVISOR_TEST_LIBS = ha/libsupervisor.a ha/core/libcore.a $(TEST_LIBS)
 
@@ -79,3 +102,16 @@ tests_unit_test_history_LDADD = $(SUPERVISOR_TEST_LIBS)
 UNIT_TESTS += tests/unit/test-journal
 tests_unit_test_journal_SOURCES = tests/unit/test-journal.c
 tests_unit_test_journal_LDADD = $(SUPERVISOR_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-lag
+tests_unit_test_lag_SOURCES = tests/unit/test-lag.c
+tests_unit_test_lag_LDADD = $(SUPERVISOR_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-since
+tests_unit_test_since_SOURCES = tests/unit/test-since.c
+tests_unit_test_since_LDADD = $(SUPERVISOR_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-http
+tests_unit_test_http_SOURCES = tests/unit/test-http.c
+tests_unit_test_http_LDADD = $(SUPERVISOR_TEST_LIBS) \
+	$(EVENT_OPENSSL_LIBS) $(EVENT_LIBS)

@@ -61,9 +61,11 @@ ev_loop_create(void)
     /* Timers below a millisecond, and not by a cached time. */
     event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER
                                       | EVENT_BASE_FLAG_NO_CACHE_TIME);
+    /* After each callback of the lowest priority: is there anything else? */
+    event_config_set_max_dispatch_interval(config, NULL, 1, EV_PRIORITY_LOW);
     base = event_base_new_with_config(config);
     event_config_free(config);
-    if (!base) {
+    if (!base || event_base_priority_init(base, EV_PRIORITY_LOW + 1)) {
         ha_log(HA_LOG_ERR, "ev", "libevent cannot start");
         abort();
     }
@@ -74,6 +76,12 @@ void
 ev_loop_destroy(struct ev_loop *loop)
 {
     event_base_free((struct event_base *) loop);
+}
+
+struct event_base *
+ev_loop_base(struct ev_loop *loop)
+{
+    return (struct event_base *) loop;
 }
 
 void

@@ -5,7 +5,7 @@
 /* The supervisor's one event loop: timers, descriptors and signals.
  *
  * A thin cover of libevent, so that the rest of ha/ has callbacks of one kind
- * and no other file includes its headers.  Any callback may destroy any timer
+ * and, but for ha/http.c, no other file includes its headers.  Any callback may destroy any timer
  * or watch, its own too. */
 
 #include <stdbool.h>
@@ -16,6 +16,13 @@ struct ev_fd;
 struct ev_signal;
 
 typedef void ev_func(void *aux);
+
+/* Libevent's own, for ha/http.c, whose callbacks run with EV_PRIORITY_LOW:
+ * one at a time, and only when nothing else is to be done.  All others have
+ * the one above. */
+struct event_base;
+struct event_base *ev_loop_base(struct ev_loop *);
+#define EV_PRIORITY_LOW 2
 
 struct ev_loop *ev_loop_create(void);
 void ev_loop_destroy(struct ev_loop *);

@@ -51,6 +51,10 @@ struct had {
     struct northd *northd;
     struct control *control;
 
+    /* What it says of itself: status.c, web.c. */
+    struct since *since;
+    struct web *web;
+
     /* observe.c. */
     mono_t started_at;
     bool joined;

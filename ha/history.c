@@ -21,6 +21,10 @@ struct history {
     char *old_path;
     int fd;
     size_t n; /* Bytes in the file. */
+
+    /* The last lines, of this life and those before. */
+    char *recent[HISTORY_RECENT];
+    size_t n_recent; /* Lines so far; the newest is the one before. */
 };
 
 static int
@@ -36,6 +40,29 @@ open_file(struct history *h)
     return 0;
 }
 
+/* Takes over 'line'. */
+static void
+remember(struct history *h, char *line)
+{
+    char **slot = &h->recent[h->n_recent++ % HISTORY_RECENT];
+
+    free(*slot);
+    *slot = line;
+}
+
+static void
+remember_tail(struct history *h)
+{
+    char *tail = history_tail(h, HISTORY_RECENT), *rest = tail, *line;
+
+    while ((line = strsep(&rest, "\n"))) {
+        if (*line) {
+            remember(h, ha_strdup(line));
+        }
+    }
+    free(tail);
+}
+
 int
 history_open(const char *folder, struct history **ret_history)
 {
@@ -49,6 +76,7 @@ history_open(const char *folder, struct history **ret_history)
         history_close(h);
         return error;
     }
+    remember_tail(h);
     *ret_history = h;
     return 0;
 }
@@ -59,6 +87,9 @@ history_close(struct history *h)
     if (h) {
         if (h->fd >= 0) {
             close(h->fd);
+        }
+        for (size_t i = 0; i < HISTORY_RECENT; i++) {
+            free(h->recent[i]);
         }
         free(h->path);
         free(h->old_path);
@@ -98,7 +129,8 @@ history_add(struct history *h, struct ha_epoch epoch, enum ha_state state,
     if (write(h->fd, line, strlen(line)) > 0) {
         h->n += strlen(line);
     }
-    free(line);
+    line[strlen(line) - 1] = '\0';
+    remember(h, line);
 }
 
 /* Where the last 'n' lines of 'text' begin; '*n' becomes the number of lines
@@ -136,4 +168,34 @@ history_tail(const struct history *h, size_t n)
     free(old);
     free(new);
     return tail;
+}
+
+/* NULL for a line that is damaged. */
+static json_t *
+parse_line(const char *line)
+{
+    char *copy = ha_strdup(line), *text = copy;
+    const char *time = strsep(&text, "|"), *epoch = strsep(&text, "|");
+    const char *state = strsep(&text, "|");
+    json_t *event = NULL;
+
+    if (text) {
+        event = json_pack("{s:s, s:s, s:s, s:s}", "time", time, "epoch", epoch,
+                          "state", state, "text", text);
+    }
+    free(copy);
+    return event;
+}
+
+json_t *
+history_recent(const struct history *h)
+{
+    size_t n = h->n_recent < HISTORY_RECENT ? h->n_recent : HISTORY_RECENT;
+    json_t *events = json_array();
+
+    for (size_t i = h->n_recent - n; i < h->n_recent; i++) {
+        json_array_append_new(events,
+                              parse_line(h->recent[i % HISTORY_RECENT]));
+    }
+    return events;
 }

@@ -9,6 +9,7 @@
  * history.log.1 and a new one begins.  Written by the loop.  Not made durable
  * line by line: nothing is decided by it. */
 
+#include <jansson.h>
 #include <stddef.h>
 
 #include "ha/core/core.h"
@@ -25,5 +26,10 @@ void history_add(struct history *, struct ha_epoch, enum ha_state,
 /* The last 'n' lines, oldest first, in memory that the caller frees; "" if
  * there are none. */
 char *history_tail(const struct history *, size_t n);
+
+/* The last HISTORY_RECENT of them from memory, newest last: a list of objects
+ * of "time", "epoch", "state" and "text".  The caller owns it. */
+#define HISTORY_RECENT 200
+json_t *history_recent(const struct history *);
 
 #endif /* ha/history.h */

@@ -21,8 +21,10 @@
 #include "ha/instance.h"
 #include "ha/loop.h"
 #include "ha/observe.h"
+#include "ha/since.h"
 #include "ha/stop.h"
 #include "ha/units.h"
+#include "ha/web.h"
 #include "lib/log.h"
 #include "lib/sdnotify.h"
 #include "lib/xalloc.h"
@@ -215,6 +217,7 @@ run(struct had *h)
     struct ev_signal *signals[3];
 
     h->loop = ev_loop_create();
+    h->since = since_create();
     signals[0] = ev_signal_create(h->loop, SIGTERM, on_terminate, h);
     signals[1] = ev_signal_create(h->loop, SIGINT, on_terminate, h);
     signals[2] = ev_signal_create(h->loop, SIGHUP, on_hangup, h);
@@ -222,15 +225,18 @@ run(struct had *h)
     if (loop_init(h) || control_create(h)) {
         exit(1); /* Said why. */
     }
+    web_create(h);
     sdnotify_send("READY=1");
     served = true;
     loop_run(h);
+    web_destroy(h);
     control_destroy(h);
     observe_close(h);
     loop_close(h);
     for (int i = 0; i < 3; i++) {
         ev_signal_destroy(signals[i]);
     }
+    since_destroy(h->since);
     ev_loop_destroy(h->loop);
 }
 

@@ -138,11 +138,14 @@ settings_make_folders(const struct settings *s, const char **ret_folder)
             return error;
         }
     }
-    for (int db = 0; db < HA_N_DBS; db++) {
-        int error = make_folder_of(s->db[db].file);
+    const char *const files[] = { s->db[HA_NB].file, s->db[HA_SB].file,
+                                  s->conf->status_socket };
+
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        int error = make_folder_of(files[i]);
 
         if (error) {
-            *ret_folder = s->db[db].file;
+            *ret_folder = files[i];
             return error;
         }
     }

@@ -14,6 +14,8 @@
 #include "ha/northd.h"
 #include "ha/replica.h"
 #include "ha/server.h"
+#include "ha/since.h"
+#include "lib/problems.h"
 
 #define SCHEMA 1
 
@@ -51,8 +53,8 @@ why(uint32_t code)
     if (code == HA_WHY_NONE) {
         return json_null();
     }
-    return json_pack("{s:s, s:s}", "code", ha_why_code(code), "text",
-                     ha_why_text(code));
+    return json_pack("{s:s, s:s, s:s}", "code", ha_why_code(code), "text",
+                     ha_why_text(code), "ends", ha_why_ends(code));
 }
 
 static json_t *
@@ -132,7 +134,14 @@ find_positions(const struct had *h, uint32_t id, enum ha_db db,
                && own->flags & WIRE_RS_CONNECTED) {
         *head = own->head;
         *pos = own->pos;
-    } else if (node_status(h, active, &theirs)) {
+    }
+    /* What the active told the group may be news to a receiver that has not
+     * heard from it for a while. */
+    if (id != active && active != h->cluster.self
+        && node_status(h, active, &theirs)
+        && (!head->lineage
+            || (theirs.local.db[db].pos.lineage == head->lineage
+                && ha_pos_cmp(&theirs.local.db[db].pos, head) > 0))) {
         *head = theirs.local.db[db].pos;
     }
 }
@@ -358,6 +367,16 @@ warnings(const struct had *h)
     return list;
 }
 
+/* What is not well, and since when. */
+static json_t *
+problems(const struct had *h, const json_t *status)
+{
+    json_t *list = problems_find(status);
+
+    since_mark(h->since, list, mono_now(), time(NULL));
+    return list;
+}
+
 json_t *
 status_make(const struct had *h)
 {
@@ -385,5 +404,6 @@ status_make(const struct had *h)
                   "corosync", group_connected(h->group), "stopping",
                   h->leaving, "fence", own_fence(h), "nb", own_db(h, HA_NB),
                   "sb", own_db(h, HA_SB), "northd", own_northd(h)));
+    put(o, "problems", problems(h, o));
     return o;
 }

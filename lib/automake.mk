@@ -7,6 +7,8 @@ noinst_LIBRARIES += lib/libha.a
 lib_libha_a_SOURCES =
 lib_libha_a_SOURCES += lib/types.h
 lib_libha_a_SOURCES += lib/wire.h
+lib_libha_a_SOURCES += lib/jsonget.h
+lib_libha_a_SOURCES += lib/servertls.c lib/servertls.h
 lib_libha_a_SOURCES += lib/unixpath.c lib/unixpath.h
 lib_libha_a_SOURCES += lib/xalloc.c lib/xalloc.h
 
@@ -68,10 +70,32 @@ tests_unit_test_digest_LDADD = $(TEST_LIBS)
 
 lib_libha_a_SOURCES += lib/table.c lib/table.h
 UNIT_TESTS += tests/unit/test-table
-tests_unit_test_table_SOURCES = tests/unit/test-table.c
+tests_unit_test_table_SOURCES = tests/unit/test-table.c \
+	tests/unit/quoted.h
 tests_unit_test_table_LDADD = $(TEST_LIBS)
 
 lib_libha_a_SOURCES += lib/tls.c lib/tls.h
 UNIT_TESTS += tests/unit/test-tls
 tests_unit_test_tls_SOURCES = tests/unit/test-tls.c
 tests_unit_test_tls_LDADD = $(TEST_LIBS)
+lib_libha_a_SOURCES += lib/problems.c lib/problems.h
+UNIT_TESTS += tests/unit/test-problems
+tests_unit_test_problems_SOURCES = tests/unit/test-problems.c \
+	tests/unit/quoted.h
+tests_unit_test_problems_LDADD = $(TEST_LIBS)
+
+lib_libha_a_SOURCES += lib/httphead.c lib/httphead.h
+UNIT_TESTS += tests/unit/test-httphead
+tests_unit_test_httphead_SOURCES = tests/unit/test-httphead.c
+tests_unit_test_httphead_LDADD = $(TEST_LIBS)
+
+lib_libha_a_SOURCES += lib/netaddr.c lib/netaddr.h
+UNIT_TESTS += tests/unit/test-netaddr
+tests_unit_test_netaddr_SOURCES = tests/unit/test-netaddr.c
+tests_unit_test_netaddr_LDADD = $(TEST_LIBS)
+
+lib_libha_a_SOURCES += lib/metrics.c lib/metrics.h
+UNIT_TESTS += tests/unit/test-metrics
+tests_unit_test_metrics_SOURCES = tests/unit/test-metrics.c \
+	tests/unit/quoted.h
+tests_unit_test_metrics_LDADD = $(TEST_LIBS)

@@ -111,6 +111,26 @@ const struct conf_option conf_options[] = {
       "set." },
     { "insync", "lag-ms", CONF_INT, 100, 3600000, "10000", AT(lag_ms),
       "So does one that was not level with the active for this long." },
+
+    { "status", "socket", CONF_PATH, 0, 0, "/run/ovn-ha/status.sock",
+      AT(status_socket),
+      "Unix socket on which ovn-had answers HTTP: the page for people, status, "
+      "metrics and health checks. Nothing can be changed there." },
+    { "status", "group", CONF_GROUP, 0, 0, "", AT(status_group),
+      "Group whose members may read from that socket, too. Empty: only root "
+      "may." },
+    { "status", "listen", CONF_ADDRESS, 0, 0, "", AT(status_listen),
+      "Address and TCP port on which the same is answered, for example "
+      "192.0.2.1:6664 or [2001:db8::1]:6664. It needs private-key and "
+      "certificate, unless the address is a loopback one." },
+    { "status", "private-key", CONF_PATH, 0, 0, "", AT(status_private_key),
+      "Private key (PEM) of that listener, which then speaks TLS." },
+    { "status", "certificate", CONF_PATH, 0, 0, "", AT(status_certificate),
+      "Its certificate (PEM), followed by those between it and its "
+      "authority." },
+    { "status", "ca-cert", CONF_PATH, 0, 0, "", AT(status_ca_cert),
+      "Certificates (PEM) of the authority that signed the certificates of "
+      "clients. If given, the listener lets no other client in." },
 };
 /* clang-format on */
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/netaddr.h"
 #include "lib/xalloc.h"
 
 /* Values. */
@@ -23,7 +24,8 @@ member_of(const struct conf *conf, const struct conf_option *option)
 static bool
 option_is_string(const struct conf_option *option)
 {
-    return option->type == CONF_PATH || option->type == CONF_REMOTES;
+    return option->type == CONF_PATH || option->type == CONF_REMOTES
+           || option->type == CONF_GROUP || option->type == CONF_ADDRESS;
 }
 
 /* Each of the functions that parse a value returns NULL or the reason why it
@@ -135,6 +137,27 @@ check_remotes(const char *text)
 }
 
 static char *
+check_group(const char *text)
+{
+    return text[strcspn(text, " \t:,/")]
+               ? ha_asprintf("\"%s\" is not the name of one group", text)
+               : NULL;
+}
+
+static char *
+check_address(const char *text)
+{
+    struct sockaddr_storage addr;
+    socklen_t n;
+
+    return *text && netaddr_parse(text, &addr, &n)
+               ? ha_asprintf("\"%s\" is not of the form ADDRESS:PORT or "
+                             "[ADDRESS]:PORT, in numbers",
+                             text)
+               : NULL;
+}
+
+static char *
 set_value(struct conf *conf, const struct conf_option *option,
           const char *text)
 {
@@ -154,6 +177,12 @@ set_value(struct conf *conf, const struct conf_option *option,
     case CONF_REMOTES:
         reason = check_remotes(text);
         break;
+    case CONF_GROUP:
+        reason = check_group(text);
+        break;
+    case CONF_ADDRESS:
+        reason = check_address(text);
+        break;
     }
     if (!reason) {
         free(*(char **) member);
@@ -170,6 +199,28 @@ set_defaults(struct conf *conf)
 
         assert(!reason);
     }
+}
+
+/* What is said to everyone who connects is said to nobody in clear. */
+static char *
+check_status(const struct conf *conf)
+{
+    struct sockaddr_storage addr;
+    socklen_t n;
+
+    if (!*conf->status_private_key != !*conf->status_certificate
+        || (*conf->status_ca_cert && !*conf->status_certificate)) {
+        return ha_strdup("[status] private-key and certificate go together, "
+                         "and ca-cert needs both");
+    }
+    if (*conf->status_listen && !*conf->status_certificate
+        && !netaddr_parse(conf->status_listen, &addr, &n)
+        && !netaddr_is_loopback(&addr)) {
+        return ha_asprintf("[status] listen is %s, which is no loopback "
+                           "address: give private-key and certificate, too",
+                           conf->status_listen);
+    }
+    return NULL;
 }
 
 /* Returns NULL or the violated condition. */
@@ -194,7 +245,7 @@ check_together(struct conf *conf)
         return ha_strdup("[replication] private-key, certificate and ca-cert "
                          "go together: give all three or none");
     }
-    return NULL;
+    return check_status(conf);
 }
 
 /* The file. */
@@ -407,6 +458,8 @@ print_value(const struct conf *conf, const struct conf_option *option, FILE *f)
         break;
     case CONF_PATH:
     case CONF_REMOTES:
+    case CONF_GROUP:
+    case CONF_ADDRESS:
         fputs(*(char *const *) member, f);
         break;
     }

@@ -31,6 +31,8 @@ enum conf_type {
     CONF_TRISTATE, /* enum conf_tristate: off, auto or on. */
     CONF_PATH,     /* char *: absolute, or empty where that is the default. */
     CONF_REMOTES,  /* char *: OVSDB passive TCP and SSL remotes, by commas. */
+    CONF_GROUP,    /* char *: name of a group of users, or empty. */
+    CONF_ADDRESS,  /* char *: address and TCP port, or empty. */
 };
 
 struct conf_option {
@@ -43,7 +45,7 @@ struct conf_option {
 };
 
 extern const struct conf_option conf_options[];
-#define CONF_N_OPTIONS 34
+#define CONF_N_OPTIONS 40
 
 /* The options' values.  Members are named as the options are. */
 struct conf {
@@ -79,6 +81,11 @@ struct conf {
 
     /* [insync] */
     int lag_records, lag_ms;
+
+    /* [status] */
+    char *status_socket, *status_group;
+    char *status_listen; /* "" where there is none; so are these: */
+    char *status_private_key, *status_certificate, *status_ca_cert;
 
     /* What conf_load() was given, so that a reload reads the same. */
     char *file;

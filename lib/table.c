@@ -7,30 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const json_t *
-member(const json_t *object, const char *key)
-{
-    return json_object_get(object, key);
-}
+#include "lib/jsonget.h"
+#include "lib/problems.h"
 
+/* "-" where there is none. */
 static const char *
 text_of(const json_t *object, const char *key)
 {
-    const char *text = json_string_value(member(object, key));
+    const char *text = jsonget_text(object, key);
 
-    return text && *text ? text : "-";
-}
-
-static bool
-is_true(const json_t *object, const char *key)
-{
-    return json_is_true(member(object, key));
-}
-
-static const char *
-why_of(const json_t *object, const char *key)
-{
-    return json_string_value(member(member(object, key), "text"));
+    return *text ? text : "-";
 }
 
 /* "n1 n2 n3" */
@@ -49,18 +35,18 @@ print_names(FILE *out, const json_t *list)
 static void
 print_cluster(FILE *out, const json_t *status)
 {
-    const json_t *c = member(status, "cluster");
-    bool known = json_is_string(member(c, "active"));
+    const json_t *c = jsonget(status, "cluster");
+    bool known = json_is_string(jsonget(c, "active"));
 
     fprintf(out, "cluster  %s, %s %s, epoch %s, lineage %s\n",
             text_of(c, "health"), known ? "active" : "active unknown, last",
             text_of(c, known ? "active" : "last_active"), text_of(c, "epoch"),
             text_of(c, "lineage"));
     fprintf(out, "quorum   %s with ",
-            is_true(c, "quorate") ? "present" : "MISSING");
-    print_names(out, member(c, "members"));
+            jsonget_true(c, "quorate") ? "present" : "MISSING");
+    print_names(out, jsonget(c, "members"));
     fputs("; in sync ", out);
-    print_names(out, member(c, "in_sync"));
+    print_names(out, jsonget(c, "in_sync"));
     fprintf(out, "\nseen by  %s at %s\n\n", text_of(status, "node"),
             text_of(status, "time"));
 }
@@ -69,8 +55,8 @@ print_cluster(FILE *out, const json_t *status)
 static void
 print_db(FILE *out, const json_t *db)
 {
-    const json_t *seq = member(member(db, "position"), "seq");
-    const json_t *lag = member(db, "lag_records");
+    const json_t *seq = jsonget(jsonget(db, "position"), "seq");
+    const json_t *lag = jsonget(db, "lag_records");
 
     if (json_is_integer(seq)) {
         fprintf(out, " %10lld", (long long) json_integer_value(seq));
@@ -87,45 +73,75 @@ print_db(FILE *out, const json_t *db)
 static void
 print_node(FILE *out, const json_t *node)
 {
-    bool here = member(node, "nb") != NULL;
+    bool here = jsonget(node, "nb") != NULL;
 
     fprintf(out, "%-12.12s %-9s %-7s", text_of(node, "name"),
             text_of(node, "state"), text_of(node, "epoch"));
-    print_db(out, member(node, "nb"));
-    print_db(out, member(node, "sb"));
+    print_db(out, jsonget(node, "nb"));
+    print_db(out, jsonget(node, "sb"));
     fprintf(out, " %-6s %-7s %-6s\n",
-            !here                        ? "-"
-            : is_true(node, "northd_ok") ? "ok"
-                                         : "BAD",
-            is_true(node, "in_sync") ? "yes" : "NO",
-            !here                        ? "-"
-            : is_true(node, "door_open") ? "open"
-                                         : "closed");
+            !here                             ? "-"
+            : jsonget_true(node, "northd_ok") ? "ok"
+                                              : "BAD",
+            jsonget_true(node, "in_sync") ? "yes" : "NO",
+            !here                             ? "-"
+            : jsonget_true(node, "door_open") ? "open"
+                                              : "closed");
 }
 
-/* What a replica waits for an operator for. */
+/* "75 s", "12 min", "3 h": how long a problem exists. */
 static void
-print_asks(FILE *out, const json_t *node, const char *key, const char *db)
+print_age(FILE *out, json_int_t s)
 {
-    const json_t *asks = member(member(node, key), "asks");
-    const json_t *lost = member(asks, "lost");
-    const char *name = text_of(node, "name");
-
-    if (!json_is_object(asks)) {
-        return;
-    }
-    fprintf(out, "  %s: %s ", name, db);
-    if (lost) {
-        fprintf(out,
-                "stopped before record %lld: %lld of %lld rows would be gone",
-                (long long) json_integer_value(member(asks, "record")),
-                (long long) json_integer_value(lost),
-                (long long) json_integer_value(member(asks, "rows")));
+    if (s < 120) {
+        fprintf(out, "for %lld s", (long long) s);
+    } else if (s < 7200) {
+        fprintf(out, "for %lld min", (long long) s / 60);
     } else {
-        fputs("is of another lineage", out);
+        fprintf(out, "for %lld h", (long long) s / 3600);
     }
-    fprintf(out, ";\n      if that may be: ovn-hactl %s %s\n",
-            text_of(asks, "command"), name);
+}
+
+static void
+print_problem(FILE *out, const json_t *problem)
+{
+    const json_t *seconds = jsonget(problem, "seconds");
+    const char *ends = json_string_value(jsonget(problem, "ends"));
+    bool known = json_is_integer(seconds), can_end = ends && *ends;
+
+    fprintf(out, "  %s\n", text_of(problem, "text"));
+    if (known || can_end) {
+        fputs("      ", out);
+    }
+    if (known) {
+        print_age(out, json_integer_value(seconds));
+    }
+    if (can_end) {
+        fprintf(out, "%sends when: %s", known ? "; " : "", ends);
+    }
+    if (known || can_end) {
+        fputc('\n', out);
+    }
+}
+
+/* All that is not well under a heading, if there is anything. */
+static void
+print_unwell(FILE *out, const json_t *status)
+{
+    json_t *found = NULL;
+    const json_t *list = jsonget(status, "problems");
+
+    if (!json_is_array(list)) {
+        /* From an ovn-had that does not know of it. */
+        list = found = problems_find(status);
+    }
+    if (json_array_size(list)) {
+        fputs("\nnot well:\n", out);
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        print_problem(out, json_array_get(list, i));
+    }
+    json_decref(found);
 }
 
 /* Room that is taken by data that gave way, where there are any. */
@@ -134,8 +150,8 @@ print_asides(FILE *out, const json_t *nodes)
 {
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
-        const json_t *aside = member(node, "set_aside");
-        long long files = json_integer_value(member(aside, "files"));
+        const json_t *aside = jsonget(node, "set_aside");
+        long long files = json_integer_value(jsonget(aside, "files"));
 
         if (files) {
             fprintf(out,
@@ -143,116 +159,15 @@ print_asides(FILE *out, const json_t *nodes)
                     "diverged/\n",
                     text_of(node, "name"), files,
                     files == 1 ? "database" : "databases",
-                    json_integer_value(member(aside, "bytes")) / 1e6);
+                    json_integer_value(jsonget(aside, "bytes")) / 1e6);
         }
     }
-}
-
-/* Why this node is not well; nothing if it is. */
-static void
-print_reasons(FILE *out, const json_t *node)
-{
-    const char *name = text_of(node, "name");
-    const char *why = why_of(node, "why");
-    const char *not_eligible = why_of(node, "not_eligible");
-
-    if (why) {
-        fprintf(out, "  %s is %s: %s\n", name, text_of(node, "state"), why);
-    }
-    if (not_eligible && (!why || strcmp(why, not_eligible))) {
-        fprintf(out, "  %s may not become active: %s\n", name, not_eligible);
-    }
-    print_asks(out, node, "nb", "NB");
-    print_asks(out, node, "sb", "SB");
-    if (is_true(node, "leaving")) {
-        fprintf(out, "  %s is being stopped\n", name);
-    }
-}
-
-static void
-print_local_db(FILE *out, const json_t *local, const char *key,
-               const char *name)
-{
-    const json_t *db = member(local, key);
-
-    if (strcmp(text_of(db, "server"), "running")) {
-        fprintf(out, "  %s: ovsdb-server is %s\n", name,
-                text_of(db, "server"));
-    }
-    if (strcmp(text_of(db, "server_error"), "-")) {
-        fprintf(out, "  %s: %s\n", name, text_of(db, "server_error"));
-    }
-    if (strcmp(text_of(db, "replica_why"), "-")) {
-        fprintf(out, "  %s: replica %s: %s\n", name, text_of(db, "replica"),
-                text_of(db, "replica_why"));
-    }
-}
-
-/* What this node lacks to be safe even when all of it stands still. */
-static void
-print_kernel_lease(FILE *out, const json_t *kernel)
-{
-    const char *state = text_of(kernel, "state");
-    const char *why = text_of(kernel, "why");
-
-    if (!strcmp(state, "missing")) {
-        fprintf(out, "  no lease in the kernel: %s\n", why);
-    } else if (!strcmp(state, "used") && strcmp(why, "-")) {
-        fprintf(out, "  lease in the kernel: %s\n", why);
-    }
-}
-
-/* What only the node itself knows. */
-static void
-print_local(FILE *out, const json_t *status)
-{
-    const json_t *local = member(status, "local");
-    const json_t *fence = member(local, "fence");
-    const json_t *northd = member(local, "northd");
-    const char *wanted = is_true(northd, "wanted") ? "active" : "paused";
-
-    if (!is_true(local, "corosync")) {
-        fputs("  corosync is not running here\n", out);
-    }
-    if (!is_true(fence, "connected")) {
-        fputs("  the fence worker is not running here\n", out);
-    } else if (strcmp(text_of(fence, "serve"), "-")
-               && strcmp(text_of(fence, "why"), "-")) {
-        fprintf(out, "  door: %s\n", text_of(fence, "why"));
-    }
-    print_kernel_lease(out, member(fence, "kernel_lease"));
-    print_local_db(out, local, "nb", "NB");
-    print_local_db(out, local, "sb", "SB");
-    if (strcmp(text_of(northd, "state"), wanted)) {
-        fprintf(out, "  northd is %s, wanted is %s\n",
-                text_of(northd, "state"), wanted);
-    }
-}
-
-/* Copies all reasons to 'out' under a heading, if there are any. */
-static void
-print_unwell(FILE *out, const json_t *status)
-{
-    const json_t *nodes = member(status, "nodes");
-    char *text = NULL;
-    size_t n;
-    FILE *reasons = open_memstream(&text, &n);
-
-    for (size_t i = 0; i < json_array_size(nodes); i++) {
-        print_reasons(reasons, json_array_get(nodes, i));
-    }
-    print_local(reasons, status);
-    fclose(reasons);
-    if (n) {
-        fprintf(out, "\nnot well:\n%s", text);
-    }
-    free(text);
 }
 
 static void
 print_warnings(FILE *out, const json_t *status)
 {
-    const json_t *list = member(status, "warnings");
+    const json_t *list = jsonget(status, "warnings");
 
     for (size_t i = 0; i < json_array_size(list); i++) {
         fprintf(out, "\nwarning: %s\n",
@@ -263,7 +178,7 @@ print_warnings(FILE *out, const json_t *status)
 char *
 table_render(const json_t *status)
 {
-    const json_t *nodes = member(status, "nodes");
+    const json_t *nodes = jsonget(status, "nodes");
     char *text = NULL;
     size_t n;
     FILE *out = open_memstream(&text, &n);

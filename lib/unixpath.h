@@ -3,8 +3,8 @@
 #ifndef HA_LIB_UNIXPATH_H
 #define HA_LIB_UNIXPATH_H 1
 
-/* Unix sockets by path: what lib/seq (messages) and lib/uctl (streams) have
- * in common.  No one else needs it. */
+/* Unix sockets by path: what lib/seq (messages), lib/uctl (streams) and the
+ * status socket (ha/web.c) have in common. */
 
 /* Opens a socket of 'type' (SOCK_STREAM or SOCK_SEQPACKET), nonblocking and
  * close-on-exec, and lets it listen on 'path' with mode 0600, in place of
@@ -15,7 +15,7 @@ int unixpath_listen(const char *path, int type);
  * connect never stays in progress: -EAGAIN means a full queue. */
 int unixpath_connect(const char *path, int type);
 
-/* Accepts a connection, nonblocking and close-on-exec.  Returns a descriptor
+/* Accepts a connection of any family, nonblocking and close-on-exec.  Returns a descriptor
  * or a negative errno. */
 int unixpath_accept(int listen_fd);
 

@@ -19,6 +19,9 @@ TEST_LIBS = lib/libha.a $(LIBHA_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 
+# Run by lint-alerts.
+EXTRA_DIST += tests/alerts/ovn-ha.test.yml
+
 include tests/replay/automake.mk
 include tests/sim/automake.mk
 include tests/fuzz/automake.mk

@@ -493,6 +493,8 @@ extern const struct ha_state_row ha_states[HA_N_STATES];
 const char *ha_state_name(uint32_t state);
 const char *ha_why_code(uint32_t why);
 const char *ha_why_text(uint32_t why);
+/* What would end it: "it ends when ...". */
+const char *ha_why_ends(uint32_t why);
 
 /* record.c. */
 int ha_ballot_cmp(struct ha_ballot a, struct ha_ballot b);

@@ -44,10 +44,11 @@ print_states(void)
 static void
 print_whys(void)
 {
-    puts("| reason | what status and log say |\n"
-         "| --- | --- |");
+    puts("| reason | what status and log say | it ends when |\n"
+         "| --- | --- | --- |");
     for (int i = HA_WHY_NONE + 1; i < HA_N_WHYS; i++) {
-        printf("| `%s` | %s |\n", ha_why_code(i), ha_why_text(i));
+        printf("| `%s` | %s | %s |\n", ha_why_code(i), ha_why_text(i),
+               ha_why_ends(i));
     }
 }
 

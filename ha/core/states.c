@@ -48,65 +48,95 @@ const struct ha_state_row ha_states[HA_N_STATES] = {
 
 struct why_row {
     const char *code;
-    const char *text;
+    const char *text; /* What it is, or what it waits for. */
+    const char *ends; /* "It ends when ...". */
 };
 
 /* clang-format off */
 static const struct why_row whys[HA_N_WHYS] = {
-    [HA_WHY_NONE] = { "", "" },
+    [HA_WHY_NONE] = { "", "", "" },
     [HA_WHY_NO_GROUP] = { "no-group",
-        "not in corosync's group yet: is corosync running here?" },
+        "not in corosync's group yet: is corosync running here?",
+        "corosync runs here and ovn-had has joined its group" },
     [HA_WHY_NO_QUORUM] = { "no-quorum",
-        "corosync has no quorum here: see corosync-quorumtool -s" },
+        "corosync has no quorum here: see corosync-quorumtool -s",
+        "enough control nodes can reach each other again" },
     [HA_WHY_AGREEING] = { "agreeing",
-        "the members exchange their records" },
+        "the members exchange their records",
+        "all members have answered: moments, unless one is mute" },
     [HA_WHY_HOLDERS] = { "holders",
         "too few members that hold the record are here to know which node "
-        "is the freshest: start the others" },
+        "is the freshest: start the others",
+        "more of the nodes that were members before are started" },
     [HA_WHY_BOOTSTRAP_MEMBERS] = { "bootstrap-members",
-        "first start: waits until all members of the nodelist are here" },
+        "first start: waits until all members of the nodelist are here",
+        "ovn-had runs on every node of the nodelist" },
     [HA_WHY_BOOTSTRAP_DATA] = { "bootstrap-data",
         "first start: more than one node has data; set aside the files of "
-        "all but one" },
+        "all but one",
+        "the database files of all nodes but one are set aside" },
     [HA_WHY_NOT_ELIGIBLE] = { "not-eligible",
-        "no node here may be promoted; each node's row says why" },
+        "no node here may be promoted; each node's row says why",
+        "one node's own reason is mended" },
     [HA_WHY_GRACE] = { "grace",
-        "cold start: gives the last active a chance to return first" },
+        "cold start: gives the last active a chance to return first",
+        "the last active returns, or the start grace is over" },
     [HA_WHY_VERDICT] = { "verdict",
         "no proof that the old active has stopped: start it, or make sure "
-        "that it is off" },
+        "that it is off",
+        "the old active is back, or known to be off" },
     [HA_WHY_LEASE] = { "lease",
-        "waits until the old active's lease has provably run out" },
+        "waits until the old active's lease has provably run out",
+        "the lease is over, which takes no more than its length" },
     [HA_WHY_TAIL] = { "tail",
-        "pulls the newest records from a fresher member" },
+        "pulls the newest records from a fresher member",
+        "the missing records have come" },
     [HA_WHY_LOG] = { "log",
-        "the replica workers take over the log" },
+        "the replica workers take over the log",
+        "both replica workers have the log" },
     [HA_WHY_DOOR] = { "door",
         "the listeners are not open: no lease yet, or an ovsdb-server does "
-        "not answer" },
+        "not answer",
+        "a majority acknowledges beats, and both databases answer" },
     [HA_WHY_NORTHD] = { "northd",
-        "serves, but no NB change has reached SB through ovn-northd yet" },
+        "serves, but no NB change has reached SB through ovn-northd yet",
+        "an NB change reaches SB through ovn-northd" },
     [HA_WHY_DISK] = { "disk",
-        "the record cannot be written: check disk space and permissions" },
+        "the record cannot be written: check disk space and permissions",
+        "the record can be written; tried again each second" },
     [HA_WHY_LINEAGE] = { "lineage",
-        "its replica belongs to another lineage or to none yet" },
+        "its replica belongs to another lineage or to none yet",
+        "it has followed the active and is complete" },
     [HA_WHY_INCOMPLETE] = { "incomplete",
-        "its replica is not complete yet" },
+        "its replica is not complete yet",
+        "it has all of the active's data" },
     [HA_WHY_NOT_IN_SYNC] = { "not-in-sync",
-        "it was not in sync when the record last changed" },
+        "it was not in sync when the record last changed",
+        "it is level with the active, which then takes it in" },
     [HA_WHY_DATABASE] = { "database",
-        "an ovsdb-server of it is down or does not answer" },
+        "an ovsdb-server of it is down or does not answer",
+        "both of its ovsdb-servers answer" },
     [HA_WHY_NOFAILOVER] = { "nofailover",
-        "configured with nofailover" },
-    [HA_WHY_LEAVING] = { "leaving", "it is being shut down" },
-    [HA_WHY_RETRY] = { "retry", "its last promotion failed moments ago" },
-    [HA_WHY_ABSENT] = { "absent", "it is not in the group" },
+        "configured with nofailover",
+        "nofailover is set to no in its configuration" },
+    [HA_WHY_LEAVING] = { "leaving",
+        "it is being shut down",
+        "ovn-had is started there again" },
+    [HA_WHY_RETRY] = { "retry",
+        "its last promotion failed moments ago",
+        "some seconds have passed" },
+    [HA_WHY_ABSENT] = { "absent",
+        "it is not in the group",
+        "corosync and ovn-had run there, and its network is up" },
     [HA_WHY_REINIT] = { "reinit",
         "its data are of another lineage and do not give way by themselves: "
-        "ovn-hactl reinit NODE sets them aside and lets it join" },
+        "ovn-hactl reinit NODE sets them aside and lets it join",
+        "ovn-hactl reinit is run for it, or its own data are put elsewhere" },
     [HA_WHY_SHRINK] = { "shrink",
         "most rows of its database would be gone, so it has stopped to follow "
-        "and keeps them: if they are to go, ovn-hactl accept-shrink NODE" },
+        "and keeps them: if they are to go, ovn-hactl accept-shrink NODE",
+        "ovn-hactl accept-shrink is run for it, or the active has its rows "
+        "again" },
 };
 /* clang-format on */
 
@@ -126,4 +156,12 @@ const char *
 ha_why_text(uint32_t why)
 {
     return why < HA_N_WHYS ? whys[why].text : "for an unknown reason";
+}
+
+const char *
+ha_why_ends(uint32_t why)
+{
+    const char *ends = why < HA_N_WHYS ? whys[why].ends : NULL;
+
+    return ends ? ends : "";
 }

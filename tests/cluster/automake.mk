@@ -27,6 +27,7 @@ EXTRA_DIST += \
 	tests/cluster/test_security.py \
 	tests/cluster/test_shrink.py \
 	tests/cluster/test_start.py \
+	tests/cluster/test_status_socket.py \
 	tests/cluster/test_supervisor.py \
 	tests/cluster/test_switchover.py \
 	tests/cluster/watch.py

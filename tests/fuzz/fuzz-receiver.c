@@ -20,10 +20,12 @@
 #include "lib/digest.h"
 #include "lib/log.h"
 #include "replica/applier.h"
-#include "replica/aside.h"
 #include "replica/dbserver.h"
+#include "replica/giveway.h"
+#include "replica/lost.h"
 #include "replica/oplog.h"
 #include "replica/receiver.h"
+#include "replica/shrink.h"
 #include "tests/fuzz/logfile.h"
 #include "tests/fuzz/wire.h"
 
@@ -44,6 +46,7 @@ struct applier {
 /* This session. */
 static struct applier own;
 static struct ha_pos said; /* After the last record that was said. */
+static struct shrink guard;
 static bool with_key;
 
 /* ---- In place of replica/applier.c and replica/dbserver.c ---------------- */
@@ -102,6 +105,13 @@ applier_shadow(const struct applier *a)
     return a->shadow;
 }
 
+static bool
+allow(const struct shadow_effect *effect, void *aux)
+{
+    (void) aux;
+    return effect != NULL;
+}
+
 int
 applier_add(struct applier *a, const char *body, const struct ha_pos *pos,
             bool last)
@@ -111,7 +121,7 @@ applier_add(struct applier *a, const char *body, const struct ha_pos *pos,
 
     assert(!with_key && (last || !last));
     assert(pos->lineage == a->sent.lineage && pos->seq > a->sent.seq);
-    a->failed = shadow_apply(a->shadow, body, ops, why) < 0;
+    a->failed = shadow_apply(a->shadow, body, ops, allow, NULL, why) < 0;
     a->sent = *pos;
     json_destroy(ops);
     return a->failed ? -EIO : 0;
@@ -152,31 +162,44 @@ dbserver_schema(const struct dbserver *server)
     return server ? NULL : logfile_schema;
 }
 
-/* What gives way is not copied. */
-struct aside *
-aside_create(const char *folder, enum ha_db db, const struct ha_pos *pos,
-             int fd, uint64_t bytes)
+/* What gives way is neither copied nor reported. */
+struct giveway *
+giveway_create(const struct giveway_config *cfg)
 {
-    assert(folder && db == HA_NB && pos && fd >= 0 && bytes);
-    return (struct aside *) &own;
+    assert(cfg->state_dir && cfg->db == HA_NB && cfg->log && cfg->want);
+    return (struct giveway *) &own;
 }
 
 int
-aside_run(struct aside *aside)
+giveway_run(struct giveway *g)
 {
-    return aside ? 0 : 1;
+    return g ? 0 : 1;
 }
 
 const char *
-aside_path(const struct aside *aside)
+giveway_path(const struct giveway *g)
 {
-    return aside ? "nowhere" : NULL;
+    return g ? "nowhere" : NULL;
+}
+
+const char *
+giveway_name(const struct giveway *g)
+{
+    return g ? "nothing" : NULL;
+}
+
+const struct lost_counts *
+giveway_counts(const struct giveway *g)
+{
+    static const struct lost_counts none;
+
+    return g ? &none : NULL;
 }
 
 void
-aside_destroy(struct aside *aside)
+giveway_destroy(struct giveway *g)
 {
-    assert(!aside || aside == (struct aside *) &own);
+    assert(!g || g == (struct giveway *) &own);
 }
 
 /* ---- The source ---------------------------------------------------------- */
@@ -413,6 +436,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         .db = HA_NB,
         .self = 1,
         .key = &key,
+        .guard = &guard,
         .state_dir = logfile_folder(),
     };
     struct receiver *r;
@@ -425,6 +449,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     source_address(&role.source);
     role.source_port = 1;
     own_begin();
+    shrink_init(&guard, 0, 0);
     wire_begin(mode >> 4, heard);
     r = receiver_create(&cfg, own.log, NULL, &own);
     receiver_follow(r, &role);

@@ -87,6 +87,11 @@ heard(uint16_t type, const uint8_t *body, size_t n)
     struct frame_refuse refuse;
     struct ha_pos head;
 
+    if (type & FRAME_OPTIONAL) {
+        assert(type == FRAME_FORK && !frame_get_pos(body, n, &head));
+        assert(n_heard[FRAME_WELCOME] == 1 && !with_key);
+        return;
+    }
     assert(type <= FRAME_ACK);
     n_heard[type]++;
     switch (type) {

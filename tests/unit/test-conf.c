@@ -140,7 +140,10 @@ values(void **state)
              "nb = ptcp:6641:192.0.2.1, pssl:6643:[2001:db8::1]\n"
              "sb = pssl:6642\n"
              "[replication]\n"
-             "private-key = /k\ncertificate = /c\nca-cert = /a");
+             "private-key = /k\ncertificate = /c\nca-cert = /a\n"
+             "[status]\n"
+             "group = adm\nlisten = [2001:db8::1]:6664\n"
+             "private-key = /k\ncertificate = /c");
 
     (void) state;
     assert_int_equal(conf->lease_ms, 2000);
@@ -151,6 +154,9 @@ values(void **state)
                         "ptcp:6641:192.0.2.1, pssl:6643:[2001:db8::1]");
     assert_string_equal(conf->listen_sb, "pssl:6642");
     assert_string_equal(conf->ca_cert, "/a");
+    assert_string_equal(conf->status_socket, "/run/ovn-ha/status.sock");
+    assert_string_equal(conf->status_group, "adm");
+    assert_string_equal(conf->status_listen, "[2001:db8::1]:6664");
     assert_int_equal(conf->priority, 100);
     conf_destroy(conf);
 }
@@ -182,6 +188,12 @@ errors_name_line_and_reason(void **state)
     assert_refused("[paths]\nnb-db = nb.db\n",
                    ":2: [paths] nb-db: \"nb.db\" is not an absolute path");
     assert_refused("[paths]\nnb-db =\n", ":2: [paths] nb-db: it is empty");
+    assert_refused("[status]\nlisten = localhost:80\n",
+                   ":2: [status] listen: \"localhost:80\" is not of the form "
+                   "ADDRESS:PORT or [ADDRESS]:PORT, in numbers");
+    assert_refused("[status]\ngroup = adm, wheel\n",
+                   ":2: [status] group: \"adm, wheel\" is not the name of one "
+                   "group");
     assert_refused("[node]\npriority = 1\npriority = 2\n",
                    ":3: [node] priority was given in line 2 already");
     assert_refused("[node]\npriority\n",
@@ -225,6 +237,18 @@ unsafe_combinations(void **state)
     conf_destroy(conf);
     assert_refused("[replication]\nport-nb = 6662\n",
                    ": [replication] port-nb and port-sb are both 6662");
+    assert_refused("[status]\ncertificate = /c\n",
+                   ": [status] private-key and certificate go together, and "
+                   "ca-cert needs both");
+    assert_refused("[status]\nca-cert = /c\n",
+                   ": [status] private-key and certificate go together, and "
+                   "ca-cert needs both");
+    /* In clear only to this machine itself. */
+    conf = load("[status]\nlisten = 127.0.0.1:6664\n");
+    conf_destroy(conf);
+    assert_refused("[status]\nlisten = 0.0.0.0:6664\n",
+                   ": [status] listen is 0.0.0.0:6664, which is no loopback "
+                   "address: give private-key and certificate, too");
     assert_refused("[replication]\nca-cert = /a\n",
                    ": [replication] private-key, certificate and ca-cert go "
                    "together: give all three or none");

@@ -126,6 +126,47 @@ the_file_is_bounded(void **state)
     free(tail);
 }
 
+static const char *
+text_at(const json_t *events, size_t i)
+{
+    return json_string_value(
+        json_object_get(json_array_get(events, i), "text"));
+}
+
+/* Those from before the file became history.log.1, and from before the start,
+ * are among them. */
+static void
+recent_events(void **state)
+{
+    const json_t *event;
+    json_t *events = history_recent(h);
+
+    (void) state;
+    assert_int_equal(json_array_size(events), 0);
+    json_decref(events);
+    for (int i = 0; i < HISTORY_RECENT + 5; i++) {
+        add(i);
+    }
+    for (int life = 0; life < 2; life++) {
+        events = history_recent(h);
+        assert_int_equal(json_array_size(events), HISTORY_RECENT);
+        assert_string_equal(text_at(events, 0), "step 5");
+        assert_string_equal(text_at(events, HISTORY_RECENT - 1), "step 204");
+        event = json_array_get(events, 0);
+        assert_string_equal(json_string_value(json_object_get(event, "epoch")),
+                            "3.1");
+        assert_string_equal(json_string_value(json_object_get(event, "state")),
+                            "standby");
+        json_decref(events);
+        history_close(h);
+        assert_int_equal(history_open(dir, &h), 0);
+    }
+    history_add(h, (struct ha_epoch){ 3, 1 }, HA_STANDBY, "a|b");
+    events = history_recent(h);
+    assert_string_equal(text_at(events, HISTORY_RECENT - 1), "a|b");
+    json_decref(events);
+}
+
 int
 main(void)
 {
@@ -135,6 +176,7 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(survives_a_new_life, setup, teardown),
         cmocka_unit_test_setup_teardown(the_file_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(recent_events, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("history", tests, NULL, NULL);

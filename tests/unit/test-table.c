@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/quoted.h"
+
 #define COLUMNS 100
 
 static const char healthy[] =
@@ -25,21 +27,6 @@ static const char healthy[] =
     "  'nb': {'server': 'running'}, 'sb': {'server': 'running'},"
     "  'northd': {'state': 'active', 'wanted': true}}}";
 
-static json_t *
-parse(const char *text)
-{
-    char *copy = strdup(text);
-    json_t *json;
-
-    for (char *p = copy; *p; p++) {
-        *p = *p == '\'' ? '"' : *p;
-    }
-    json = json_loads(copy, 0, NULL);
-    free(copy);
-    assert_non_null(json);
-    return json;
-}
-
 static void
 assert_width(const char *text)
 {
@@ -54,7 +41,7 @@ assert_width(const char *text)
 static void
 a_healthy_cluster_has_no_complaints(void **state)
 {
-    json_t *json = parse(healthy);
+    json_t *json = quoted_json(healthy);
     char *text = table_render(json);
 
     (void) state;
@@ -70,7 +57,7 @@ a_healthy_cluster_has_no_complaints(void **state)
 static void
 a_lease_that_the_kernel_does_not_hold_is_told(void **state)
 {
-    json_t *json = parse(healthy);
+    json_t *json = quoted_json(healthy);
     json_t *fence = json_object_get(json_object_get(json, "local"), "fence");
     char *text;
 
@@ -99,7 +86,7 @@ a_lease_that_the_kernel_does_not_hold_is_told(void **state)
 static void
 every_complaint_has_its_reason(void **state)
 {
-    json_t *json = parse(healthy);
+    json_t *json = quoted_json(healthy);
     json_t *node = json_array_get(json_object_get(json, "nodes"), 0);
     json_t *local = json_object_get(json, "local");
     char *text;
@@ -126,9 +113,41 @@ every_complaint_has_its_reason(void **state)
 }
 
 static void
+how_long_and_what_ends_it(void **state)
+{
+    static const struct {
+        int seconds;
+        const char *text;
+    } rows[] = { { 0, "for 0 s" },
+                 { 119, "for 119 s" },
+                 { 120, "for 2 min" },
+                 { 7199, "for 119 min" },
+                 { 90000, "for 25 h" } };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        json_t *json = quoted_json(healthy);
+        char *text, want[100];
+
+        json_object_set_new(json, "problems",
+                            json_pack("[{s:s, s:s, s:i}]", "text", "it broke",
+                                      "ends", "it is mended", "seconds",
+                                      rows[i].seconds));
+        text = table_render(json);
+        snprintf(want, sizeof want,
+                 "not well:\n  it broke\n      %s; ends when: it is "
+                 "mended\n",
+                 rows[i].text);
+        assert_non_null(strstr(text, want));
+        free(text);
+        json_decref(json);
+    }
+}
+
+static void
 an_unknown_active_is_not_called_active(void **state)
 {
-    json_t *json = parse(healthy);
+    json_t *json = quoted_json(healthy);
     json_t *cluster = json_object_get(json, "cluster");
     char *text;
 
@@ -146,7 +165,7 @@ an_unknown_active_is_not_called_active(void **state)
 static void
 what_is_asked_for_names_the_command(void **state)
 {
-    json_t *json = parse(healthy);
+    json_t *json = quoted_json(healthy);
     json_t *node = json_array_get(json_object_get(json, "nodes"), 0);
     char *text;
 
@@ -161,10 +180,11 @@ what_is_asked_for_names_the_command(void **state)
         node, "set_aside",
         json_pack("{s:i, s:I}", "files", 2, "bytes", (json_int_t) 12400000));
     text = table_render(json);
-    assert_non_null(strstr(text, "ovn-hactl reinit n1\n"));
+    assert_non_null(strstr(text, "ends when: ovn-hactl reinit n1 is run"));
     assert_non_null(strstr(text, "SB stopped before record 812: 900 of 1000 "
                                  "rows would be gone"));
-    assert_non_null(strstr(text, "ovn-hactl accept-shrink n1\n"));
+    assert_non_null(
+        strstr(text, "ends when: ovn-hactl accept-shrink n1 is run"));
     assert_non_null(
         strstr(text, "set aside on n1: 2 databases, 12.4 MB in diverged/\n"));
     assert_width(text);
@@ -181,7 +201,7 @@ what_is_missing_does_no_harm(void **state)
 
     (void) state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        json_t *json = parse(texts[i]);
+        json_t *json = quoted_json(texts[i]);
         char *text = table_render(json);
 
         assert_non_null(strstr(text, "NODE "));
@@ -194,7 +214,7 @@ what_is_missing_does_no_harm(void **state)
 static void
 warnings_are_shown(void **state)
 {
-    json_t *json = parse(healthy);
+    json_t *json = quoted_json(healthy);
     char *text;
 
     (void) state;
@@ -214,6 +234,7 @@ main(void)
         cmocka_unit_test(a_healthy_cluster_has_no_complaints),
         cmocka_unit_test(a_lease_that_the_kernel_does_not_hold_is_told),
         cmocka_unit_test(every_complaint_has_its_reason),
+        cmocka_unit_test(how_long_and_what_ends_it),
         cmocka_unit_test(an_unknown_active_is_not_called_active),
         cmocka_unit_test(what_is_missing_does_no_harm),
         cmocka_unit_test(what_is_asked_for_names_the_command),

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef HA_LIB_JSONGET_H
+#define HA_LIB_JSONGET_H 1
+
+/* Members of JSON objects, for those who read the status: lib/problems.c,
+ * lib/metrics.c and lib/table.c.  What is missing, or of another type, does no
+ * harm. */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+static inline const json_t *
+jsonget(const json_t *object, const char *key)
+{
+    return json_object_get(object, key);
+}
+
+/* "" if it is no string. */
+static inline const char *
+jsonget_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
+static inline bool
+jsonget_true(const json_t *object, const char *key)
+{
+    return json_is_true(json_object_get(object, key));
+}
+
+#endif /* HA_LIB_JSONGET_H */

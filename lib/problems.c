@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "lib/problems.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/jsonget.h"
+#include "lib/xalloc.h"
+
+static bool
+is_known(const json_t *list, const char *node, const char *code)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *p = json_array_get(list, i);
+
+        if (!strcmp(jsonget_text(p, "node"), node)
+            && !strcmp(jsonget_text(p, "code"), code)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* 'node' is "" for the cluster.  Takes over 'text'. */
+static void
+add(json_t *list, const char *node, const char *code, char *text,
+    const char *ends)
+{
+    if (!is_known(list, node, code)) {
+        json_array_append_new(
+            list, json_pack("{s:o, s:s, s:s, s:s}", "node",
+                            *node ? json_string(node) : json_null(), "code",
+                            code, "text", text, "ends", ends));
+    }
+    free(text);
+}
+
+/* A reason as the core gives it. */
+static void
+add_why(json_t *list, const char *node, const json_t *why, const char *verb)
+{
+    add(list, node, jsonget_text(why, "code"),
+        ha_asprintf("%s %s: %s", node, verb, jsonget_text(why, "text")),
+        jsonget_text(why, "ends"));
+}
+
+static void
+find_in_cluster(json_t *list, const json_t *status)
+{
+    if (!strcmp(jsonget_text(jsonget(status, "cluster"), "health"), "down")) {
+        add(list, "", "no-active",
+            ha_strdup("no node serves, as far as this one knows"),
+            "a node becomes active");
+    }
+}
+
+/* What a replica waits for an operator for. */
+static void
+find_asks(json_t *list, const json_t *node, bool nb)
+{
+    const json_t *asks = jsonget(jsonget(node, nb ? "nb" : "sb"), "asks");
+    const json_t *lost = jsonget(asks, "lost");
+    const char *name = jsonget_text(node, "name");
+    char *text, *ends;
+
+    if (!json_is_object(asks)) {
+        return;
+    }
+    text = lost ? ha_asprintf(
+               "%s: %s stopped before record %lld: %lld of %lld rows "
+               "would be gone",
+               name, nb ? "NB" : "SB",
+               (long long) json_integer_value(jsonget(asks, "record")),
+               (long long) json_integer_value(lost),
+               (long long) json_integer_value(jsonget(asks, "rows")))
+                : ha_asprintf("%s: %s is of another lineage", name,
+                              nb ? "NB" : "SB");
+    ends = ha_asprintf("ovn-hactl %s %s is run, if that may be",
+                       jsonget_text(asks, "command"), name);
+    add(list, name, nb ? "nb-asks" : "sb-asks", text, ends);
+    free(ends);
+}
+
+static void
+find_in_node(json_t *list, const json_t *node)
+{
+    const char *name = jsonget_text(node, "name");
+    const json_t *why = jsonget(node, "why");
+    const json_t *not_eligible = jsonget(node, "not_eligible");
+
+    if (json_is_object(why)) {
+        char *is = ha_asprintf("is %s", jsonget_text(node, "state"));
+
+        add_why(list, name, why, is);
+        free(is);
+    }
+    if (json_is_object(not_eligible)) {
+        add_why(list, name, not_eligible, "may not become active");
+    }
+    find_asks(list, node, true);
+    find_asks(list, node, false);
+    if (json_is_false(jsonget(node, "northd_ok"))) {
+        add(list, name, "northd-bad",
+            ha_asprintf("%s: ovn-northd does not do what it should", name),
+            "ovn-northd answers and has the role that it should have");
+    }
+    if (jsonget_true(node, "leaving")) {
+        add(list, name, "leaving", ha_asprintf("%s is being stopped", name),
+            "ovn-had is started there again");
+    }
+}
+
+/* What only the node itself knows. */
+
+static void
+find_in_db(json_t *list, const char *node, const json_t *local, bool nb)
+{
+    const json_t *db = jsonget(local, nb ? "nb" : "sb");
+    const char *name = nb ? "NB" : "SB";
+    const char *server = jsonget_text(db, "server");
+
+    if (strcmp(server, "running")) {
+        add(list, node, nb ? "nb-server" : "sb-server",
+            ha_asprintf("%s: ovsdb-server is %s", name,
+                        *server ? server : "-"),
+            "it runs and answers; see the log folder");
+    }
+    if (*jsonget_text(db, "server_error")) {
+        add(list, node, nb ? "nb-server-error" : "sb-server-error",
+            ha_asprintf("%s: %s", name, jsonget_text(db, "server_error")),
+            "what it names is mended");
+    }
+    if (*jsonget_text(db, "replica_why")) {
+        add(list, node, nb ? "nb-replica" : "sb-replica",
+            ha_asprintf("%s: replica %s: %s", name,
+                        jsonget_text(db, "replica"),
+                        jsonget_text(db, "replica_why")),
+            "the replica worker follows, or has the log");
+    }
+}
+
+static void
+find_in_northd(json_t *list, const char *node, const json_t *local)
+{
+    const json_t *northd = jsonget(local, "northd");
+    const char *wanted = jsonget_true(northd, "wanted") ? "active" : "paused";
+    const char *state = jsonget_text(northd, "state");
+
+    if (strcmp(state, wanted)) {
+        add(list, node, "northd-role",
+            ha_asprintf("northd is %s, wanted is %s", *state ? state : "-",
+                        wanted),
+            "it has taken that role; one that does not is started again");
+    }
+}
+
+/* What this node lacks to be safe even when all of it stands still. */
+static void
+find_in_kernel(json_t *list, const char *node, const json_t *kernel)
+{
+    const char *state = jsonget_text(kernel, "state");
+    const char *why = jsonget_text(kernel, "why");
+
+    if (!strcmp(state, "missing")) {
+        add(list, node, "kernel-lease-missing",
+            ha_asprintf("no lease in the kernel: %s", why),
+            "nftables can be used here, or kernel-lease is off");
+    } else if (!strcmp(state, "used") && *why) {
+        add(list, node, "kernel-lease",
+            ha_asprintf("lease in the kernel: %s", why),
+            "what it names is mended");
+    }
+}
+
+static void
+find_here(json_t *list, const json_t *status)
+{
+    const char *node = jsonget_text(status, "node");
+    const json_t *local = jsonget(status, "local");
+    const json_t *fence = jsonget(local, "fence");
+
+    if (!jsonget_true(local, "corosync")) {
+        add(list, node, "corosync-down",
+            ha_strdup("corosync is not running here"),
+            "it runs again: systemctl start corosync");
+    }
+    if (!jsonget_true(fence, "connected")) {
+        add(list, node, "fence-down",
+            ha_strdup("the fence worker is not running here"),
+            "it has started, which ovn-had sees to");
+    } else if (*jsonget_text(fence, "serve") && *jsonget_text(fence, "why")) {
+        add(list, node, "door-shut",
+            ha_asprintf("door: %s", jsonget_text(fence, "why")),
+            "the lease lives, and both databases answer");
+    }
+    find_in_kernel(list, node, jsonget(fence, "kernel_lease"));
+    find_in_db(list, node, local, true);
+    find_in_db(list, node, local, false);
+    find_in_northd(list, node, local);
+}
+
+json_t *
+problems_find(const json_t *status)
+{
+    const json_t *nodes = jsonget(status, "nodes");
+    json_t *list = json_array();
+
+    find_in_cluster(list, status);
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        find_in_node(list, json_array_get(nodes, i));
+    }
+    find_here(list, status);
+    return list;
+}
