@@ -11,6 +11,8 @@ replica_libplain_a_SOURCES = \
 	replica/aside.h \
 	replica/certs.c \
 	replica/certs.h \
+	replica/finding.c \
+	replica/finding.h \
 	replica/frame.c \
 	replica/frame.h \
 	replica/points.c \
@@ -21,8 +23,12 @@ replica_libplain_a_SOURCES = \
 noinst_LIBRARIES += replica/libreplica.a
 replica_libreplica_a_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 replica_libreplica_a_SOURCES = \
+	replica/answer.c \
+	replica/answer.h \
 	replica/applier.c \
 	replica/applier.h \
+	replica/content.c \
+	replica/content.h \
 	replica/dbserver.c \
 	replica/dbserver.h \
 	replica/link.c \
@@ -43,6 +49,12 @@ replica_libreplica_a_SOURCES = \
 	replica/shadow.h \
 	replica/successor.c \
 	replica/successor.h \
+	replica/verifier-main.c \
+	replica/verifier-private.h \
+	replica/verifier.c \
+	replica/verifier.h \
+	replica/verify.c \
+	replica/verify.h \
 	replica/worker.c \
 	replica/worker.h
 
@@ -64,3 +76,13 @@ tests_unit_test_frame_LDADD = replica/libplain.a $(TEST_LIBS)
 UNIT_TESTS += tests/unit/test-points
 tests_unit_test_points_SOURCES = tests/unit/test-points.c
 tests_unit_test_points_LDADD = replica/libplain.a $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-finding
+tests_unit_test_finding_SOURCES = tests/unit/test-finding.c
+tests_unit_test_finding_LDADD = replica/libplain.a $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-content
+tests_unit_test_content_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+tests_unit_test_content_SOURCES = tests/unit/test-content.c
+tests_unit_test_content_LDADD = replica/libreplica.a replica/libplain.a \
+	$(TEST_LIBS) $(OVS_LIBS)

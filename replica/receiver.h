@@ -18,8 +18,10 @@
 struct applier;
 struct certs;
 struct dbserver;
+struct finding;
 struct oplog;
 struct receiver;
+struct verify;
 
 struct receiver_config {
     enum ha_db db;
@@ -28,6 +30,7 @@ struct receiver_config {
     const struct frame_key *key;
     const struct peers *peers; /* May change at any time. */
     const char *state_dir;
+    struct finding *finding;
 };
 
 struct receiver *receiver_create(const struct receiver_config *,
@@ -44,6 +47,11 @@ void receiver_stop(struct receiver *);
 
 void receiver_run(struct receiver *);
 void receiver_wait(struct receiver *);
+
+/* Verifies the own content against the source's; 'token' as in struct
+ * wire_r_verify. */
+void receiver_verify(struct receiver *, uint32_t token);
+struct verify *receiver_get_verify(struct receiver *);
 
 /* Fills in what the receiver knows: phase, source, head, counts, progress,
  * reason. */

@@ -203,6 +203,12 @@ shadow_rows(const struct shadow *s)
     return n;
 }
 
+const struct ovsdb *
+shadow_db(const struct shadow *s)
+{
+    return s->db;
+}
+
 /* True if 'row', of Address_Set, is what northd makes by itself. */
 static bool
 is_own_address_set(const struct ovsdb_row *row)
@@ -292,8 +298,8 @@ op_delete(const struct ovsdb_row *row)
     return op;
 }
 
-static bool
-is_replicated(const struct ovsdb_column *column)
+bool
+shadow_is_replicated(const struct ovsdb_column *column)
 {
     return column->index >= OVSDB_N_STD_COLUMNS && column->persistent;
 }
@@ -309,7 +315,7 @@ op_insert(const struct ovsdb_row *row)
         const struct ovsdb_column *column = node->data;
         const struct ovsdb_datum *datum = &row->fields[column->index];
 
-        if (is_replicated(column)
+        if (shadow_is_replicated(column)
             && !ovsdb_datum_is_default(datum, &column->type)) {
             json_object_put(columns, column->name,
                             ovsdb_datum_to_json(datum, &column->type));
@@ -332,7 +338,8 @@ op_update(const struct ovsdb_row *new, const unsigned long int *changed)
     SHASH_FOR_EACH (node, &new->table->schema->columns) {
         const struct ovsdb_column *column = node->data;
 
-        if (is_replicated(column) && bitmap_is_set(changed, column->index)) {
+        if (shadow_is_replicated(column)
+            && bitmap_is_set(changed, column->index)) {
             columns = columns ? columns : json_object_create();
             json_object_put(columns, column->name,
                             ovsdb_datum_to_json(&new->fields[column->index],
@@ -416,7 +423,7 @@ diff_row(const struct ovsdb_row *have, const struct ovsdb_row *want)
         const struct ovsdb_column *h =
             ovsdb_table_schema_get_column(have->table->schema, w->name);
 
-        if (h && is_replicated(w)
+        if (h && shadow_is_replicated(w)
             && !ovsdb_datum_equals(&have->fields[h->index],
                                    &want->fields[w->index], &w->type)) {
             bitmap_set1(changed, w->index);

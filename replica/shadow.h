@@ -17,6 +17,8 @@
 #include <stdint.h>
 
 struct json;
+struct ovsdb;
+struct ovsdb_column;
 struct shadow;
 
 #define SHADOW_WHY_LEN 160
@@ -44,6 +46,12 @@ uint64_t shadow_offset(const struct shadow *);
 
 /* Counts what was loaded. */
 uint64_t shadow_rows(const struct shadow *);
+
+/* What was loaded, to read. */
+const struct ovsdb *shadow_db(const struct shadow *);
+
+/* True if the column's values are in the file, and the same everywhere. */
+bool shadow_is_replicated(const struct ovsdb_column *);
 
 /* True if there is anything that packages and an idle northd do not write by
  * themselves. */
