@@ -20,8 +20,11 @@ static void __attribute__((noreturn)) usage(int status)
         "commands:\n"
         "  status [--json] [--watch [SECONDS]]\n"
         "                   the cluster as this node sees it\n"
-        "  switchover [--to NODE] [--timeout SECONDS]\n"
+        "  switchover [--to NODE] [--timeout SECONDS] [--no-verify]\n"
         "                   move the active role, and wait until it is so\n"
+        "  verify [NODE] [--json]\n"
+        "                   compare the standbys' databases with the "
+        "active's\n"
         "  history [-n LINES] [--json]\n"
         "                   what was decided here, and when\n"
         "  replay FILE        run a node's journal through the core once "
@@ -37,7 +40,8 @@ static void __attribute__((noreturn)) usage(int status)
         "  -h, --help       print this\n"
         "  -V, --version    print the version\n\n"
         "exit status: 0 fine; 1 refused or failed; 2 usage; 3 ovn-had\n"
-        "cannot be reached; 4 (status) no active node, or degraded\n");
+        "cannot be reached; 4 (status) no active node, or degraded;\n"
+        "5 (verify) a replica differs from the active's\n");
     exit(status);
 }
 
@@ -48,10 +52,15 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    { "status", verb_status, "jw" },   { "switchover", verb_switchover, "tT" },
-    { "history", verb_history, "nj" }, { "leave", verb_leave, "T" },
-    { "reload", verb_reload, "" },     { "config", verb_config, "" },
-    { "version", verb_version, "" },   { "replay", verb_replay, "" },
+    { "status", verb_status, "jw" },
+    { "switchover", verb_switchover, "tTN" },
+    { "history", verb_history, "nj" },
+    { "leave", verb_leave, "T" },
+    { "reload", verb_reload, "" },
+    { "config", verb_config, "" },
+    { "verify", verb_verify, "j" },
+    { "version", verb_version, "" },
+    { "replay", verb_replay, "" },
 };
 
 static const struct option longs[] = {
@@ -59,6 +68,7 @@ static const struct option longs[] = {
     { "watch", optional_argument, NULL, 'w' },
     { "to", required_argument, NULL, 't' },
     { "timeout", required_argument, NULL, 'T' },
+    { "no-verify", no_argument, NULL, 'N' },
     { "lines", required_argument, NULL, 'n' },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
@@ -99,6 +109,9 @@ set_option(struct verb_args *args, int c)
     case 'T':
         args->timeout_seconds = parse_number(optarg, 1, 3600);
         break;
+    case 'N':
+        args->no_verify = true;
+        break;
     case 'n':
         args->lines = parse_number(optarg, 1, 100000);
         break;
@@ -123,6 +136,8 @@ set_operands(struct verb_args *args, const struct verb *verb, int n,
             exit(2);
         }
         args->file = operands[0];
+    } else if (n == 1 && verb->run == verb_verify) {
+        args->node = operands[0];
     } else if (n == 1 && args->watch) {
         args->watch_seconds = parse_number(operands[0], 0.1, 3600);
     } else if (n) {

@@ -51,6 +51,8 @@ struct had {
     struct northd *northd;
     struct control *control;
 
+    struct verify *verify;
+
     /* observe.c. */
     mono_t started_at;
     bool joined;

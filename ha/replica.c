@@ -126,6 +126,14 @@ replica_send_probe(struct replica *r, uint32_t token, uint32_t timeout_ms)
     send_msg(r, WIRE_R_PROBE, &probe, sizeof probe);
 }
 
+void
+replica_send_verify(struct replica *r, uint32_t token)
+{
+    struct wire_r_verify verify = { .token = token };
+
+    send_msg(r, WIRE_R_VERIFY, &verify, sizeof verify);
+}
+
 /* Receiving. */
 
 /* A full disk may have room by now.  To the core it is a new worker, whose
@@ -184,6 +192,8 @@ on_message(struct replica *r, const struct worker_msg *msg)
 {
     struct wire_r_role_done done;
     struct wire_r_probed probed;
+    struct wire_r_verification verification;
+    struct wire_r_difference difference;
     struct wire_r_peer peer;
 
     switch (msg->hdr.type) {
@@ -201,6 +211,14 @@ on_message(struct replica *r, const struct worker_msg *msg)
     case WIRE_R_PROBED:
         worker_body(msg, &probed, sizeof probed);
         r->handler.probed(r->handler.aux, &probed);
+        break;
+    case WIRE_R_VERIFICATION:
+        worker_body(msg, &verification, sizeof verification);
+        r->handler.verification(r->handler.aux, r->db, &verification);
+        break;
+    case WIRE_R_DIFFERENCE:
+        worker_body(msg, &difference, sizeof difference);
+        r->handler.difference(r->handler.aux, r->db, &difference);
         break;
     default:
         break;

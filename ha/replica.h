@@ -26,6 +26,10 @@ struct replica_handler {
     void (*changed)(void *aux, enum ha_db);
     void (*peer)(void *aux, enum ha_db, const struct wire_r_peer *);
     void (*probed)(void *aux, const struct wire_r_probed *);
+    void (*verification)(void *aux, enum ha_db,
+                         const struct wire_r_verification *);
+    void (*difference)(void *aux, enum ha_db,
+                       const struct wire_r_difference *);
 };
 
 struct replica *replica_create(struct ev_loop *, enum ha_db,
@@ -46,6 +50,9 @@ void replica_set_server(struct replica *, pid_t);
  * it. */
 void replica_send_role(struct replica *, const struct ha_action *);
 void replica_send_probe(struct replica *, uint32_t token, uint32_t timeout_ms);
+
+/* Answered by the handlers 'verification' and 'difference'. */
+void replica_send_verify(struct replica *, uint32_t token);
 
 /* The worker's share of the local facts: all but 'server_ok'. */
 void replica_facts(const struct replica *, struct ha_local_db *);

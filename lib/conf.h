@@ -43,7 +43,7 @@ struct conf_option {
 };
 
 extern const struct conf_option conf_options[];
-#define CONF_N_OPTIONS 32
+#define CONF_N_OPTIONS 34
 
 /* The options' values.  Members are named as the options are. */
 struct conf {
@@ -72,6 +72,7 @@ struct conf {
     /* [replication] */
     int port_nb, port_sb;
     char *private_key, *certificate, *ca_cert; /* "" where there is none. */
+    int verify_interval_s, verify_recent_s;
 
     /* [beat] */
     int beat_port;

@@ -103,6 +103,69 @@ print_node(FILE *out, const json_t *node)
                                          : "closed");
 }
 
+/* "n2 NB equal at record 1234, 2026-11-22T01:02:03Z", one line a database. */
+static void
+print_verification(FILE *out, const json_t *node, const char *key,
+                   const char *db)
+{
+    const json_t *v = member(member(node, key), "verification");
+    const json_t *seq = member(member(v, "position"), "seq");
+    const char *state = text_of(v, "state");
+    double done = json_number_value(member(v, "done"));
+    double total = json_number_value(member(v, "total"));
+
+    if (!json_is_object(v) || !strcmp(state, "none")) {
+        return;
+    }
+    fprintf(out, "verified  %s %s ", text_of(node, "name"), db);
+    if (!strcmp(state, "running")) {
+        fprintf(out, "%s, %.0f %%\n", text_of(v, "phase"),
+                total > 0 ? 100 * done / total : 0);
+    } else if (!strcmp(state, "equal") || !strcmp(state, "differs")) {
+        fprintf(out, "%s at record %lld, %s\n", state,
+                (long long) json_integer_value(seq), text_of(v, "ended"));
+    } else {
+        fprintf(out, "%s: %.60s\n", state, text_of(v, "why"));
+    }
+}
+
+/* What the last verifications came to, if there were any. */
+static void
+print_verifications(FILE *out, const json_t *nodes)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *lines = open_memstream(&text, &n);
+
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        print_verification(lines, json_array_get(nodes, i), "nb", "NB");
+        print_verification(lines, json_array_get(nodes, i), "sb", "SB");
+    }
+    fclose(lines);
+    if (n) {
+        fprintf(out, "\n%s", text);
+    }
+    free(text);
+}
+
+/* The rows of a database that differ, until they were replaced. */
+static void
+print_difference(FILE *out, const json_t *node, const char *key,
+                 const char *db)
+{
+    const json_t *v = member(member(node, key), "verification");
+    const json_t *found = member(v, "found");
+    const json_t *first = json_array_get(member(found, "differences"), 0);
+
+    if (!strcmp(text_of(v, "state"), "differs")) {
+        long long rows = json_integer_value(member(found, "rows"));
+
+        fprintf(out, "  %s: %s differs in %lld row%s, the first in %.30s\n",
+                text_of(node, "name"), db, rows, rows == 1 ? "" : "s",
+                text_of(first, "table"));
+    }
+}
+
 /* Why this node is not well; nothing if it is. */
 static void
 print_reasons(FILE *out, const json_t *node)
@@ -117,6 +180,8 @@ print_reasons(FILE *out, const json_t *node)
     if (not_eligible && (!why || strcmp(why, not_eligible))) {
         fprintf(out, "  %s may not become active: %s\n", name, not_eligible);
     }
+    print_difference(out, node, "nb", "NB");
+    print_difference(out, node, "sb", "SB");
     if (is_true(node, "leaving")) {
         fprintf(out, "  %s is being stopped\n", name);
     }
@@ -228,6 +293,7 @@ table_render(const json_t *status)
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         print_node(out, json_array_get(nodes, i));
     }
+    print_verifications(out, nodes);
     print_unwell(out, status);
     print_warnings(out, status);
     fclose(out);

@@ -9,10 +9,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab import wait_until
+from lab import Corosync, wait_until
 from replica_parts import (COMPLETE, DIFFERS, P_FOLLOWING, SCHEMAS,
                            V_DIFFERS, V_EQUAL, V_FAILED, V_RUNNING, Writer,
                            edit_file, pair, program, running, write)
+from watch import (bring_up, cluster, local, others, row, wait_equal,
+                   wait_well)
 
 # Two names of one length, for one row that will be edited.
 NAME, EDITED = "the-true-name", "the-false-nam"
@@ -312,3 +314,252 @@ def test_newer_schema_on_the_standby(parts, tmp_path):
     edit(b)
     v = b.verify()
     assert v.state == V_DIFFERS and b.differences[0].row == uuid, v
+
+
+# With ovn-had.
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    """Three control nodes that verify when they are asked."""
+    lab = make_lab(control=3, compute=0, corosync=Corosync.fast())
+    bring_up(lab, "[replication]\nverify-interval-s = 0\n")
+    return lab
+
+
+def hactl(node, *args):
+    """ovn-hactl's exit status, output and errors."""
+    done = node.exec(node.lab.program("ovn-hactl", "."), *args, check=False,
+                     timeout=90)
+    return done.returncode, done.stdout, done.stderr
+
+
+def verification(node, of, db="nb"):
+    """What 'node' knows of the last one of the node 'of'."""
+    return row(node, of.name).get(db, {}).get("verification") or {}
+
+
+def edit_standby(lab, name, edited, conf=None):
+    """Stops a standby's service, changes a switch's name in its file, and
+    starts it.  Returns active and standby, which nothing tells apart then."""
+    active = wait_well(lab)
+    standby = others(lab, active)[0]
+    active.nbctl("ls-add", name)
+    for i in range(20):  # Records that hide it.
+        active.nbctl("set", "NB_Global", ".", f"external_ids:n={i}")
+    wait_equal(lab)
+    standby.service_stop("ovn-had", 60)
+    if conf:
+        standby.root("/etc/ovn-ha/ovn-ha.conf").write_text(conf)
+    edit_file(standby.root("/var/lib/ovn/ovnnb_db.db"), name.encode(),
+              edited.encode())
+    standby.start_ovn_had()
+    return active, standby
+
+
+def uuid_of(node, name):
+    return node.nbctl("--bare", "--columns=_uuid", "find", "Logical_Switch",
+                      f"name={name}").strip()
+
+
+def wait_ready(lab, node):
+    """Waits until a node may become active, and returns the active."""
+    def ready():
+        r = row(node, node.name)
+        return r.get("in_sync") and r.get("state") == "standby" \
+            and not r.get("not_eligible")
+    wait_until(ready, 60, lambda: f"{node.name} is ready; it says "
+               f"{row(node, node.name)}", interval=0.1)
+    return wait_well(lab)
+
+
+def test_verify_says_what_it_compared(lab):
+    """From any node, all standbys or one; and all nodes know of it."""
+    active = wait_well(lab)
+    standbys = others(lab, active)
+    assert verification(active, standbys[0]) == {}
+    for node in lab.control:
+        code, out, err = hactl(node, "verify")
+        assert code == 0, (out, err)  # Progress, if it takes long.
+        for line in (f"{n.name} {db} equal: " for n in standbys
+                     for db in ("NB", "SB")):
+            assert out.count(line) == 1, out
+    one = standbys[0]
+    code, out, err = hactl(active, "verify", one.name, "--json")
+    assert code == 0, err
+    assert [(v["node"], v["db"], v["verification"]["state"])
+            for v in json.loads(out)] == [(one.name, "NB", "equal"),
+                                          (one.name, "SB", "equal")]
+    for node in lab.control:
+        wait_until(lambda n=node: verification(n, one, "sb").get("state")
+                   == "equal", 10)
+    assert f"verified  {one.name} NB equal" in active.hactl(
+        "status", check=False)
+
+
+@pytest.mark.parametrize("name, text", [
+    ("n9", "there is no such node"), (None, "it is the active")])
+def test_verify_refuses(lab, name, text):
+    active = wait_well(lab)
+    code, out, err = hactl(active, "verify", name or active.name)
+    assert (code, out) == (1, "") and text in err, err
+    assert err.count("\n") == 1
+
+
+def test_switchover_to_what_differs_is_refused(lab):
+    """One line, that names the row; nothing is closed for it.  What differs
+    is replaced, and then the node may become active."""
+    active, standby = edit_standby(lab, "shop-front", "shop-fr0nt")
+    uuid = uuid_of(active, "shop-front")
+    assert wait_ready(lab, standby) is active
+    epoch = cluster(active)["epoch"]
+    diverged = standby.root("/var/lib/ovn-ha/diverged")
+    diverged.write_text("no folder, so that nothing can be set aside")
+    try:
+        code, out, err = hactl(active, "switchover", "--to", standby.name)
+        assert (code, out) == (1, ""), (out, err)
+        assert err == (
+            f"ovn-hactl: {standby.name} may not become active: its NB differs "
+            f"from the active's: table Logical_Switch, row {uuid}, column "
+            f'name: "shop-front" on the active, "shop-fr0nt" on '
+            f"{standby.name}\n")
+        assert cluster(active)["epoch"] == epoch
+        assert cluster(active)["active"] == active.name
+        history = standby.hactl("history")
+        assert "1 of " in history
+        assert 'column name: "shop-front" on ' in history
+
+        wait_until(lambda: row(active, standby.name).get("not_eligible"), 10)
+        code, out, err = hactl(active, "status")
+        assert code == 4, out
+        assert f"  {standby.name}: NB differs in 1 row, " in out, out
+        code, out, err = hactl(active, "switchover", "--to", standby.name)
+        assert (code, out) == (1, "") and err.count("\n") == 1, err
+        assert f"{standby.name} may not become active: it" in err, err
+    finally:
+        diverged.unlink()
+
+    wait_until(lambda: verification(active, standby).get("state") == "equal",
+               90, lambda: f"repaired: {verification(active, standby)}")
+    found = verification(active, standby)["found"]
+    assert found["differences"][0]["row"] == uuid and found["rows"] == 1
+    wait_ready(lab, standby)
+    assert list(standby.root("/var/lib/ovn-ha/diverged").glob("ovnnb-*"))
+    code, out, err = hactl(active, "switchover", "--to", standby.name)
+    assert (code, err) == (0, ""), err
+    assert uuid_of(standby, "shop-front") == uuid
+    wait_equal(lab)
+
+
+def test_schedule_finds_it_too(lab):
+    """Nobody asks; by itself the node finds the row and puts it right."""
+    active, standby = edit_standby(
+        lab, "back-office", "back-0ffice",
+        "[replication]\nverify-interval-s = 2\n")
+    wait_until(lambda: verification(active, standby).get("found"), 60,
+               "the schedule found it", interval=0.1)
+    found = verification(active, standby)["found"]["differences"]
+    assert [(d["table"], d["column"], d["active"], d["here"])
+            for d in found] == [("Logical_Switch", "name", '"back-office"',
+                                 '"back-0ffice"')]
+    wait_ready(lab, standby)
+    wait_until(lambda: verification(active, standby).get("state") == "equal",
+               30, "repaired")
+    assert not verification(active, others(lab, active, standby)[0]).get(
+        "found")
+    wait_equal(lab)
+
+
+def test_recent_is_not_repeated(lab):
+    """A switchover soon after one trusts it; --no-verify trusts anything, and
+    what the active holds is the truth from then on."""
+    active, standby = edit_standby(
+        lab, "warehouse", "wareh0use",
+        "[replication]\nverify-interval-s = 0\n")
+    wait_ready(lab, standby)
+    third = others(lab, active, standby)[0]
+    assert hactl(active, "verify", third.name)[0] == 0
+    at = verification(third, third)["position"]
+    active.nbctl("set", "NB_Global", ".", "external_ids:later=1")
+    assert hactl(active, "switchover", "--to", third.name)[0] == 0
+    assert verification(third, third)["position"] == at
+
+    # But not if a database server was started since.
+    wait_ready(lab, active)
+    assert hactl(third, "verify", active.name)[0] == 0
+    at = verification(active, active)["position"]
+    active.kill("nb")
+    third.nbctl("set", "NB_Global", ".", "external_ids:later=2")
+    wait_ready(lab, active)
+    assert hactl(third, "switchover", "--to", active.name)[0] == 0
+    assert verification(active, active)["position"] != at
+    wait_ready(lab, third)
+
+    wait_ready(lab, standby)
+    code, out, err = hactl(active, "switchover", "--to", standby.name,
+                           "--no-verify")
+    assert (code, err) == (0, ""), err
+    assert wait_well(lab) is standby
+    code, out, err = hactl(standby, "verify", third.name)
+    assert code == 5 and f"{third.name} NB DIFFERS" in out, (out, err)
+    assert '"wareh0use" on the active, "warehouse" on ' in out
+    assert f"{third.name} SB equal" in out
+    assert hactl(standby, "verify")[0] == 5  # The old active does, too.
+    for node in (active, third):
+        wait_ready(lab, node)
+    assert hactl(standby, "verify")[0] == 0
+    wait_equal(lab)
+
+
+def test_in_sync_and_yet_different(lab):
+    """A file that changed under its running server: the node receives all,
+    and all the same may not become active."""
+    active = wait_well(lab)
+    standby = others(lab, active)[1]
+    standby.service_stop("ovn-had", 60)  # A new worker copies at once.
+    standby.start_ovn_had()
+    assert wait_ready(lab, standby) is active
+    active.nbctl("ls-add", "market-hall")
+    active.nbctl("set", "NB_Global", ".", "external_ids:hide=1")
+    wait_equal(lab)
+    edit_file(standby.root("/var/lib/ovn/ovnnb_db.db"), b"market-hall",
+              b"market-hal1")
+    assert hactl(active, "verify", standby.name)[0] == 5
+
+    def stuck():
+        r = row(active, standby.name)
+        return r.get("in_sync") and r.get("state") == "standby" \
+            and (r.get("not_eligible") or {}).get("code") == "incomplete" \
+            and cluster(active)["health"] == "degraded"
+    wait_until(stuck, 60, lambda: f"{row(active, standby.name)}")
+    standby.kill("nb")
+    wait_until(lambda: local(standby)["nb"]["server"] == "running", 20)
+    wait_until(lambda: hactl(active, "verify", standby.name)[0] == 5, 30)
+    wait_until(lambda: not row(active, standby.name).get("not_eligible"),
+               120, lambda: f"{row(active, standby.name)}")
+    wait_equal(lab)
+
+
+def test_what_cannot_be_verified_is_refused(lab):
+    """A record that the disk has spoilt: the server, which has it in memory,
+    does not notice, nor does replication.  Nothing is known of this node's
+    content then, and the switchover says so."""
+    active = wait_well(lab)
+    standby = others(lab, active)[0]
+    active.nbctl("ls-add", "spoilt-fish")
+    active.nbctl("set", "NB_Global", ".", "external_ids:hide=2")
+    wait_equal(lab)
+    path = standby.root("/var/lib/ovn/ovnnb_db.db")
+    with open(path, "r+b") as file:
+        file.seek(path.read_bytes().index(b"spoilt-fish"))
+        file.write(b"Spoilt-fish")
+    server = standby.find("nb")[0].pid
+    code, out, err = hactl(active, "switchover", "--to", standby.name)
+    assert (code, out) == (1, ""), (out, err)
+    assert err.count("\n") == 1 and err.endswith("--no-verify does without\n")
+    assert f"{standby.name} could not be verified: NB: the file does not " \
+        "load: " in err, err
+    assert wait_well(lab) is active
+    assert standby.find("nb")[0].pid == server
+    code, out, err = hactl(active, "verify", standby.name)
+    assert code == 1 and f"{standby.name} NB not verified: " in out, out
