@@ -11,5 +11,7 @@ ovn_hactl_SOURCES = \
 	ctl/replay.c \
 	ctl/switchover.c \
 	ctl/verbs.c \
-	ctl/verbs.h
+	ctl/verbs.h \
+	ctl/verify.c \
+	ctl/verify.h
 ovn_hactl_LDADD = ha/core/libcore.a lib/libha.a $(LIBHA_LIBS)

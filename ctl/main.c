@@ -20,12 +20,15 @@ static void __attribute__((noreturn)) usage(int status)
         "commands:\n"
         "  status [--json] [--watch [SECONDS]]\n"
         "                   the cluster as this node sees it\n"
-        "  switchover [--to NODE] [--timeout SECONDS]\n"
+        "  switchover [--to NODE] [--timeout SECONDS] [--no-verify]\n"
         "                   move the active role, and wait until it is so\n"
         "  reinit NODE [--yes]\n"
         "                   let data of another lineage give way there\n"
         "  accept-shrink [NODE]\n"
         "                   let a standby, or all, lose most of their rows\n"
+        "  verify [NODE] [--json]\n"
+        "                   compare the standbys' databases with the "
+        "active's\n"
         "  history [-n LINES] [--json]\n"
         "                   what was decided here, and when\n"
         "  replay FILE        run a node's journal through the core once "
@@ -41,7 +44,8 @@ static void __attribute__((noreturn)) usage(int status)
         "  -h, --help       print this\n"
         "  -V, --version    print the version\n\n"
         "exit status: 0 fine; 1 refused or failed; 2 usage; 3 ovn-had\n"
-        "cannot be reached; 4 (status) no active node, or degraded\n");
+        "cannot be reached; 4 (status) no active node, or degraded;\n"
+        "5 (verify) a replica differs from the active's\n");
     exit(status);
 }
 
@@ -53,13 +57,14 @@ struct verb {
 
 static const struct verb verbs[] = {
     { "status", verb_status, "jw" },
-    { "switchover", verb_switchover, "tT" },
+    { "switchover", verb_switchover, "tTN" },
     { "reinit", verb_reinit, "y" },
     { "accept-shrink", verb_accept_shrink, "" },
     { "history", verb_history, "nj" },
     { "leave", verb_leave, "T" },
     { "reload", verb_reload, "" },
     { "config", verb_config, "" },
+    { "verify", verb_verify, "j" },
     { "version", verb_version, "" },
     { "replay", verb_replay, "" },
 };
@@ -69,6 +74,7 @@ static const struct option longs[] = {
     { "watch", optional_argument, NULL, 'w' },
     { "to", required_argument, NULL, 't' },
     { "timeout", required_argument, NULL, 'T' },
+    { "no-verify", no_argument, NULL, 'N' },
     { "lines", required_argument, NULL, 'n' },
     { "yes", no_argument, NULL, 'y' },
     { "help", no_argument, NULL, 'h' },
@@ -113,6 +119,9 @@ set_option(struct verb_args *args, int c)
     case 'y':
         args->yes = true;
         break;
+    case 'N':
+        args->no_verify = true;
+        break;
     case 'n':
         args->lines = parse_number(optarg, 1, 100000);
         break;
@@ -141,6 +150,8 @@ set_operands(struct verb_args *args, const struct verb *verb, int n,
                && (verb->run == verb_reinit
                    || verb->run == verb_accept_shrink)) {
         args->to = operands[0];
+    } else if (n == 1 && verb->run == verb_verify) {
+        args->node = operands[0];
     } else if (n == 1 && args->watch) {
         args->watch_seconds = parse_number(operands[0], 0.1, 3600);
     } else if (n) {

@@ -10,6 +10,7 @@
 
 #include "ctl/daemon.h"
 #include "ctl/verbs.h"
+#include "ctl/verify.h"
 #include "lib/mono.h"
 
 #define POLL_NS 20000000
@@ -96,18 +97,77 @@ wait_for_other(const char *from, const struct verb_args *args, mono_t begin)
     return VERB_FAILED;
 }
 
+/* How the heir's verification ends. */
+static void
+on_verified(void *rc, const char *node, const char *db, const json_t *v)
+{
+    const char *state = json_string_value(json_object_get(v, "request_state"));
+    const char *why = json_string_value(json_object_get(v, "why"));
+
+    if (*(int *) rc != VERB_FINE) {
+        return; /* One line is enough. */
+    } else if (!strcmp(state, "differs")) {
+        char *text = verify_first_difference(v, node);
+
+        fprintf(stderr,
+                "ovn-hactl: %s may not become active: its %s differs from the "
+                "active's: %s\n",
+                node, db, text);
+        free(text);
+        *(int *) rc = VERB_FAILED;
+    } else if (strcmp(state, "equal")) {
+        fprintf(stderr,
+                "ovn-hactl: %s could not be verified: %s: %s; --no-verify "
+                "does without\n",
+                node, db, why);
+        *(int *) rc = VERB_FAILED;
+    }
+}
+
+/* Before the door of the active closes, the heir proves that it holds what
+ * the active holds.  Puts its name into 'heir'; "" if ovn-had is going to
+ * refuse anyway, and then it says why. */
+static int
+verify_heir(const struct verb_args *args, char *heir, size_t size)
+{
+    const char *const argv[] = { args->to, NULL };
+    int outcome = VERB_FINE;
+    struct verify_watch watch = {
+        .end = on_verified,
+        .aux = &outcome,
+        .plain_s = 10,
+        .hint = " (before the switchover; --no-verify does without)",
+    };
+    char *reply;
+    int rc = daemon_ask("verify/heir", argv, &reply);
+
+    if (!rc) {
+        snprintf(heir, size, "%.*s", (int) strcspn(reply, " \n"), reply);
+        rc = verify_follow(reply, &watch);
+        free(reply);
+    }
+    return outcome != VERB_FINE ? outcome : rc;
+}
+
 int
 verb_switchover(struct verb_args *args)
 {
-    const char *const argv[] = { args->to, NULL };
-    mono_t begin = mono_now();
-    char from[128], *reply;
+    const char *argv[] = { args->to, NULL };
+    char from[128], heir[128] = "", *reply;
+    mono_t begin;
     bool meant;
     int rc = get_active(from, sizeof from, NULL, &meant);
 
+    if (!rc && !args->no_verify) {
+        rc = verify_heir(args, heir, sizeof heir);
+    }
     if (rc) {
         return rc;
     }
+    if (heir[0]) {
+        argv[0] = heir;
+    }
+    begin = mono_now();
     rc = daemon_ask("switchover", argv, &reply);
     if (rc) {
         return rc;

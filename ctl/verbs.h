@@ -14,6 +14,7 @@ enum verb_exit {
     VERB_USAGE = 2,
     VERB_UNREACHABLE = 3, /* ovn-had does not answer. */
     VERB_UNWELL = 4,      /* No active node, or degraded. */
+    VERB_DIFFERS = 5,     /* A replica is not what the active's is. */
 };
 
 struct verb_args {
@@ -25,6 +26,8 @@ struct verb_args {
     double timeout_seconds;
     int lines;
     const char *file; /* A journal. */
+    const char *node; /* To verify; NULL: every standby. */
+    bool no_verify;
 };
 
 /* For the verbs: prints what ovn-had's 'method' says.  Returns an exit
@@ -44,6 +47,7 @@ int verb_replay(struct verb_args *);
 int verb_leave(struct verb_args *);
 int verb_reload(struct verb_args *);
 int verb_config(struct verb_args *);
+int verb_verify(struct verb_args *);
 int verb_version(struct verb_args *);
 
 #endif /* ctl/verbs.h */

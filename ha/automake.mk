@@ -59,6 +59,8 @@ ha_libsupervisor_a_SOURCES = \
 	ha/status.h \
 	ha/stop.c \
 	ha/stop.h \
+	ha/verify.c \
+	ha/verify.h \
 	ha/units.c \
 	ha/units.h \
 	ha/web.c \

@@ -4,6 +4,7 @@
 #include "ha-config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +12,13 @@
 #include <unistd.h>
 
 #include "ha/ev.h"
+#include "ha/group.h"
 #include "ha/had.h"
 #include "ha/history.h"
 #include "ha/loop.h"
 #include "ha/status.h"
 #include "ha/stop.h"
+#include "ha/verify.h"
 #include "lib/log.h"
 #include "lib/table.h"
 #include "lib/uctl.h"
@@ -237,6 +240,87 @@ run_accept_shrink(struct had *h, struct uctl_conn *conn)
     }
 }
 
+/* Appends a node that is asked to 'reply', which becomes another text. */
+static void
+ask_node(struct had *h, uint32_t node, uint32_t recent_s, char **reply)
+{
+    char *longer = ha_asprintf("%s%s %" PRIu32 "\n", *reply,
+                               cluster_name(&h->cluster, node),
+                               verify_ask(h, node, recent_s));
+
+    free(*reply);
+    *reply = longer;
+}
+
+/* Why 'node' cannot be verified; NULL if it may be. */
+static const char *
+verify_refusal(const struct had *h, const struct cluster_node *node)
+{
+    const struct ha_core *c = &h->core;
+
+    return !node                          ? "there is no such node"
+           : !group_connected(h->group)   ? "corosync is not running here"
+           : !c->in_force                 ? "there is no active now"
+           : node->id == c->record.active ? "it is the active, with which the "
+                                            "others are compared"
+           : !ha_set_has(&c->view, node->id) ? "it is not in the group"
+                                             : NULL;
+}
+
+/* Replies with lines "NODE REQUEST". */
+static void
+run_verify(struct had *h, struct uctl_conn *conn)
+{
+    const char *name = uctl_conn_n_args(conn) ? uctl_conn_arg(conn, 0) : NULL;
+    char *reply = ha_strdup(""), text[512];
+    const char *why = NULL;
+
+    for (uint32_t i = 0; !name && i < h->cluster.n_nodes; i++) {
+        if (!verify_refusal(h, &h->cluster.nodes[i])) {
+            ask_node(h, h->cluster.nodes[i].id, 0, &reply);
+        }
+    }
+    if (name) {
+        const struct cluster_node *node = cluster_find(&h->cluster, name);
+
+        why = verify_refusal(h, node);
+        if (!why) {
+            ask_node(h, node->id, 0, &reply);
+        }
+    }
+    if (!*reply) {
+        snprintf(text, sizeof text, "%.100s cannot be verified: %s",
+                 name ? name : "no node",
+                 why ? why : "there is no active, or no standby");
+        uctl_conn_reply_error(conn, text);
+    } else {
+        uctl_conn_reply(conn, reply);
+    }
+    free(reply);
+}
+
+/* Who would take over in a switchover is verified, unless it was lately.
+ * Replies "NODE REQUEST", or with nothing if the switchover is going to be
+ * refused anyway. */
+static void
+run_verify_heir(struct had *h, struct uctl_conn *conn)
+{
+    const struct cluster_node *node = NULL;
+    char *reply = ha_strdup("");
+
+    if (uctl_conn_n_args(conn)) {
+        node = cluster_find(&h->cluster, uctl_conn_arg(conn, 0));
+    } else if (ha_core_heir(&h->core)) {
+        node = cluster_node(&h->cluster, ha_core_heir(&h->core));
+    }
+    if (!verify_refusal(h, node)
+        && ha_core_why_not(&h->core, node->id) == HA_WHY_NONE) {
+        ask_node(h, node->id, h->settings->conf->verify_recent_s, &reply);
+    }
+    uctl_conn_reply(conn, reply);
+    free(reply);
+}
+
 static void
 run_stop(struct had *h, struct uctl_conn *conn)
 {
@@ -285,6 +369,8 @@ static const struct command commands[] = {
     { "status", "[--json]", 0, 2, false, run_status },
     { "stop", "", 0, 0, true, run_stop },
     { "switchover", "[NODE]", 0, 1, true, run_switchover },
+    { "verify", "[NODE]", 0, 1, true, run_verify },
+    { "verify/heir", "[NODE]", 0, 1, true, run_verify_heir },
     { "version", "", 0, 0, false, run_version },
 };
 

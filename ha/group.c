@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ha/group.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 
 #define GROUP_NAME "ovn-ha"
 #define GROUP_MAGIC 0x6f76682d /* Differs if the byte order does. */
+#define NOTE_MAGIC 0x6f76686e
 #define GROUP_VERSION 1
 #define RECONNECT_MS 200
 #define RETRY_MS 5    /* After TRY_AGAIN. */
@@ -26,13 +28,15 @@ struct group_hdr {
     uint32_t magic;
     uint16_t version;
     uint16_t reserved;
-    uint32_t size; /* Of struct ha_msg at the sender. */
+    uint32_t size; /* Of what follows, at the sender. */
     uint32_t reserved2;
 };
 
 struct pending {
     struct pending *next;
-    struct ha_msg msg;
+    uint32_t magic;
+    size_t n;
+    char data[];
 };
 
 /* A member of the nodelist as cpg shows it. */
@@ -129,6 +133,23 @@ disconnect(struct group *g)
 
 /* Callbacks of corosync. */
 
+/* Hands over a note, if 'data' is one. */
+static bool
+deliver_note(struct group *g, uint32_t from, const void *data, size_t n)
+{
+    struct group_hdr hdr;
+
+    if (n < sizeof hdr
+        || (memcpy(&hdr, data, sizeof hdr), hdr.magic != NOTE_MAGIC)) {
+        return false;
+    }
+    if (hdr.size == n - sizeof hdr) {
+        g->handler.note(g->handler.aux, from, (const char *) data + sizeof hdr,
+                        hdr.size);
+    }
+    return true;
+}
+
 static void
 on_deliver(cpg_handle_t handle, const struct cpg_name *name, uint32_t nodeid,
            uint32_t pid, void *data, size_t n)
@@ -143,7 +164,7 @@ on_deliver(cpg_handle_t handle, const struct cpg_name *name, uint32_t nodeid,
     cpg_context_get(handle, &context);
     g = context;
     m = find_member(g, nodeid);
-    if (!m || m->pid != pid || g->stuck) {
+    if (!m || m->pid != pid || g->stuck || deliver_note(g, nodeid, data, n)) {
         return;
     }
     if (n != sizeof hdr + sizeof msg
@@ -396,16 +417,16 @@ on_reconnect(void *g_)
 
 /* Returns 0, -EAGAIN, or -EPIPE if corosync is gone. */
 static int
-try_send(struct group *g, const struct ha_msg *msg)
+try_send(struct group *g, uint32_t magic, const void *data, size_t n)
 {
     struct group_hdr hdr = {
-        .magic = GROUP_MAGIC,
+        .magic = magic,
         .version = GROUP_VERSION,
-        .size = sizeof *msg,
+        .size = n,
     };
     struct iovec iov[2] = {
         { .iov_base = &hdr, .iov_len = sizeof hdr },
-        { .iov_base = (void *) msg, .iov_len = sizeof *msg },
+        { .iov_base = (void *) data, .iov_len = n },
     };
     cs_error_t code = cpg_mcast_joined(g->cpg, CPG_TYPE_AGREED, iov, 2);
 
@@ -449,7 +470,9 @@ on_retry(void *g_)
         tell_isolated(g);
         return;
     }
-    while (g->queue && !(rc = try_send(g, &g->queue->msg))) {
+    while (
+        g->queue
+        && !(rc = try_send(g, g->queue->magic, g->queue->data, g->queue->n))) {
         struct pending *p = g->queue;
 
         g->queue = p->next;
@@ -466,29 +489,50 @@ on_retry(void *g_)
     }
 }
 
-void
-group_send(struct group *g, const struct ha_msg *msg)
+static void
+enqueue(struct group *g, uint32_t magic, const void *data, size_t n)
 {
-    struct pending *p;
+    struct pending *p = ha_calloc(1, sizeof *p + n);
+
+    p->magic = magic;
+    p->n = n;
+    memcpy(p->data, data, n);
+    *g->queue_tail = p;
+    g->queue_tail = &p->next;
+    if (!g->n_queue++) {
+        ev_timer_set_ms(g->retry, RETRY_MS);
+    }
+}
+
+static void
+send_bytes(struct group *g, uint32_t magic, const void *data, size_t n)
+{
     int rc;
 
     if (!g->connected || g->broken || g->stuck) {
         return;
     }
-    rc = g->queue ? -EAGAIN : try_send(g, msg);
+    rc = g->queue ? -EAGAIN : try_send(g, magic, data, n);
     if (rc == -EPIPE) {
         note_broken(g);
-    } else if (rc == -EAGAIN && g->n_queue >= MAX_QUEUE) {
+    } else if (rc == -EAGAIN && g->n_queue < MAX_QUEUE) {
+        enqueue(g, magic, data, n);
+    } else if (rc == -EAGAIN && magic == GROUP_MAGIC) {
         note_stuck(g);
-    } else if (rc == -EAGAIN) {
-        p = ha_calloc(1, sizeof *p);
-        p->msg = *msg;
-        *g->queue_tail = p;
-        g->queue_tail = &p->next;
-        if (!g->n_queue++) {
-            ev_timer_set_ms(g->retry, RETRY_MS);
-        }
     }
+}
+
+void
+group_send(struct group *g, const struct ha_msg *msg)
+{
+    send_bytes(g, GROUP_MAGIC, msg, sizeof *msg);
+}
+
+void
+group_send_note(struct group *g, const void *data, size_t n)
+{
+    assert(n <= GROUP_NOTE_MAX);
+    send_bytes(g, NOTE_MAGIC, data, n);
 }
 
 struct group *

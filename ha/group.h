@@ -25,6 +25,7 @@ struct group_handler {
     void (*view)(void *aux, const struct ha_set *members);
     void (*quorum)(void *aux, bool quorate, const struct ha_set *members);
     void (*msg)(void *aux, uint32_t from, const struct ha_msg *);
+    void (*note)(void *aux, uint32_t from, const void *data, size_t n);
 };
 
 struct group *group_create(struct ev_loop *, const struct cluster *,
@@ -41,5 +42,10 @@ bool group_connected(const struct group *);
 /* Sends 'msg' after all that were sent before.  Without corosync the message
  * is lost, as is whatever was not sent when it went away. */
 void group_send(struct group *, const struct ha_msg *);
+
+/* The same for 'n' bytes, at most GROUP_NOTE_MAX, of which the core knows
+ * nothing; what does not fit into the queue is dropped.  Comes back, too. */
+#define GROUP_NOTE_MAX 8192
+void group_send_note(struct group *, const void *data, size_t n);
 
 #endif /* ha/group.h */

@@ -54,6 +54,7 @@ struct had {
     /* What it says of itself: status.c, web.c. */
     struct since *since;
     struct web *web;
+    struct verify *verify;
 
     /* observe.c. */
     mono_t started_at;

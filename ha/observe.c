@@ -16,6 +16,7 @@
 #include "ha/northd.h"
 #include "ha/replica.h"
 #include "ha/server.h"
+#include "ha/verify.h"
 #include "lib/log.h"
 
 /* The core must know an adopted active by its facts before it meets the
@@ -70,6 +71,7 @@ on_view(void *h, const struct ha_set *members)
     struct ha_event ev = { .type = HA_EV_VIEW, .view.members = *members };
 
     loop_post(h, &ev);
+    verify_group_changed(h);
 }
 
 static void
@@ -92,6 +94,12 @@ on_msg(void *h, uint32_t from, const struct ha_msg *msg)
     };
 
     loop_post(h, &ev);
+}
+
+static void
+on_note(void *h, uint32_t from, const void *data, size_t n)
+{
+    verify_take_note(h, from, data, n);
 }
 
 /* Fence worker. */
@@ -230,6 +238,18 @@ on_probed(void *h_, const struct wire_r_probed *probed)
     loop_post(h, &ev);
 }
 
+static void
+on_verification(void *h, enum ha_db db, const struct wire_r_verification *m)
+{
+    verify_take(h, db, m);
+}
+
+static void
+on_difference(void *h, enum ha_db db, const struct wire_r_difference *d)
+{
+    verify_take_difference(h, db, d);
+}
+
 /* Databases and northd. */
 
 static void
@@ -274,13 +294,16 @@ on_northd(void *h_)
 void
 observe_start(struct had *h)
 {
-    struct group_handler group = { h, on_view, on_quorum, on_msg };
+    struct group_handler group = { h, on_view, on_quorum, on_msg, on_note };
     struct fence_handler fence = { h, on_fence, on_supported };
-    struct replica_handler replica = { h, on_replica, on_peer, on_probed,
-                                       on_aside };
+    struct replica_handler replica = {
+        h,        on_replica,      on_peer,      on_probed,
+        on_aside, on_verification, on_difference
+    };
     struct server_handler server = { h, on_server, may_create };
     struct northd_handler northd = { h, on_northd };
 
+    verify_init(h);
     h->group = group_create(h->loop, &h->cluster, &group);
     h->fence = fence_create(h->loop, h->settings, &h->cluster, &fence);
     h->northd = northd_create(h->loop, h->settings, &northd);
@@ -304,6 +327,7 @@ observe_close(struct had *h)
         replica_destroy(h->replica[db]);
         server_destroy(h->server[db]);
     }
+    verify_close(h);
 }
 
 /* northd that burns processor time and answers nothing may be at work on a
@@ -353,6 +377,7 @@ observe_tick(struct had *h)
     }
     observe_local(h);
     probe_suspect(h);
+    verify_tick(h);
     if (!h->joined && h->have_fence && h->fence_facts.connected
         && may_join(h)) {
         h->joined = true;

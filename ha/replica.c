@@ -134,6 +134,14 @@ replica_send_consent(struct replica *r, enum ha_ask ask, uint64_t until)
     send_msg(r, WIRE_R_CONSENT, &consent, sizeof consent);
 }
 
+void
+replica_send_verify(struct replica *r, uint32_t token)
+{
+    struct wire_r_verify verify = { .token = token };
+
+    send_msg(r, WIRE_R_VERIFY, &verify, sizeof verify);
+}
+
 /* Receiving. */
 
 /* A full disk may have room by now.  To the core it is a new worker, whose
@@ -195,6 +203,8 @@ on_message(struct replica *r, const struct worker_msg *msg)
     struct wire_r_role_done done;
     struct wire_r_probed probed;
     struct wire_r_aside aside;
+    struct wire_r_verification verification;
+    struct wire_r_difference difference;
     struct wire_r_peer peer;
 
     switch (msg->hdr.type) {
@@ -217,6 +227,14 @@ on_message(struct replica *r, const struct worker_msg *msg)
         worker_body(msg, &aside, sizeof aside);
         aside.name[sizeof aside.name - 1] = '\0';
         r->handler.aside(r->handler.aux, r->db, &aside);
+        break;
+    case WIRE_R_VERIFICATION:
+        worker_body(msg, &verification, sizeof verification);
+        r->handler.verification(r->handler.aux, r->db, &verification);
+        break;
+    case WIRE_R_DIFFERENCE:
+        worker_body(msg, &difference, sizeof difference);
+        r->handler.difference(r->handler.aux, r->db, &difference);
         break;
     default:
         break;

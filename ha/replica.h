@@ -27,6 +27,10 @@ struct replica_handler {
     void (*peer)(void *aux, enum ha_db, const struct wire_r_peer *);
     void (*probed)(void *aux, const struct wire_r_probed *);
     void (*aside)(void *aux, enum ha_db, const struct wire_r_aside *);
+    void (*verification)(void *aux, enum ha_db,
+                         const struct wire_r_verification *);
+    void (*difference)(void *aux, enum ha_db,
+                       const struct wire_r_difference *);
 };
 
 struct replica *replica_create(struct ev_loop *, enum ha_db,
@@ -50,6 +54,8 @@ void replica_send_probe(struct replica *, uint32_t token, uint32_t timeout_ms);
 
 /* An operator lets happen what the worker asks for. */
 void replica_send_consent(struct replica *, enum ha_ask, uint64_t until);
+/* Answered by the handlers 'verification' and 'difference'. */
+void replica_send_verify(struct replica *, uint32_t token);
 
 /* The worker's share of the local facts: all but 'server_ok'. */
 void replica_facts(const struct replica *, struct ha_local_db *);

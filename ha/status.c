@@ -16,6 +16,7 @@
 #include "ha/server.h"
 #include "ha/since.h"
 #include "lib/problems.h"
+#include "ha/verify.h"
 
 #define SCHEMA 1
 
@@ -170,6 +171,87 @@ asks(const struct ha_local_db *l)
                                    : json_null();
 }
 
+/* Of milliseconds since 1970; null for 0. */
+static json_t *
+date(int64_t ms)
+{
+    time_t seconds = ms / 1000;
+    char text[32];
+    struct tm tm;
+
+    if (!ms) {
+        return json_null();
+    }
+    gmtime_r(&seconds, &tm);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return json_string(text);
+}
+
+/* Values may be cut anywhere by a program that knows no UTF-8. */
+static json_t *
+value(const char *text)
+{
+    json_t *json = json_string(text);
+
+    return json ? json : json_string("(not UTF-8)");
+}
+
+/* What a verification found last that differed, even if it was replaced. */
+static json_t *
+found(const struct verify_view *v)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < v->n_found; i++) {
+        const struct wire_r_difference *d = &v->found[i];
+
+        json_array_append_new(
+            list,
+            json_pack("{s:o, s:o, s:o, s:o, s:o}", "table", value(d->table),
+                      "row", value(d->row), "column",
+                      d->column[0] ? value(d->column) : json_null(), "active",
+                      value(d->there), "here", value(d->here)));
+    }
+    return json_pack("{s:o, s:I, s:o}", "ended", date(v->found_ms), "rows",
+                     (json_int_t) v->found_rows, "differences", list);
+}
+
+static const char *
+verify_state(uint32_t state)
+{
+    static const char *const names[] = { "none",  "waiting", "running",
+                                         "equal", "differs", "failed" };
+
+    return state < sizeof names / sizeof names[0] ? names[state] : "unknown";
+}
+
+/* null if there was none. */
+static json_t *
+verification(const struct had *h, uint32_t id, enum ha_db db)
+{
+    const struct verify_view *v = verify_view(h, id, db);
+    const struct wire_r_verification *m = &v->last;
+    json_t *o;
+
+    if (m->state == WIRE_RV_NONE && !v->request) {
+        return json_null();
+    }
+    o = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:o, s:o, s:s}",
+        "state", verify_state(m->state), "phase",
+        m->phase == WIRE_RVP_READING ? "reading" : "comparing", "done",
+        (json_int_t) m->done, "total", (json_int_t) m->total, "rows",
+        (json_int_t) m->rows, "rows_differ", (json_int_t) m->n_differ,
+        "tables", (json_int_t) m->tables, "skipped", (int) m->skipped,
+        "took_ms", (json_int_t) m->took_ms, "ended", date(m->ended_ms),
+        "position", position(&m->pos), "why", m->why);
+    json_object_set_new(o, "found", v->found_ms ? found(v) : json_null());
+    json_object_set_new(o, "request", json_integer(v->request));
+    json_object_set_new(o, "request_state",
+                        json_string(verify_state(v->request_state)));
+    return o;
+}
+
 static json_t *
 node_db(const struct had *h, uint32_t id, enum ha_db db,
         const struct ha_status *st)
@@ -178,11 +260,11 @@ node_db(const struct had *h, uint32_t id, enum ha_db db,
     struct ha_pos pos, head;
 
     find_positions(h, id, db, st, &pos, &head);
-    return json_pack("{s:o, s:o, s:b, s:b, s:b, s:b, s:o}", "position",
+    return json_pack("{s:o, s:o, s:b, s:b, s:b, s:b, s:o, s:o}", "position",
                      position(&pos), "lag_records", lag(&pos, &head),
                      "complete", l->complete, "has_data", l->has_data,
                      "server_ok", l->server_ok, "connected", l->connected,
-                     "asks", asks(l));
+                     "asks", asks(l), "verification", verification(h, id, db));
 }
 
 static json_t *
@@ -288,6 +370,7 @@ own_db(const struct had *h, enum ha_db db)
     put(o, "resumes", json_integer(st->resumes));
     put(o, "snapshots", json_integer(st->snapshots));
     put(o, "foreign", json_boolean(st->flags & WIRE_RS_FOREIGN));
+    put(o, "differs", json_boolean(st->flags & WIRE_RS_DIFFERS));
     put(o, "file_bytes", json_integer(st->file_bytes));
     put(o, "progress_done", json_integer(st->progress_done));
     put(o, "progress_total", json_integer(st->progress_total));
@@ -321,7 +404,9 @@ health(const struct had *h)
 
         if (!node_status(h, id, &st) || !ha_set_has(&c->record.in_sync, id)
             || !st.local.northd_ok
-            || (id != c->record.active && st.state != HA_STANDBY)) {
+            || (id != c->record.active
+                && (st.state != HA_STANDBY || !st.local.db[HA_NB].complete
+                    || !st.local.db[HA_SB].complete))) {
             return "degraded";
         }
     }
@@ -381,18 +466,14 @@ json_t *
 status_make(const struct had *h)
 {
     const struct ha_core *c = &h->core;
-    char when[32];
-    time_t now = time(NULL);
-    struct tm tm;
     json_t *o, *nodes = json_array();
 
-    gmtime_r(&now, &tm);
-    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
     for (uint32_t i = 0; i < h->cluster.n_nodes; i++) {
         json_array_append_new(nodes, node(h, &h->cluster.nodes[i]));
     }
-    o = json_pack("{s:i, s:s, s:s, s:s, s:o, s:o}", "schema", SCHEMA,
-                  "version", PACKAGE_VERSION, "time", when, "node",
+    o = json_pack("{s:i, s:s, s:o, s:s, s:o, s:o}", "schema", SCHEMA,
+                  "version", PACKAGE_VERSION, "time",
+                  date((int64_t) time(NULL) * 1000), "node",
                   cluster_name(&h->cluster, h->cluster.self), "cluster",
                   cluster(h), "nodes", nodes);
     put(o, "warnings", warnings(h));

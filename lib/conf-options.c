@@ -102,6 +102,17 @@ const struct conf_option conf_options[] = {
       "Fewer rows than this may always go, so that small databases are not "
       "bothered." },
 
+    { "replication", "verify-interval-s", CONF_INT, 0, 31536000, "3600",
+      AT(verify_interval_s),
+      "How often a standby's databases are compared with the active's, row by "
+      "row and at one position, in seconds. Each node chooses its own moment. "
+      "It reads the files at the lowest priority, and takes as much memory as "
+      "the database's server, on both nodes. 0 is never." },
+    { "replication", "verify-recent-s", CONF_INT, 0, 86400, "600",
+      AT(verify_recent_s),
+      "Before a switchover the heir is verified, unless that was done within "
+      "this many seconds, and its database servers run since. 0 is always." },
+
     { "beat", "port", CONF_INT, 1, 65535, "6663", AT(beat_port),
       "UDP port of beats and their acknowledgements. Give every node the "
       "same." },

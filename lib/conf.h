@@ -45,7 +45,7 @@ struct conf_option {
 };
 
 extern const struct conf_option conf_options[];
-#define CONF_N_OPTIONS 40
+#define CONF_N_OPTIONS 42
 
 /* The options' values.  Members are named as the options are. */
 struct conf {
@@ -75,6 +75,7 @@ struct conf {
     int port_nb, port_sb;
     char *private_key, *certificate, *ca_cert; /* "" where there is none. */
     int shrink_guard, shrink_rows;
+    int verify_interval_s, verify_recent_s;
 
     /* [beat] */
     int beat_port;

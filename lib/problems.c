@@ -83,6 +83,25 @@ find_asks(json_t *list, const json_t *node, bool nb)
     free(ends);
 }
 
+/* The rows of a database that differ, until they were replaced. */
+static void
+find_difference(json_t *list, const json_t *node, bool nb)
+{
+    const json_t *v = jsonget(jsonget(node, nb ? "nb" : "sb"), "verification");
+    const json_t *found = jsonget(v, "found");
+    const json_t *first = json_array_get(jsonget(found, "differences"), 0);
+    const char *name = jsonget_text(node, "name");
+    long long rows = json_integer_value(jsonget(found, "rows"));
+
+    if (!strcmp(jsonget_text(v, "state"), "differs")) {
+        add(list, name, nb ? "nb-differs" : "sb-differs",
+            ha_asprintf("%s: %s differs in %lld row%s, the first in %.30s",
+                        name, nb ? "NB" : "SB", rows, rows == 1 ? "" : "s",
+                        jsonget_text(first, "table")),
+            "its rows are replaced by the active's, and verified");
+    }
+}
+
 static void
 find_in_node(json_t *list, const json_t *node)
 {
@@ -101,6 +120,8 @@ find_in_node(json_t *list, const json_t *node)
     }
     find_asks(list, node, true);
     find_asks(list, node, false);
+    find_difference(list, node, true);
+    find_difference(list, node, false);
     if (json_is_false(jsonget(node, "northd_ok"))) {
         add(list, name, "northd-bad",
             ha_asprintf("%s: ovn-northd does not do what it should", name),

@@ -89,6 +89,51 @@ print_node(FILE *out, const json_t *node)
                                               : "closed");
 }
 
+/* "n2 NB equal at record 1234, 2026-11-22T01:02:03Z", one line a database. */
+static void
+print_verification(FILE *out, const json_t *node, const char *key,
+                   const char *db)
+{
+    const json_t *v = jsonget(jsonget(node, key), "verification");
+    const json_t *seq = jsonget(jsonget(v, "position"), "seq");
+    const char *state = text_of(v, "state");
+    double done = json_number_value(jsonget(v, "done"));
+    double total = json_number_value(jsonget(v, "total"));
+
+    if (!json_is_object(v) || !strcmp(state, "none")) {
+        return;
+    }
+    fprintf(out, "verified  %s %s ", text_of(node, "name"), db);
+    if (!strcmp(state, "running")) {
+        fprintf(out, "%s, %.0f %%\n", text_of(v, "phase"),
+                total > 0 ? 100 * done / total : 0);
+    } else if (!strcmp(state, "equal") || !strcmp(state, "differs")) {
+        fprintf(out, "%s at record %lld, %s\n", state,
+                (long long) json_integer_value(seq), text_of(v, "ended"));
+    } else {
+        fprintf(out, "%s: %.60s\n", state, text_of(v, "why"));
+    }
+}
+
+/* What the last verifications came to, if there were any. */
+static void
+print_verifications(FILE *out, const json_t *nodes)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *lines = open_memstream(&text, &n);
+
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        print_verification(lines, json_array_get(nodes, i), "nb", "NB");
+        print_verification(lines, json_array_get(nodes, i), "sb", "SB");
+    }
+    fclose(lines);
+    if (n) {
+        fprintf(out, "\n%s", text);
+    }
+    free(text);
+}
+
 /* "75 s", "12 min", "3 h": how long a problem exists. */
 static void
 print_age(FILE *out, json_int_t s)
@@ -190,6 +235,7 @@ table_render(const json_t *status)
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         print_node(out, json_array_get(nodes, i));
     }
+    print_verifications(out, nodes);
     print_unwell(out, status);
     print_warnings(out, status);
     print_asides(out, nodes);

@@ -48,18 +48,21 @@ enum wire_type {
     WIRE_F_SUPPORTED,  /* struct wire_f_supported. */
 
     /* ovn-had to ovn-ha-replica. */
-    WIRE_R_ROLE = 128, /* struct wire_r_role. */
-    WIRE_R_PEERS,      /* struct wire_r_peers. */
-    WIRE_R_SERVER,     /* struct wire_r_server. */
-    WIRE_R_PROBE,      /* struct wire_r_probe. */
-    WIRE_R_CONSENT,    /* struct wire_r_consent. */
+    WIRE_R_ROLE = 128,   /* struct wire_r_role. */
+    WIRE_R_PEERS,        /* struct wire_r_peers. */
+    WIRE_R_SERVER,       /* struct wire_r_server. */
+    WIRE_R_PROBE,        /* struct wire_r_probe. */
+    WIRE_R_CONSENT,      /* struct wire_r_consent. */
+    WIRE_R_VERIFY = 144, /* struct wire_r_verify. */
 
     /* ovn-ha-replica to ovn-had. */
-    WIRE_R_STATUS = 192, /* struct wire_r_status. */
-    WIRE_R_PEER,         /* struct wire_r_peer. */
-    WIRE_R_ROLE_DONE,    /* struct wire_r_role_done. */
-    WIRE_R_PROBED,       /* struct wire_r_probed. */
-    WIRE_R_ASIDE,        /* struct wire_r_aside. */
+    WIRE_R_STATUS = 192,       /* struct wire_r_status. */
+    WIRE_R_PEER,               /* struct wire_r_peer. */
+    WIRE_R_ROLE_DONE,          /* struct wire_r_role_done. */
+    WIRE_R_PROBED,             /* struct wire_r_probed. */
+    WIRE_R_ASIDE,              /* struct wire_r_aside. */
+    WIRE_R_VERIFICATION = 208, /* struct wire_r_verification. */
+    WIRE_R_DIFFERENCE,         /* struct wire_r_difference. */
 };
 
 struct wire_node {
@@ -241,6 +244,9 @@ enum wire_r_phase {
 #define WIRE_RS_FOREIGN (1u << 2)   /* A record that we did not write. */
 #define WIRE_RS_SERVER_OK (1u << 3) /* Own ovsdb-server answers. */
 #define WIRE_RS_CONNECTED (1u << 4) /* To the source. */
+#define WIRE_RS_DIFFERS \
+    (1u << 5) /* A verification found it so, and none
+                                     * has found it equal since. */
 
 /* On every change of role, phase or flags at once, of position at most every
  * 20 ms, and otherwise each second. */
@@ -293,6 +299,56 @@ struct wire_r_aside {
     uint64_t n_ops;      /* Of the transaction that brings them back. */
     uint64_t n_left_out; /* Changes that do not fit any more. */
     char name[WIRE_PATH_LEN]; /* Of the files, without folder and ending. */
+};
+
+/* FOLLOW only: compare the content of the own file with the source's at one
+ * position.  Answered by WIRE_R_VERIFICATION, the last one of which is
+ * neither WAITING nor RUNNING. */
+struct wire_r_verify {
+    uint32_t token; /* Not 0. */
+    uint32_t reserved;
+};
+
+enum wire_r_verify_state {
+    WIRE_RV_NONE,
+    WIRE_RV_WAITING, /* For the source, which is busy with another one. */
+    WIRE_RV_RUNNING,
+    WIRE_RV_EQUAL,
+    WIRE_RV_DIFFERS, /* Up to WIRE_R_DIFFERENCES were told before. */
+    WIRE_RV_FAILED,  /* 'why' says it; nothing is known. */
+};
+
+enum wire_r_verify_phase {
+    WIRE_RVP_READING,   /* The file: 'done' and 'total' are bytes. */
+    WIRE_RVP_COMPARING, /* 'done' and 'total' are rows. */
+};
+
+/* One verification; token 0 for that after a repair, which nobody asked
+ * for.  At most each 250 ms while it is running. */
+struct wire_r_verification {
+    uint32_t token;
+    uint32_t state; /* enum wire_r_verify_state. */
+    uint32_t phase; /* enum wire_r_verify_phase. */
+    uint32_t tables;
+    uint64_t done, total;
+    uint64_t rows;     /* Compared. */
+    uint64_t n_differ; /* Rows. */
+    uint32_t skipped;  /* Tables and columns that only one side has. */
+    uint32_t source;   /* Node id. */
+    struct ha_pos pos; /* Of both sides. */
+    int64_t took_ms;
+    int64_t ended_ms; /* Since 1970; 0: it has not ended. */
+    char why[WIRE_WHY_LEN];
+};
+
+#define WIRE_R_DIFFERENCES 4 /* Told of one verification. */
+
+/* One value that differs, or with "" as column a row that one side has
+ * alone. */
+struct wire_r_difference {
+    char table[64], row[40], column[64];
+    char there[WIRE_WHY_LEN]; /* The source's value, perhaps cut... */
+    char here[WIRE_WHY_LEN];  /* ...and the own one. */
 };
 
 #endif /* lib/wire.h */

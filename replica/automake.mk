@@ -11,6 +11,8 @@ replica_libplain_a_SOURCES = \
 	replica/aside.h \
 	replica/certs.c \
 	replica/certs.h \
+	replica/finding.c \
+	replica/finding.h \
 	replica/frame.c \
 	replica/frame.h \
 	replica/points.c \
@@ -23,8 +25,12 @@ replica_libplain_a_SOURCES = \
 noinst_LIBRARIES += replica/libreplica.a
 replica_libreplica_a_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 replica_libreplica_a_SOURCES = \
+	replica/answer.c \
+	replica/answer.h \
 	replica/applier.c \
 	replica/applier.h \
+	replica/content.c \
+	replica/content.h \
 	replica/dbserver.c \
 	replica/dbserver.h \
 	replica/giveway.c \
@@ -51,6 +57,12 @@ replica_libreplica_a_SOURCES = \
 	replica/shadow.h \
 	replica/successor.c \
 	replica/successor.h \
+	replica/verifier-main.c \
+	replica/verifier-private.h \
+	replica/verifier.c \
+	replica/verifier.h \
+	replica/verify.c \
+	replica/verify.h \
 	replica/worker.c \
 	replica/worker.h
 
@@ -80,3 +92,12 @@ tests_unit_test_aside_LDADD = replica/libplain.a $(TEST_LIBS)
 UNIT_TESTS += tests/unit/test-shrink
 tests_unit_test_shrink_SOURCES = tests/unit/test-shrink.c
 tests_unit_test_shrink_LDADD = replica/libplain.a $(TEST_LIBS)
+UNIT_TESTS += tests/unit/test-finding
+tests_unit_test_finding_SOURCES = tests/unit/test-finding.c
+tests_unit_test_finding_LDADD = replica/libplain.a $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-content
+tests_unit_test_content_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+tests_unit_test_content_SOURCES = tests/unit/test-content.c
+tests_unit_test_content_LDADD = replica/libreplica.a replica/libplain.a \
+	$(TEST_LIBS) $(OVS_LIBS)

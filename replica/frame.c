@@ -249,6 +249,41 @@ frame_get_pos(const uint8_t *p, size_t n, struct ha_pos *pos)
     return 0;
 }
 
+size_t
+frame_put_verify(uint8_t *buf, const struct frame_verify *m)
+{
+    return put_pos(put_u32(put_u32(buf, m->id), 0), &m->pos) - buf;
+}
+
+int
+frame_get_verify(const uint8_t *p, size_t n, struct frame_verify *m)
+{
+    if (n < FRAME_VERIFY_LEN) {
+        return -EBADMSG;
+    }
+    m->id = get_u32(&p);
+    get_u32(&p);
+    get_pos(&p, &m->pos);
+    return m->id ? 0 : -EBADMSG;
+}
+
+size_t
+frame_put_verify_text(uint8_t *buf, const struct frame_verify_text *m)
+{
+    return put_u32(put_u32(buf, m->id), m->code) - buf;
+}
+
+int
+frame_get_verify_text(const uint8_t *p, size_t n, struct frame_verify_text *m)
+{
+    if (n < FRAME_VERIFY_TEXT_LEN) {
+        return -EBADMSG;
+    }
+    m->id = get_u32(&p);
+    m->code = get_u32(&p);
+    return 0;
+}
+
 /* Lays out what a MAC is over: fixed places, so that no two inputs give the
  * same bytes. */
 static size_t

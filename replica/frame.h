@@ -36,8 +36,16 @@
  * 'caps' are what each side can do beyond version 1; a message that needs a
  * capability is sent only to who has it.  A frame of unknown type is skipped
  * if its type has FRAME_OPTIONAL set, and otherwise ends the session.  Bodies
- * grow at their end only: what is beyond is ignored.  A verification (digests
- * of tables at a position) will be one capability and two types.
+ * grow at their end only: what is beyond is ignored.
+ *
+ * With FRAME_CAP_VERIFY on both sides a receiver may have its content compared
+ * with the sender's at one position, while records flow on:
+ *
+ *           <------------  VERIFY id pos
+ *           <----------->  VERIFY_TEXT id code text
+ *
+ * where texts are questions and answers (replica/content.h).  It ends with a
+ * code other than 0, from the sender with a reason as text.
  *
  * The MACs prove that both know the key: HMAC-SHA256 over a label, the other
  * side's last frame body (and with it its nonce) and the own body up to the
@@ -61,6 +69,7 @@
 #define FRAME_TEXT_MAX 160 /* Of a REFUSE, with its NUL. */
 
 #define FRAME_CAP_KEY (1u << 0) /* Has a key, and wants one. */
+#define FRAME_CAP_VERIFY (1u << 1)
 
 enum frame_type {
     FRAME_CHALLENGE = 1,
@@ -76,6 +85,8 @@ enum frame_type {
     FRAME_ACK,
     FRAME_KNOCK = FRAME_OPTIONAL | 1,
     FRAME_FORK = FRAME_OPTIONAL | 2,
+    FRAME_VERIFY = FRAME_OPTIONAL | 3,
+    FRAME_VERIFY_TEXT = FRAME_OPTIONAL | 4,
 };
 
 struct frame_head {
@@ -144,6 +155,24 @@ struct frame_record {
                                  * here. */
 };
 
+struct frame_verify {
+    uint32_t id; /* Of the receiver's choice; not 0. */
+    struct ha_pos pos;
+};
+
+enum frame_verify_code {
+    FRAME_VERIFY_GOES_ON, /* The text is a question, or an answer. */
+    FRAME_VERIFY_BUSY,    /* With another receiver: come again. */
+    FRAME_VERIFY_GONE,    /* The position is not in the log any more. */
+    FRAME_VERIFY_FAILED,
+    FRAME_VERIFY_DONE, /* From the receiver. */
+};
+
+struct frame_verify_text {
+    uint32_t id;
+    uint32_t code; /* enum frame_verify_code. */
+};
+
 /* Bytes of the fixed parts, in front of text or data. */
 #define FRAME_POS_LEN 32
 #define FRAME_CHALLENGE_LEN (8 + FRAME_NONCE_LEN)
@@ -151,6 +180,8 @@ struct frame_record {
 #define FRAME_WELCOME_LEN (8 + FRAME_POS_LEN + HMAC_BYTES)
 #define FRAME_SNAPSHOT_LEN (FRAME_POS_LEN + 8)
 #define FRAME_RECORD_LEN (FRAME_POS_LEN + 4 + RECORD_SHA1_LEN + 8)
+#define FRAME_VERIFY_LEN (8 + FRAME_POS_LEN)
+#define FRAME_VERIFY_TEXT_LEN 8
 #define FRAME_FIXED_MAX 256 /* At least each of them. */
 
 /* A frame's head.  The parser returns 0, or -EBADMSG for a length beyond
@@ -172,6 +203,10 @@ size_t frame_put_snapshot(uint8_t *, const struct frame_snapshot *);
 int frame_get_snapshot(const uint8_t *, size_t, struct frame_snapshot *);
 size_t frame_put_record(uint8_t *, const struct frame_record *);
 int frame_get_record(const uint8_t *, size_t, struct frame_record *);
+size_t frame_put_verify(uint8_t *, const struct frame_verify *);
+int frame_get_verify(const uint8_t *, size_t, struct frame_verify *);
+size_t frame_put_verify_text(uint8_t *, const struct frame_verify_text *);
+int frame_get_verify_text(const uint8_t *, size_t, struct frame_verify_text *);
 size_t frame_put_pos(uint8_t *, const struct ha_pos *);
 int frame_get_pos(const uint8_t *, size_t, struct ha_pos *);
 

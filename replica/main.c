@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,14 @@
 #include "util.h"
 
 #include "lib/log.h"
+#include "replica/verifier.h"
 #include "replica/worker.h"
 
 struct options {
     struct worker_config worker;
     const char *log_file;
+    const char *verify; /* A verifier's process: "ask" or "answer". */
+    long long int upto;
 };
 
 enum {
@@ -40,6 +44,8 @@ enum {
     OPT_LOG_FILE,
     OPT_SHRINK_GUARD,
     OPT_SHRINK_ROWS,
+    OPT_VERIFY,
+    OPT_UPTO,
 };
 
 static const struct option long_options[] = {
@@ -57,6 +63,8 @@ static const struct option long_options[] = {
     { "log-file", required_argument, NULL, OPT_LOG_FILE },
     { "shrink-guard", required_argument, NULL, OPT_SHRINK_GUARD },
     { "shrink-rows", required_argument, NULL, OPT_SHRINK_ROWS },
+    { "verify", required_argument, NULL, OPT_VERIFY },
+    { "upto", required_argument, NULL, OPT_UPTO },
     { "verbose", no_argument, NULL, 'v' },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
@@ -66,14 +74,16 @@ static const struct option long_options[] = {
 static void
 usage(void)
 {
-    printf("Usage: ovn-ha-replica --db=nb|sb --file=FILE --server=REMOTE\n"
-           "           --listen=ADDRESS:PORT --self=NODE --state-dir=DIR\n"
-           "           [--key-file=FILE] [--private-key=FILE\n"
-           "           --certificate=FILE --ca-cert=FILE] [--fd=N]\n"
-           "           [--shrink-guard=PERCENT --shrink-rows=N]\n"
-           "           [--log-file=FILE] [-v]\n"
-           "Ships or applies the log of one OVN database for ovn-had, which\n"
-           "starts it.\n");
+    printf(
+        "Usage: ovn-ha-replica --db=nb|sb --file=FILE --server=REMOTE\n"
+        "           --listen=ADDRESS:PORT --self=NODE --state-dir=DIR\n"
+        "           [--key-file=FILE] [--private-key=FILE\n"
+        "           --certificate=FILE --ca-cert=FILE] [--fd=N]\n"
+        "           [--shrink-guard=PERCENT --shrink-rows=N]\n"
+        "           [--log-file=FILE] [-v]\n"
+        "Ships or applies the log of one OVN database for ovn-had, which\n"
+        "starts it.  By itself it starts a process with --verify=ask|answer\n"
+        "and --upto=BYTES, which verifies the database's content.\n");
 }
 
 static bool
@@ -108,6 +118,7 @@ set_option(struct options *o, int c, const char *value)
         [OPT_CERTIFICATE - OPT_DB] = &o->worker.tls.certificate,
         [OPT_CA_CERT - OPT_DB] = &o->worker.tls.ca_cert,
         [OPT_LOG_FILE - OPT_DB] = &o->log_file,
+        [OPT_VERIFY - OPT_DB] = &o->verify,
     };
     long long int n = 0;
     bool ok = true;
@@ -128,6 +139,8 @@ set_option(struct options *o, int c, const char *value)
     } else if (c == OPT_SHRINK_ROWS) {
         ok = set_number(value, 1, UINT32_MAX, &n);
         o->worker.shrink_rows = n;
+    } else if (c == OPT_UPTO) {
+        ok = set_number(value, 0, LLONG_MAX, &o->upto);
     } else {
         *texts[c - OPT_DB] = value;
     }
@@ -178,6 +191,9 @@ parse_options(int argc, char *argv[], struct options *o)
         }
         has_db = has_db || c == OPT_DB;
     }
+    if (o->verify) {
+        return verifier_main(!strcmp(o->verify, "ask"), o->upto);
+    }
     return has_db && optind == argc && check_options(o) ? -1 : EXIT_FAILURE;
 }
 
@@ -225,6 +241,7 @@ main(int argc, char *argv[])
         return status;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN); /* Nobody waits for a verifier. */
     start_log(&o);
     if (worker_create(&o.worker, &worker)) {
         return EXIT_FAILURE;

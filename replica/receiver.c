@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,10 +27,12 @@
 #include "replica/certs.h"
 #include "replica/dbserver.h"
 #include "replica/giveway.h"
+#include "replica/finding.h"
 #include "replica/link.h"
 #include "replica/lost.h"
 #include "replica/oplog.h"
 #include "replica/shrink.h"
+#include "replica/verify.h"
 
 #define RETRY_MS 50          /* After a session ended. */
 #define RETRY_OWN_MS 500     /* After the own server refused something. */
@@ -42,6 +45,7 @@
 #define ASIDE_MS 30000       /* Between the first two copies of a file ... */
 #define ASIDE_MAX_MS 3600000 /* ... and at most. */
 #define LOAD_SLICE (1u << 20)
+#define PROOF_MS 10000 /* Until a repair is verified again. */
 
 enum receiver_state {
     RECEIVER_OFF,
@@ -103,6 +107,11 @@ struct receiver {
     size_t queue_bytes;
 
     struct ha_pos head, acked;
+    struct verify *verify;
+    bool source_verifies;     /* It can. */
+    bool repaired;            /* A difference came since the finding. */
+    long long int next_proof; /* Of that. */
+
     uint32_t resumes, snapshots;
     bool failed;      /* 'why' is for good. */
     bool asks_reinit; /* Own data are of another lineage. */
@@ -121,6 +130,7 @@ receiver_create(const struct receiver_config *cfg, struct oplog *log,
     r->server = server;
     r->applier = applier;
     r->snapshot_fd = -1;
+    r->verify = verify_create();
     ovs_list_init(&r->queue);
     return r;
 }
@@ -166,6 +176,7 @@ receiver_disconnect(struct receiver *r)
     r->link = NULL;
     receiver_drop_snapshot(r);
     receiver_drop_records(r);
+    verify_fail(r->verify, "the connection to the source is lost");
 }
 
 /* Ends the session and comes again after 'ms'. */
@@ -204,6 +215,7 @@ receiver_destroy(struct receiver *r)
 {
     if (r) {
         receiver_stop(r);
+        verify_destroy(r->verify);
         free(r);
     }
 }
@@ -265,6 +277,14 @@ receiver_consent(struct receiver *r, const struct wire_r_consent *m)
     r->failed = false;
     r->why[0] = '\0';
     r->next_try = 0;
+}
+
+/* True if what the own file holds is to be replaced, wherever it stands. */
+static bool
+receiver_needs_repair(const struct receiver *r)
+{
+    return r->log->n_foreign || r->log->damaged
+           || (r->cfg.finding->differs && !r->repaired);
 }
 
 /* ---- Handshake ----------------------------------------------------------- */
@@ -358,13 +378,14 @@ receiver_say_hello(struct receiver *r, const struct link_frame *f)
     }
     memset(h, 0, sizeof *h);
     h->version = FRAME_VERSION;
-    h->caps = r->cfg.key->present ? FRAME_CAP_KEY : 0;
+    h->caps = FRAME_CAP_VERIFY | (r->cfg.key->present ? FRAME_CAP_KEY : 0);
     h->db = r->cfg.db;
     h->node = r->cfg.self;
     h->epoch = r->epoch;
     h->pos = applier_sent(r->applier);
-    h->flags = r->log->n_foreign || r->log->damaged ? FRAME_HELLO_SNAPSHOT : 0;
+    h->flags = receiver_needs_repair(r) ? FRAME_HELLO_SNAPSHOT : 0;
     memset(&r->fork, 0, sizeof r->fork);
+    r->source_verifies = m.caps & FRAME_CAP_VERIFY;
     ha_random_bytes(h->nonce, sizeof h->nonce);
     n = frame_put_hello(r->hello_body, h);
     frame_mac(r->cfg.key, "ovn-ha replica hello 1", f->body,
@@ -501,9 +522,10 @@ receiver_begin_snapshot(struct receiver *r, const struct link_frame *f)
            "node %" PRIu32 " sends a snapshot of "
            "%" PRIu64 " bytes: %s",
            r->source.id, r->snapshot.bytes,
-           r->log->n_foreign ? "own file holds foreign records"
-           : r->log->damaged ? "own file is damaged"
-                             : found_to_string(r->found));
+           r->log->n_foreign          ? "own file holds foreign records"
+           : r->log->damaged          ? "own file is damaged"
+           : receiver_needs_repair(r) ? "own file differs from the source's"
+                                      : found_to_string(r->found));
 }
 
 static void
@@ -584,7 +606,7 @@ receiver_may_copy(struct receiver *r)
 {
     long long int now = time_msec();
 
-    if (!r->log->n_foreign && !r->log->damaged) {
+    if (!receiver_needs_repair(r)) {
         return true;
     }
     if (now < r->next_aside) {
@@ -732,6 +754,8 @@ receiver_resync(struct receiver *r)
     } else if (!applier_is_busy(r->applier)) {
         oplog_catch_up(r->log);
         receiver_drop_snapshot(r);
+        r->repaired = true;
+        r->next_proof = 0;
         receiver_begin_stream(r);
     }
 }
@@ -857,6 +881,80 @@ receiver_ack(struct receiver *r)
     }
 }
 
+/* ---- Verification -------------------------------------------------------- */
+
+/* The own file is not what the log says.  So nothing that was made of it is to
+ * be believed, and the source's whole content is compared with what the file
+ * really holds. */
+static void
+receiver_found_difference(struct receiver *r)
+{
+    bool again = r->cfg.finding->differs && !verify_token(r->verify);
+    char why[WIRE_WHY_LEN];
+
+    verify_describe(r->verify, why);
+    finding_set(r->cfg.finding, why);
+    if (again) {
+        ha_log(HA_LOG_ERR, "receiver",
+               "the repair did not help; the own server has to be started "
+               "anew, or the next verification tries once more");
+        r->next_proof = LLONG_MAX;
+        return;
+    }
+    r->repaired = false;
+    applier_forget(r->applier);
+    receiver_again(r, 0, why);
+}
+
+/* What was repaired is verified, too. */
+static void
+receiver_want_proof(struct receiver *r)
+{
+    if (!r->source_verifies) {
+        finding_clear(r->cfg.finding);
+    } else if (!verify_is_wanted(r->verify) && time_msec() >= r->next_proof) {
+        r->next_proof = time_msec() + PROOF_MS;
+        verify_want(r->verify, 0);
+    }
+}
+
+static void
+receiver_run_verify(struct receiver *r)
+{
+    if (r->cfg.finding->differs && r->repaired) {
+        receiver_want_proof(r);
+    }
+    switch (verify_run(r->verify, r->log, r->link, r->source.id)) {
+    case WIRE_RV_DIFFERS:
+        receiver_found_difference(r);
+        break;
+    case WIRE_RV_EQUAL:
+        finding_clear(r->cfg.finding);
+        break;
+    default:
+        break;
+    }
+}
+
+void
+receiver_verify(struct receiver *r, uint32_t token)
+{
+    verify_want(r->verify, token);
+    if (r->state != RECEIVER_STREAM) {
+        verify_fail(r->verify, "this node does not follow the active now");
+    } else if (!r->source_verifies) {
+        verify_fail(r->verify, "the active's ovn-ha cannot do that yet");
+    }
+}
+
+struct verify *
+receiver_get_verify(struct receiver *r)
+{
+    return r->verify;
+}
+
+/* ---- Streaming ----------------------------------------------------------- */
+
 static void
 receiver_stream(struct receiver *r)
 {
@@ -871,8 +969,11 @@ receiver_stream(struct receiver *r)
         receiver_again(r, 0, oplog_why(r->log));
     } else if (r->log->state == OPLOG_READY && !r->log->gen->end_pos.lineage) {
         receiver_again(r, 0, "the own file was replaced");
+    } else if (receiver_needs_repair(r)) {
+        receiver_again(r, 0, r->cfg.finding->why);
     } else {
         receiver_ack(r);
+        receiver_run_verify(r);
     }
 }
 
@@ -964,6 +1065,8 @@ receiver_take(struct receiver *r, const struct link_frame *f)
         receiver_record(r, f);
     } else if (f->type == FRAME_MORE && r->state == RECEIVER_STREAM) {
         receiver_more(r, f);
+    } else if (f->type == FRAME_VERIFY_TEXT) {
+        verify_take(r->verify, f);
     } else if (!(f->type & FRAME_OPTIONAL)) {
         receiver_fail(r, "the source sends what is not understood");
     }
@@ -1057,6 +1160,9 @@ receiver_wait(struct receiver *r)
     if (r->link) {
         link_wait(r->link, receiver_is_open(r));
         poll_timer_wait(200);
+        if (r->state == RECEIVER_STREAM) {
+            verify_wait(r->verify);
+        }
     }
 }
 

@@ -18,9 +18,11 @@
 struct applier;
 struct certs;
 struct dbserver;
+struct finding;
 struct oplog;
 struct receiver;
 struct shrink;
+struct verify;
 
 struct receiver_config {
     enum ha_db db;
@@ -30,6 +32,7 @@ struct receiver_config {
     const struct peers *peers; /* May change at any time. */
     const char *state_dir;
     struct shrink *guard;
+    struct finding *finding;
 };
 
 struct receiver *receiver_create(const struct receiver_config *,
@@ -49,6 +52,11 @@ void receiver_consent(struct receiver *, const struct wire_r_consent *);
 
 void receiver_run(struct receiver *);
 void receiver_wait(struct receiver *);
+
+/* Verifies the own content against the source's; 'token' as in struct
+ * wire_r_verify. */
+void receiver_verify(struct receiver *, uint32_t token);
+struct verify *receiver_get_verify(struct receiver *);
 
 /* Fills in what the receiver knows: phase, source, head, counts, progress,
  * reason. */

@@ -20,6 +20,7 @@
 #include "lib/log.h"
 #include "lib/mono.h"
 #include "lib/tls.h"
+#include "replica/answer.h"
 #include "replica/certs.h"
 #include "replica/link.h"
 #include "replica/oplog.h"
@@ -72,6 +73,8 @@ struct session {
 
     struct ha_pos acked;
     bool complete; /* Past its snapshot. */
+
+    struct answer *answer; /* Its verification; NULL: none. */
 };
 
 struct sender {
@@ -101,6 +104,7 @@ static void
 session_destroy(struct session *session)
 {
     ovs_list_remove(&session->node);
+    answer_destroy(session->answer);
     link_finish(session->link);
     oplog_cursor_close(&session->cursor);
     free(session->record.body);
@@ -263,7 +267,7 @@ session_challenge(struct sender *s, struct session *session)
 {
     struct frame_challenge m = {
         .version = FRAME_VERSION,
-        .caps = s->cfg.key->present ? FRAME_CAP_KEY : 0,
+        .caps = FRAME_CAP_VERIFY | (s->cfg.key->present ? FRAME_CAP_KEY : 0),
     };
 
     ha_random_bytes(m.nonce, sizeof m.nonce);
@@ -772,6 +776,44 @@ session_ack(struct sender *s, struct session *session,
     }
 }
 
+/* ---- Verification -------------------------------------------------------- */
+
+static bool
+sender_is_answering(const struct sender *s)
+{
+    const struct session *session;
+
+    LIST_FOR_EACH (session, node, &s->sessions) {
+        if (session->answer) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+session_verify(struct sender *s, struct session *session,
+               const struct link_frame *f)
+{
+    answer_destroy(session->answer);
+    session->answer = NULL;
+    session->answer =
+        answer_create(s->log, session->link, f, sender_is_answering(s));
+}
+
+/* Between two records. */
+static void
+session_run_answer(struct session *session)
+{
+    if (session->answer && !session->record.body
+        && !answer_run(session->answer, session->link)) {
+        answer_destroy(session->answer);
+        session->answer = NULL;
+    }
+}
+
+/* ---- Frames -------------------------------------------------------------- */
+
 static void
 session_take(struct sender *s, struct session *session,
              const struct link_frame *f)
@@ -788,6 +830,10 @@ session_take(struct sender *s, struct session *session,
         session_hello(s, session, f);
     } else if (f->type == FRAME_ACK && !frame_get_pos(f->body, f->n, &pos)) {
         session_ack(s, session, &pos);
+    } else if (f->type == FRAME_VERIFY && session->state == SESSION_STREAM) {
+        session_verify(s, session, f);
+    } else if (f->type == FRAME_VERIFY_TEXT && session->answer) {
+        answer_take(session->answer, f);
     } else if (!(f->type & FRAME_OPTIONAL)) {
         session_refuse(s, session, FRAME_BAD_FRAME,
                        "sends what is not understood");
@@ -855,6 +901,7 @@ session_run(struct sender *s, struct session *session)
         session_ship(s, session);
     }
     if (session->state != SESSION_DEAD) {
+        session_run_answer(session);
         session_heartbeat(s, session);
         link_run(session->link);
     }
@@ -903,6 +950,9 @@ sender_wait(struct sender *s)
     }
     LIST_FOR_EACH (session, node, &s->sessions) {
         link_wait(session->link, true);
+        if (session->answer && !session->record.body) {
+            answer_wait(session->answer, session->link);
+        }
         poll_timer_wait_until(session->state == SESSION_HELLO
                                   ? session->began + HELLO_MS + 1
                                   : session->next_heartbeat);

@@ -191,6 +191,20 @@ shadow_load(struct shadow *s, size_t budget, char why[SHADOW_WHY_LEN])
     return ret > 0 && s->off >= s->upto ? 0 : ret;
 }
 
+uint64_t
+shadow_rows(const struct shadow *s)
+{
+    struct shash_node *node;
+    uint64_t n = 0;
+
+    SHASH_FOR_EACH (node, &s->db->tables) {
+        const struct ovsdb_table *table = node->data;
+
+        n += hmap_count(&table->rows);
+    }
+    return n;
+}
+
 /* True if 'row', of Address_Set, is what northd makes by itself. */
 static bool
 is_own_address_set(const struct ovsdb_row *row)

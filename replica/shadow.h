@@ -44,6 +44,9 @@ int shadow_load(struct shadow *, size_t budget, char why[SHADOW_WHY_LEN]);
 void shadow_extend(struct shadow *, uint64_t upto);
 uint64_t shadow_offset(const struct shadow *);
 
+/* Counts what was loaded. */
+uint64_t shadow_rows(const struct shadow *);
+
 /* True if there is anything that packages and an idle northd do not write by
  * themselves. */
 bool shadow_has_data(const struct shadow *);

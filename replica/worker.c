@@ -20,12 +20,14 @@
 #include "replica/applier.h"
 #include "replica/certs.h"
 #include "replica/dbserver.h"
+#include "replica/finding.h"
 #include "replica/oplog.h"
 #include "replica/peers.h"
 #include "replica/probe.h"
 #include "replica/receiver.h"
 #include "replica/sender.h"
 #include "replica/shrink.h"
+#include "replica/verify.h"
 
 #define SCAN_SLICE (8u << 20) /* Bytes of the own log in one round. */
 #define SMALL_FILE (8u << 20) /* May be loaded only to look for data. */
@@ -50,6 +52,9 @@ struct worker_msg {
         struct wire_r_role_done role_done;
         struct wire_r_probed probed;
         struct wire_r_aside aside;
+        struct wire_r_verify verify;
+        struct wire_r_verification verification;
+        struct wire_r_difference difference;
     };
 };
 
@@ -66,6 +71,7 @@ struct worker {
     struct receiver *receiver;
     struct sender *sender;
     struct probe *probe;
+    struct finding *finding;
 
     struct wire_r_role role; /* Told last. */
     bool pending;            /* ... and not in effect yet. */
@@ -87,6 +93,8 @@ static void
 worker_create_parts(struct worker *w)
 {
     const struct worker_config *cfg = &w->cfg;
+    const char *name = cfg->db == HA_NB ? "nb" : "sb";
+    char *differs_path = xasprintf("%s/%s.differs", cfg->state_dir, name);
     struct sender_config sender = {
         .db = cfg->db,
         .self = cfg->self,
@@ -103,11 +111,13 @@ worker_create_parts(struct worker *w)
         .peers = &w->peers,
         .state_dir = cfg->state_dir,
         .guard = &w->guard,
+        .finding = finding_create(differs_path),
     };
 
     shrink_init(&w->guard, cfg->shrink_share, cfg->shrink_rows);
-    w->points_path =
-        xasprintf("%s/%s.pos", cfg->state_dir, cfg->db == HA_NB ? "nb" : "sb");
+    free(differs_path);
+    w->finding = receiver.finding;
+    w->points_path = xasprintf("%s/%s.pos", cfg->state_dir, name);
     w->log = oplog_create(cfg->file, w->points_path);
     w->server = dbserver_create(cfg->db, cfg->server);
     w->applier = applier_create(w->log, w->server, &w->guard);
@@ -151,6 +161,7 @@ worker_destroy(struct worker *w)
         dbserver_destroy(w->server);
         oplog_destroy(w->log);
         certs_destroy(w->certs);
+        finding_destroy(w->finding);
         free(w->points_path);
         free(w);
     }
@@ -172,6 +183,10 @@ body_len(enum wire_type type)
         return sizeof(struct wire_r_probed);
     case WIRE_R_ASIDE:
         return sizeof(struct wire_r_aside);
+    case WIRE_R_VERIFICATION:
+        return sizeof(struct wire_r_verification);
+    case WIRE_R_DIFFERENCE:
+        return sizeof(struct wire_r_difference);
     default:
         OVS_NOT_REACHED();
     }
@@ -310,6 +325,7 @@ worker_become_active(struct worker *w, struct ha_pos *pos)
                w->role.epoch.n, w->role.epoch.node, base.seq);
         *pos = base;
     }
+    finding_clear(w->finding);
     applier_drop_shadow(w->applier);
     sender_set_active(w->sender, w->role.epoch);
     return 0;
@@ -453,6 +469,9 @@ worker_handle(struct worker *w, const struct worker_msg *m)
     case WIRE_R_CONSENT:
         receiver_consent(w->receiver, &m->consent);
         break;
+    case WIRE_R_VERIFY:
+        receiver_verify(w->receiver, m->verify.token);
+        break;
     default:
         ha_log(HA_LOG_WARN, "worker", "message %d is not known", m->hdr.type);
         break;
@@ -508,14 +527,21 @@ worker_get_log_status(struct worker *w, struct wire_r_status *s)
         s->phase = WIRE_RP_LOADING;
     }
     if (log->state == OPLOG_READY && log->gen->end_pos.lineage
-        && !log->n_foreign && !log->damaged && worker_counts(w)) {
+        && !log->n_foreign && !log->damaged && !w->finding->differs
+        && worker_counts(w)) {
         s->flags |= WIRE_RS_COMPLETE;
     }
     if (log->n_foreign) {
         s->flags |= WIRE_RS_FOREIGN;
     }
+    if (w->finding->differs) {
+        s->flags |= WIRE_RS_DIFFERS;
+    }
     if (log->damaged || !s->why[0]) {
         ovs_strlcpy(s->why, oplog_why(log), sizeof s->why);
+    }
+    if (!s->why[0]) {
+        ovs_strlcpy(s->why, w->finding->why, sizeof s->why);
     }
     if (!s->why[0] && log->state == OPLOG_READY && !worker_counts(w)) {
         ovs_strlcpy(s->why,
@@ -656,6 +682,22 @@ worker_report_aside(struct worker *w)
     }
 }
 
+static void
+worker_report_verify(struct worker *w)
+{
+    struct verify *verify = receiver_get_verify(w->receiver);
+    struct worker_msg m;
+    enum wire_type type;
+
+    memset(&m, 0, sizeof m);
+    while (w->n_queue < MAX_QUEUE / 2
+           && (type = verify_take_report(verify, &m.verification,
+                                         &m.difference))) {
+        worker_post(w, type, &m);
+        memset(&m, 0, sizeof m);
+    }
+}
+
 /* ---- The loop ------------------------------------------------------------ */
 
 bool
@@ -677,8 +719,9 @@ worker_run(struct worker *w)
     probe_run(w->probe);
     worker_report_probe(w);
     worker_report_aside(w);
-    worker_flush(w);
     worker_report(w);
+    worker_report_verify(w);
+    worker_flush(w);
     return true;
 }
 

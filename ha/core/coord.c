@@ -156,6 +156,12 @@ coord_best(const struct ha_core *c, const struct ha_record *rec,
     return best ? best->id : 0;
 }
 
+uint32_t
+ha_core_heir(const struct ha_core *c)
+{
+    return c->in_force ? coord_best(c, &c->record, c->record.active) : 0;
+}
+
 static void
 propose(struct ha_core *c, const struct ha_record *rec, bool elected,
         struct ha_actions *out)

@@ -480,6 +480,10 @@ void ha_core_status(const struct ha_core *c, struct ha_status *ret_status);
 /* Why 'id' may not be promoted by itself; HA_WHY_NONE if it may. */
 enum ha_why ha_core_why_not(const struct ha_core *c, uint32_t id);
 
+/* The node that a switchover without a name would move the active role to; 0:
+ * none. */
+uint32_t ha_core_heir(const struct ha_core *c);
+
 /* Votes that put a record in force. */
 uint32_t ha_majority(const struct ha_config *cfg);
 

@@ -2,7 +2,7 @@
 #
 # Measurements; each prints its figures, none of them is a test.
 
-EXTRA_DIST += tests/bench/replica_lag.py
+EXTRA_DIST += tests/bench/replica_lag.py tests/bench/verify_cost.py
 # Benchmarks: `tests/bench/run` measures, 'make check' runs none of them.
 
 EXTRA_DIST += \

@@ -30,4 +30,5 @@ EXTRA_DIST += \
 	tests/cluster/test_status_socket.py \
 	tests/cluster/test_supervisor.py \
 	tests/cluster/test_switchover.py \
+	tests/cluster/test_verify.py \
 	tests/cluster/watch.py

@@ -23,11 +23,14 @@ from lab.ovsdb import Closed, Session, dial
 
 ROLE, PEERS, SERVER, PROBE, CONSENT = range(128, 133)
 STATUS, PEER, ROLE_DONE, PROBED, ASIDE = range(192, 197)
+VERIFY, VERIFICATION, DIFFERENCE = 144, 208, 209
 IDLE, FOLLOW, ACTIVE = range(3)
 ASK_NONE, ASK_REINIT, ASK_SHRINK = range(3)
 (P_NO_FILE, P_LOADING, P_NO_SERVER, P_IDLE, P_CONNECTING, P_SNAPSHOT,
  P_FOLLOWING, P_ACTIVE, P_FAILED) = range(9)
-COMPLETE, HAS_DATA, FOREIGN, SERVER_OK, CONNECTED = (1 << i for i in range(5))
+(COMPLETE, HAS_DATA, FOREIGN, SERVER_OK, CONNECTED,
+ DIFFERS) = (1 << i for i in range(6))
+V_NONE, V_WAITING, V_RUNNING, V_EQUAL, V_DIFFERS, V_FAILED = range(6)
 MAX_NODES = 16
 NAME_LEN = 64
 
@@ -45,9 +48,18 @@ PeerStatus = namedtuple("PeerStatus", "node connected complete acked head "
 Done = namedtuple("Done", "role token pos error")
 Probed = namedtuple("Probed", "token error took_ms")
 Aside = namedtuple("Aside", "source by_record records ops left_out name")
+Verification = namedtuple("Verification", "token state phase tables done "
+                          "total rows differ skipped source pos took_ms "
+                          "ended_ms why")
+Difference = namedtuple("Difference", "table row column there here")
 
 POS = struct.Struct("=QIIQQ")
 HDR = struct.Struct("=HHI")
+
+
+def text(raw):
+    """Of an array of characters."""
+    return raw.split(b"\0")[0].decode()
 
 
 def parse(kind, body):
@@ -58,7 +70,7 @@ def parse(kind, body):
         head = struct.unpack_from("=6I", body)
         rest = struct.unpack_from("=QQQq160sI4xQQQ", body, 88)
         return Status(*head, pos(24), pos(56), *rest[:4],
-                      rest[4].split(b"\0")[0].decode(), *rest[5:])
+                      text(rest[4]), *rest[5:])
     if kind == PEER:
         node, connected, complete, _ = struct.unpack_from("=4I", body)
         return PeerStatus(node, connected, complete, pos(16), pos(48),
@@ -70,6 +82,13 @@ def parse(kind, body):
     if kind == ASIDE:
         *head, name = struct.unpack_from("=IIQQQ108s", body)
         return Aside(*head, name.split(b"\0")[0].decode())
+    if kind == VERIFICATION:
+        head = struct.unpack_from("=4I4Q2I", body)
+        tail = struct.unpack_from("=qq160s", body, 88)
+        return Verification(*head, pos(56), *tail[:2], text(tail[2]))
+    if kind == DIFFERENCE:
+        return Difference(*map(text, struct.unpack_from(
+            "=64s40s64s160s160s", body)))
     return Probed(*struct.unpack_from("=IiI", body))
 
 
@@ -116,6 +135,8 @@ class Node:
         self.dones = {}
         self.probes = {}
         self.asides = []
+        self.verifications = []
+        self.differences = []
         self.token = 0
         self.cond = threading.Condition()
         self.peer_ids = []
@@ -247,6 +268,10 @@ class Node:
                     self.dones[m.token] = m
                 elif kind == ASIDE:
                     self.asides.append(m)
+                elif kind == VERIFICATION:
+                    self.verifications.append(m)
+                elif kind == DIFFERENCE:
+                    self.differences.append(m)
                 else:
                     self.probes[m.token] = m
                 self.cond.notify_all()
@@ -341,6 +366,21 @@ class Node:
         wait_until(lambda: token in self.probes, timeout + 3)
         return self.probes[token]
 
+    def ask_verify(self):
+        self.token += 1
+        self.send(VERIFY, struct.pack("=II", self.token, 0))
+        return self.token
+
+    def wait_verified(self, token, deadline=30):
+        """The end of the verification that has this token."""
+        def ended():
+            return next((v for v in self.verifications if v.token == token
+                         and v.state >= V_EQUAL), None)
+        return wait_until(ended, deadline, f"node {self.id} verified")
+
+    def verify(self, deadline=30):
+        return self.wait_verified(self.ask_verify(), deadline)
+
     def wait_following(self, deadline=15):
         return self.wait(lambda s: s.phase == P_FOLLOWING, deadline,
                          "following")
@@ -371,6 +411,27 @@ class Node:
                 self.worker.kill()
                 status = self.worker.wait()
         return status
+
+
+def edit_file(path, old, new):
+    """Replaces the bytes 'old' by 'new', which are as long, in every record of
+    a database's file, each with the SHA-1 that is then right."""
+    assert len(old) == len(new)
+    data, out, edits = Path(path).read_bytes(), b"", 0
+    while data:
+        line, rest = data.split(b"\n", 1)
+        word, kind, n, _ = line.split()
+        body, data = rest[:int(n)], rest[int(n):]
+        edits += body.count(old)
+        body = body.replace(old, new)
+        digest = hashlib.sha1(body).hexdigest().encode()
+        out += b" ".join((word, kind, n, digest)) + b"\n" + body
+    assert edits, f"{old} is not in {path}"
+    with open(path, "r+b") as file:  # The same file, as long as before.
+        assert file.seek(0, os.SEEK_END) == len(out)
+        file.seek(0)
+        file.write(out)
+    return edits
 
 
 def canonical(row):
@@ -539,3 +600,34 @@ def program():
     root = os.environ.get("OVN_HA_PKGLIBEXECDIR") or os.environ.get(
         "OVN_HA_BUILDDIR") or Path(__file__).resolve().parents[2]
     return Path(root) / "ovn-ha-replica"
+
+
+# For tests.
+
+def running(folder):
+    """The body of a fixture: a Cluster, whose workers have to end well."""
+    c = Cluster(folder, program())
+    yield c
+    unwell = c.stop()
+    for n in c.nodes:
+        print(f"--- node {n.id}\n{n.tail()}")
+    assert not unwell, "workers ended badly"
+
+
+def pair(cluster, **kwargs):
+    """An active node and one that follows it."""
+    a, b = cluster.add(**kwargs), cluster.add(**kwargs)
+    a.active(1)
+    b.follow(a, 1)
+    b.wait_following()
+    return a, b
+
+
+def write(node, n=20, seed=1):
+    """'n' random transactions."""
+    w = Writer(node, seed)
+    s = node.session()
+    for _ in range(n):
+        w.step(s)
+    s.close()
+    assert not w.errors

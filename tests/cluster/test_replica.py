@@ -21,18 +21,13 @@ import pytest
 from lab import wait_until
 from replica_parts import (ACTIVE, COMPLETE, FOLLOW, FOREIGN, HAS_DATA, IDLE,
                            LINEAGE, P_ACTIVE, P_FAILED, P_FOLLOWING, P_IDLE,
-                           P_SNAPSHOT, SCHEMAS, SERVER_OK, Cluster, Writer,
-                           program)
+                           P_SNAPSHOT, SCHEMAS, SERVER_OK, Writer, pair,
+                           running, write)
 
 
 @pytest.fixture
 def cluster(tmp_path):
-    c = Cluster(tmp_path, program())
-    yield c
-    unwell = c.stop()
-    for n in c.nodes:
-        print(f"--- node {n.id}\n{n.tail()}")
-    assert not unwell, "workers ended badly"
+    yield from running(tmp_path)
 
 
 def wait_for_another_date(node):
@@ -40,25 +35,6 @@ def wait_for_another_date(node):
     was written last: two dates within 100 ms count as one."""
     written = node.file.stat().st_ctime
     wait_until(lambda: time.time() > written + 0.3, 10, "a later date")
-
-
-def pair(cluster, **kwargs):
-    """An active node and one that follows it."""
-    a, b = cluster.add(**kwargs), cluster.add(**kwargs)
-    a.active(1)
-    b.follow(a, 1)
-    b.wait_following()
-    return a, b
-
-
-def write(node, n=20, seed=1):
-    """'n' random transactions."""
-    w = Writer(node, seed)
-    s = node.session()
-    for _ in range(n):
-        w.step(s)
-    s.close()
-    assert not w.errors
 
 
 def assert_same(active, *standbys):

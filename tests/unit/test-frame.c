@@ -110,6 +110,26 @@ test_messages(void **state)
 }
 
 static void
+test_verify(void **state)
+{
+    struct frame_verify verify, out;
+    struct frame_verify_text text = { .id = 7, .code = FRAME_VERIFY_BUSY };
+
+    (void) state;
+    memset(&verify, 0, sizeof verify);
+    verify.id = 7;
+    verify.pos = pos;
+    CHECK_MESSAGE(verify, FRAME_VERIFY_LEN, verify);
+    CHECK_MESSAGE(verify_text, FRAME_VERIFY_TEXT_LEN, text);
+    verify.id = 0; /* That would be none. */
+    frame_put_verify(buf, &verify);
+    assert_int_equal(frame_get_verify(buf, FRAME_VERIFY_LEN, &out), -EBADMSG);
+    /* Who does not know them skips them. */
+    assert_true(FRAME_VERIFY & FRAME_OPTIONAL);
+    assert_true(FRAME_VERIFY_TEXT & FRAME_OPTIONAL);
+}
+
+static void
 test_record(void **state)
 {
     struct frame_record in = { .pos = pos, .bytes = 100 }, out;
@@ -195,7 +215,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_head),     cmocka_unit_test(test_pos),
         cmocka_unit_test(test_messages), cmocka_unit_test(test_record),
-        cmocka_unit_test(test_refuse),   cmocka_unit_test(test_mac),
+        cmocka_unit_test(test_verify),   cmocka_unit_test(test_refuse),
+        cmocka_unit_test(test_mac),
     };
 
     return cmocka_run_group_tests_name("frame", tests, NULL, NULL);

@@ -84,6 +84,45 @@ a_lease_that_the_kernel_does_not_hold_is_told(void **state)
 }
 
 static void
+verifications_are_told(void **state)
+{
+    json_t *json = quoted_json(healthy);
+    json_t *node = json_array_get(json_object_get(json, "nodes"), 0);
+    char *text;
+
+    (void) state;
+    json_object_set_new(
+        json_object_get(node, "nb"), "verification",
+        quoted_json(
+            "{'state': 'differs', 'ended': '2026-11-22T01:00:00Z',"
+            " 'position': {'seq': 41}, 'found': {'rows': 3, 'differences':"
+            " [{'table': 'Logical_Switch'}]}}"));
+    json_object_set_new(
+        json_object_get(node, "sb"), "verification",
+        quoted_json("{'state': 'running', 'phase': 'reading',"
+                    " 'done': 30, 'total': 40, 'found': null}"));
+    text = table_render(json);
+    assert_non_null(strstr(
+        text, "verified  n1 NB differs at record 41, 2026-11-22T01:00:00Z\n"));
+    assert_non_null(strstr(text, "verified  n1 SB reading, 75 %\n"));
+    assert_non_null(strstr(text, "not well:\n  n1: NB differs in 3 rows, the "
+                                 "first in Logical_Switch\n"));
+    assert_width(text);
+    free(text);
+    json_object_set_new(
+        json_object_get(node, "nb"), "verification",
+        quoted_json("{'state': 'failed', 'why': 'no memory'}"));
+    json_object_set_new(json_object_get(node, "sb"), "verification",
+                        quoted_json("{'state': 'none'}"));
+    text = table_render(json);
+    assert_non_null(strstr(text, "verified  n1 NB failed: no memory\n"));
+    assert_null(strstr(text, "n1 SB none"));
+    assert_null(strstr(text, "not well"));
+    free(text);
+    json_decref(json);
+}
+
+static void
 every_complaint_has_its_reason(void **state)
 {
     json_t *json = quoted_json(healthy);
@@ -233,6 +272,7 @@ main(void)
         cmocka_unit_test(warnings_are_shown),
         cmocka_unit_test(a_healthy_cluster_has_no_complaints),
         cmocka_unit_test(a_lease_that_the_kernel_does_not_hold_is_told),
+        cmocka_unit_test(verifications_are_told),
         cmocka_unit_test(every_complaint_has_its_reason),
         cmocka_unit_test(how_long_and_what_ends_it),
         cmocka_unit_test(an_unknown_active_is_not_called_active),
