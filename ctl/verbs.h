@@ -24,7 +24,7 @@ struct verb_args {
     bool yes;       /* Asks nothing back. */
     double timeout_seconds;
     int lines;
-    const char *file; /* A journal. */
+    const char *operand; /* Of the verbs that take one: a journal, a node. */
 };
 
 /* For the verbs: prints what ovn-had's 'method' says.  Returns an exit
@@ -39,6 +39,7 @@ int verb_status(struct verb_args *);
 int verb_switchover(struct verb_args *);
 int verb_reinit(struct verb_args *);
 int verb_accept_shrink(struct verb_args *);
+int verb_fence(struct verb_args *);
 int verb_history(struct verb_args *);
 int verb_replay(struct verb_args *);
 int verb_leave(struct verb_args *);

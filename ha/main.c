@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "ha/agents.h"
 #include "ha/control.h"
 #include "ha/ev.h"
 #include "ha/foreign.h"
@@ -163,7 +164,7 @@ read_cluster(const struct options *o, const struct settings *s,
         usleep(CLUSTER_POLL_MS * 1000);
         error = cluster_read(cluster, text);
     }
-    if (error) {
+    if (error || !agents_check(s->conf, cluster, text, sizeof text)) {
         die("%s", text);
     }
 }

@@ -34,6 +34,7 @@ settings_create(struct conf *conf)
     s->busy_ms = conf->busy_ms;
     s->private_dir = ha_asprintf("%s/private", conf->run_dir);
     s->fence_sock = ha_asprintf("%s/fence.sock", conf->run_dir);
+    s->agents_sock = ha_asprintf("%s.agents", s->fence_sock);
     s->record = ha_asprintf("%s/record", conf->state_dir);
     s->history_dir = ha_asprintf("%s/history", conf->state_dir);
     s->pidfile = ha_asprintf("%s/ovn-had.pid", conf->ovn_run_dir);
@@ -75,6 +76,7 @@ settings_destroy(struct settings *s)
     }
     free(s->private_dir);
     free(s->fence_sock);
+    free(s->agents_sock);
     free(s->record);
     free(s->history_dir);
     free(s->pidfile);

@@ -37,6 +37,7 @@ struct settings {
     uint32_t busy_ms;  /* ...and with what works, but is deaf. */
     char *private_dir; /* Only root may enter it. */
     char *fence_sock;
+    char *agents_sock; /* Of the process that runs fence agents. */
     char *record;
     char *history_dir;
     char *pidfile;    /* /run/ovn/ovn-had.pid */

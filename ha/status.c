@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "ha/fence.h"
+#include "ha/fencing.h"
 #include "ha/group.h"
 #include "ha/had.h"
 #include "ha/northd.h"
@@ -385,5 +386,6 @@ status_make(const struct had *h)
                   "corosync", group_connected(h->group), "stopping",
                   h->leaving, "fence", own_fence(h), "nb", own_db(h, HA_NB),
                   "sb", own_db(h, HA_SB), "northd", own_northd(h)));
+    put(json_object_get(o, "local"), "fencing", fencing_status(h));
     return o;
 }
