@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* 'ovn-hactl fence': switches a node off, and waits for the proof. */
+/* 'ovn-hactl fence': switches a node off, and waits for the proof.
+ * 'ovn-hactl fence-ack': an operator is the proof. */
 
 #include <jansson.h>
 #include <stdio.h>
@@ -158,4 +159,35 @@ verb_fence(struct verb_args *args)
     }
     free(reply);
     return follow(args, before, begin);
+}
+
+int
+verb_fence_ack(struct verb_args *args)
+{
+    const char *argv[] = { NULL, NULL };
+    json_t *status;
+    char *reply, meaning[512], name[128];
+    int rc = verbs_get_status(&status);
+
+    if (rc) {
+        return rc;
+    }
+    make_name(status, &args->operand, name, sizeof name);
+    argv[0] = args->operand;
+    json_decref(status);
+    snprintf(meaning, sizeof meaning,
+             "This tells the cluster that %s is switched off, or was "
+             "restarted since.\nNothing checks it.  If %s still runs, two "
+             "nodes will serve clients at once, and\nwhat one of them "
+             "acknowledges will be lost.  Go and look, or use a fence device.",
+             args->operand, args->operand);
+    if (!args->yes && !confirm_typed(meaning, args->operand)) {
+        return VERB_FAILED;
+    }
+    rc = daemon_ask("fence-ack", argv, &reply);
+    if (!rc) {
+        printf("%s counts as dead\n", args->operand);
+        free(reply);
+    }
+    return rc;
 }

@@ -30,6 +30,9 @@ static void __attribute__((noreturn)) usage(int status)
         "                   switch a node off by its fence devices, and "
         "wait for\n"
         "                   the proof that it is\n"
+        "  fence-ack NODE [--yes]\n"
+        "                   vouch for it that a node is off, where no "
+        "device can\n"
         "  history [-n LINES] [--json]\n"
         "                   what was decided here, and when\n"
         "  replay FILE        run a node's journal through the core once "
@@ -62,6 +65,7 @@ static const struct verb verbs[] = {
     { "fence", verb_fence, "yT", "the name of one node" },
     { "reinit", verb_reinit, "y", NULL },
     { "accept-shrink", verb_accept_shrink, "", NULL },
+    { "fence-ack", verb_fence_ack, "y", "the name of one node" },
     { "history", verb_history, "nj", NULL },
     { "leave", verb_leave, "T", NULL },
     { "reload", verb_reload, "", NULL },

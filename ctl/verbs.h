@@ -40,6 +40,7 @@ int verb_switchover(struct verb_args *);
 int verb_reinit(struct verb_args *);
 int verb_accept_shrink(struct verb_args *);
 int verb_fence(struct verb_args *);
+int verb_fence_ack(struct verb_args *);
 int verb_history(struct verb_args *);
 int verb_replay(struct verb_args *);
 int verb_leave(struct verb_args *);

@@ -278,6 +278,7 @@ static const struct command commands[] = {
     { "config", "", 0, 0, false, run_config },
     { "exit", "", 0, 0, true, run_stop },
     { "fence", "NODE", 1, 1, true, fencing_run_fence },
+    { "fence-ack", "NODE", 1, 1, true, fencing_run_ack },
     { "history", "[LINES]", 0, 1, false, run_history },
     { "leave", "", 0, 0, true, run_stop },
     { "list-commands", "", 0, 0, false, run_list },

@@ -7,6 +7,7 @@
 
 #include "ha/agents.h"
 #include "ha/had.h"
+#include "ha/loop.h"
 #include "lib/log.h"
 #include "lib/uctl.h"
 
@@ -87,12 +88,43 @@ target(const struct wire_a_state *st, const struct wire_a_target *t,
     return o;
 }
 
+/* How to mend a pair that nothing can save; "". */
+static void
+make_advice(const struct had *h, char *text, size_t size)
+{
+    text[0] = '\0';
+    for (uint32_t i = 0; i < h->cluster.n_nodes; i++) {
+        const struct cluster_node *node = &h->cluster.nodes[i];
+
+        if (settings_policy_is_fence(h->settings, &h->cluster)
+            && node->id != h->cluster.self
+            && !agents_can_fence(h->agents, node->id)) {
+            snprintf(text, size,
+                     "failover will block: no fence device for %s; configure "
+                     "[fence %s], or add a quorum device or a third node",
+                     node->name, node->name);
+        }
+    }
+}
+
+void
+fencing_log_advice(const struct had *h)
+{
+    char text[256];
+
+    make_advice(h, text, sizeof text);
+    if (text[0]) {
+        ha_log(HA_LOG_WARN, "fencing", "%s", text);
+    }
+}
+
 json_t *
 fencing_status(const struct had *h)
 {
     const struct wire_a_state *st = agents_state(h->agents);
     json_t *devices = json_array(), *nodes = json_array();
     const struct wire_a_target *targets;
+    char advice[256];
     size_t n;
 
     targets = agents_targets(h->agents, &n);
@@ -103,9 +135,13 @@ fencing_status(const struct had *h)
     for (size_t i = 0; st && i < n && i < st->n_targets; i++) {
         json_array_append_new(nodes, target(st, &targets[i], &st->targets[i]));
     }
-    return json_pack("{s:b, s:i, s:i, s:o, s:o}", "connected", st != NULL,
-                     "pid", st ? (int) st->pid : 0, "configured", (int) n,
-                     "devices", devices, "nodes", nodes);
+    make_advice(h, advice, sizeof advice);
+    return json_pack(
+        "{s:b, s:i, s:i, s:o, s:o, s:s, s:s}", "connected", st != NULL, "pid",
+        st ? (int) st->pid : 0, "configured", (int) n, "devices", devices,
+        "nodes", nodes, "no_quorum_policy",
+        settings_policy_is_fence(h->settings, &h->cluster) ? "fence" : "stop",
+        "advice", advice);
 }
 
 /* ---- Command -------------------------------------------------------- */
@@ -145,4 +181,35 @@ fencing_run_fence(struct had *h, struct uctl_conn *conn)
     }
     ha_log(HA_LOG_WARN, "fencing", "%s: asked for by an operator", node->name);
     uctl_conn_reply(conn, "fencing has begun\n");
+}
+
+void
+fencing_run_ack(struct had *h, struct uctl_conn *conn)
+{
+    struct ha_event ev = { .type = HA_EV_FENCED };
+    const struct cluster_node *node =
+        cluster_find(&h->cluster, uctl_conn_arg(conn, 0));
+    char text[256];
+
+    if (!node || node->id == h->cluster.self) {
+        snprintf(text, sizeof text,
+                 node ? "%.100s is this node itself"
+                      : "there is no node %.100s",
+                 uctl_conn_arg(conn, 0));
+        uctl_conn_reply_error(conn, text);
+        return;
+    }
+    ha_log(HA_LOG_WARN, "fencing", "an operator vouches that %s is off",
+           node->name);
+    ev.fenced.node = node->id;
+    ev.fenced.proven = ev.fenced.vouched = true;
+    h->was_refused = false;
+    loop_post(h, &ev);
+    if (h->was_refused) {
+        snprintf(text, sizeof text, "%s: %s", node->name,
+                 ha_why_text(h->refused));
+        uctl_conn_reply_error(conn, text);
+    } else {
+        uctl_conn_reply(conn, "taken for a proof\n");
+    }
 }

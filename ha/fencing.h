@@ -10,11 +10,17 @@
 struct had;
 struct uctl_conn;
 
-/* Devices and nodes, as "fencing" in the local part of status. */
+/* Devices and nodes, and the policy, as "fencing" in the local part of status. */
 json_t *fencing_status(const struct had *);
+
+/* Says at the start what keeps a pair from failing over. */
+void fencing_log_advice(const struct had *);
 
 /* Carries out 'fence NODE', and replies: it has begun.  How it goes on is in
  * the status. */
 void fencing_run_fence(struct had *, struct uctl_conn *);
+
+/* Carries out 'fence-ack NODE': an operator vouches that it is off. */
+void fencing_run_ack(struct had *, struct uctl_conn *);
 
 #endif /* ha/fencing.h */

@@ -17,6 +17,7 @@
 #include "ha/agents.h"
 #include "ha/control.h"
 #include "ha/ev.h"
+#include "ha/fencing.h"
 #include "ha/foreign.h"
 #include "ha/had.h"
 #include "ha/instance.h"
@@ -223,6 +224,7 @@ run(struct had *h)
     if (loop_init(h) || control_create(h)) {
         exit(1); /* Said why. */
     }
+    fencing_log_advice(h);
     sdnotify_send("READY=1");
     served = true;
     loop_run(h);

@@ -139,12 +139,19 @@ static void
 on_fenced(void *h_, uint32_t node, bool proven, const char *why)
 {
     struct had *h = h_;
+    struct ha_event ev = {
+        .type = HA_EV_FENCED,
+        .fenced = { .node = node, .proven = proven },
+    };
     char text[256];
 
-    snprintf(
-        text, sizeof text, "fencing: %s %s%s", cluster_name(&h->cluster, node),
-        proven ? "is off, which is proven" : "could not be fenced: ", why);
-    history_add(h->history, h->core.record.epoch, h->core.state, text);
+    if (!proven) {
+        /* The core knows no devices, and so does not tell why. */
+        snprintf(text, sizeof text, "fencing: %s: %s",
+                 cluster_name(&h->cluster, node), why);
+        history_add(h->history, h->core.record.epoch, h->core.state, text);
+    }
+    loop_post(h, &ev);
 }
 
 /* Replica workers. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "ha/cluster.h"
 #include "lib/xalloc.h"
 
 static void
@@ -85,6 +86,16 @@ settings_destroy(struct settings *s)
     free(s->northd_log);
     conf_destroy(s->conf);
     free(s);
+}
+
+bool
+settings_policy_is_fence(const struct settings *s, const struct cluster *c)
+{
+    int policy = s->conf->no_quorum_policy;
+
+    return c->n_nodes == 2
+           && (policy == CONF_POLICY_FENCE
+               || (policy == CONF_POLICY_AUTO && !c->qdevice));
 }
 
 /* Makes 'path' and what is missing above it. */

@@ -50,6 +50,12 @@ struct settings {
 struct settings *settings_create(struct conf *);
 void settings_destroy(struct settings *);
 
+struct cluster;
+
+/* True if this node is of a pair that lives on proof instead of quorum: the
+ * policy in force. */
+bool settings_policy_is_fence(const struct settings *, const struct cluster *);
+
 /* Makes the folders that do not exist.  Returns 0, or a negative errno and
  * the folder's name. */
 int settings_make_folders(const struct settings *, const char **ret_folder);

@@ -304,8 +304,9 @@ health(const struct had *h)
     const struct ha_core *c = &h->core;
     struct ha_status st;
 
-    if (!c->in_force || !c->quorate || !node_status(h, c->record.active, &st)
-        || st.state != HA_ACTIVE || !st.open) {
+    if (!(c->in_force || c->state == HA_ACTIVE) || !ha_core_may_act(c)
+        || !node_status(h, c->record.active, &st) || st.state != HA_ACTIVE
+        || !st.open) {
         return "down";
     }
     for (uint32_t i = 0; i < h->cluster.n_nodes; i++) {
@@ -333,7 +334,7 @@ cluster(const struct had *h)
         "suspects", names(h, &r->suspects));
 
     put(o, "active",
-        r->active && c->in_force
+        r->active && (c->in_force || c->state == HA_ACTIVE)
             ? json_string(cluster_name(&h->cluster, r->active))
             : json_null());
     put(o, "last_active",

@@ -106,6 +106,26 @@ const struct conf_option conf_options[] = {
       "UDP port of beats and their acknowledgements. Give every node the "
       "same." },
 
+    { "quorum", "no-quorum-policy", CONF_POLICY, 0, 0, "auto",
+      AT(no_quorum_policy),
+      "What a node does that is left without quorum. With stop it serves "
+      "nothing. With fence, which is for a pair of nodes only, it goes on: the "
+      "active serves without a lease, and the other node takes over once the "
+      "active is proven to be dead, by a fence device or by an operator. auto "
+      "is fence in a pair without a quorum device, and stop otherwise. Give "
+      "every node the same." },
+    { "quorum", "eligible-ms", CONF_INT, 1000, 86400000, "600000",
+      AT(eligible_ms),
+      "In a pair that lives on proof: a node that was apart from the active "
+      "for longer than this before it was proven to be dead does not take over "
+      "by itself, because it lacks what the active served meanwhile. This "
+      "bounds what a failover may lose." },
+    { "quorum", "fence-delay-ms", CONF_INT, 0, 600000, "2000",
+      AT(fence_delay_ms),
+      "In a pair that lives on proof: how long this node waits before it has "
+      "the active fenced. The active does not wait, so that of two nodes that "
+      "cannot see each other one survives. Give more than fencing takes." },
+
     { "insync", "lag-records", CONF_INT, 1, INT_MAX, "1000", AT(lag_records),
       "A standby that is more transactions than this behind leaves the in-sync "
       "set." },

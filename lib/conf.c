@@ -86,6 +86,20 @@ parse_tristate(const char *text, enum conf_tristate *ret_value)
     return ha_asprintf("\"%s\" is none of off, auto and on", text);
 }
 
+static const char *const policies[] = { "auto", "stop", "fence" };
+
+static char *
+parse_policy(const char *text, int *ret_value)
+{
+    for (int i = 0; i < 3; i++) {
+        if (!strcmp(text, policies[i])) {
+            *ret_value = i;
+            return NULL;
+        }
+    }
+    return ha_asprintf("\"%s\" is none of auto, stop and fence", text);
+}
+
 static char *
 check_path(const struct conf_option *option, const char *text)
 {
@@ -150,6 +164,8 @@ conf_set_value(void *base, const struct conf_option *option, const char *text)
         return parse_bool(text, member);
     case CONF_TRISTATE:
         return parse_tristate(text, member);
+    case CONF_POLICY:
+        return parse_policy(text, member);
     case CONF_PATH:
         reason = check_path(option, text);
         break;
@@ -433,6 +449,9 @@ print_value(const void *base, const struct conf_option *option, FILE *f)
         break;
     case CONF_TRISTATE:
         fputs(tristate_words[*(const enum conf_tristate *) member], f);
+        break;
+    case CONF_POLICY:
+        fputs(policies[*(const int *) member], f);
         break;
     case CONF_PATH:
     case CONF_REMOTES:

@@ -34,6 +34,7 @@ enum conf_type {
     CONF_PATH,     /* char *: absolute, or empty where that is the default. */
     CONF_REMOTES,  /* char *: OVSDB passive TCP and SSL remotes, by commas. */
     CONF_WORDS,    /* char *: names, by blanks or commas; or empty. */
+    CONF_POLICY,   /* int: enum conf_policy. */
 };
 
 struct conf_option {
@@ -46,7 +47,7 @@ struct conf_option {
 };
 
 extern const struct conf_option conf_options[];
-#define CONF_N_OPTIONS 34
+#define CONF_N_OPTIONS 37
 
 /* The same for sections that stand for one device or one node each; their
  * 'section' says how they are named, and 'offset' is of struct conf_device
@@ -91,6 +92,9 @@ struct conf_fence {
     int lines[CONF_N_FENCE_OPTIONS];
 };
 
+/* What a node does that is left without quorum. */
+enum conf_policy { CONF_POLICY_AUTO, CONF_POLICY_STOP, CONF_POLICY_FENCE };
+
 /* The options' values.  Members are named as the options are. */
 struct conf {
     /* [timing] */
@@ -122,6 +126,10 @@ struct conf {
 
     /* [beat] */
     int beat_port;
+
+    /* [quorum] */
+    int no_quorum_policy; /* enum conf_policy. */
+    int eligible_ms, fence_delay_ms;
 
     /* [insync] */
     int lag_records, lag_ms;

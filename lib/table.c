@@ -221,6 +221,9 @@ print_local(FILE *out, const json_t *status)
         fprintf(out, "  door: %s\n", text_of(fence, "why"));
     }
     print_kernel_lease(out, member(fence, "kernel_lease"));
+    if (strcmp(text_of(member(local, "fencing"), "advice"), "-")) {
+        fprintf(out, "  %s\n", text_of(member(local, "fencing"), "advice"));
+    }
     print_local_db(out, local, "nb", "NB");
     print_local_db(out, local, "sb", "SB");
     if (strcmp(text_of(northd, "state"), wanted)) {

@@ -155,7 +155,10 @@ def test_fence(lab, active, victim):
                      result.stdout)
     assert f"{victim.name} was proven to be off " in active.hactl(
         "status", check=False)
-    assert f"fencing: {victim.name} is off" in active.hactl("history")
+    wait_until(lambda: re.search(
+        rf"(fencing: node {victim.index} is off|verdict: node {victim.index} "
+        "serves no more: a fence device)", active.hactl("history")), 20,
+        "history tells it")
     wait_in_sync(active, [n.name for n in others(lab, victim)])
 
 

@@ -100,6 +100,7 @@ defaults(void **state)
     assert_string_equal(conf->listen_nb, "");
     assert_string_equal(conf->sb_db, "/var/lib/ovn/ovnsb_db.db");
     assert_int_equal(conf->beat_port, 6663);
+    assert_int_equal(conf->no_quorum_policy, CONF_POLICY_AUTO);
     assert_int_equal(conf->lag_records, 1000);
     conf_destroy(conf);
     conf_destroy(NULL);
@@ -139,6 +140,7 @@ values(void **state)
              "[listen]\n"
              "nb = ptcp:6641:192.0.2.1, pssl:6643:[2001:db8::1]\n"
              "sb = pssl:6642\n"
+             "[quorum]\nno-quorum-policy = fence\n"
              "[replication]\n"
              "private-key = /k\ncertificate = /c\nca-cert = /a");
 
@@ -151,6 +153,7 @@ values(void **state)
                         "ptcp:6641:192.0.2.1, pssl:6643:[2001:db8::1]");
     assert_string_equal(conf->listen_sb, "pssl:6642");
     assert_string_equal(conf->ca_cert, "/a");
+    assert_int_equal(conf->no_quorum_policy, CONF_POLICY_FENCE);
     assert_int_equal(conf->priority, 100);
     conf_destroy(conf);
 }
@@ -179,6 +182,9 @@ errors_name_line_and_reason(void **state)
                    "on");
     assert_refused("[node]\nnofailover = maybe\n",
                    ":2: [node] nofailover: \"maybe\" is neither yes nor no");
+    assert_refused("[quorum]\nno-quorum-policy = ignore\n",
+                   ":2: [quorum] no-quorum-policy: \"ignore\" is none of "
+                   "auto, stop and fence");
     assert_refused("[paths]\nnb-db = nb.db\n",
                    ":2: [paths] nb-db: \"nb.db\" is not an absolute path");
     assert_refused("[paths]\nnb-db =\n", ":2: [paths] nb-db: it is empty");
