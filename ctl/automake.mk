@@ -5,8 +5,11 @@
 bin_PROGRAMS += ovn-hactl
 ovn_hactl_SOURCES = \
 	ctl/consent.c \
+	ctl/confirm.c \
+	ctl/confirm.h \
 	ctl/daemon.c \
 	ctl/daemon.h \
+	ctl/fence.c \
 	ctl/main.c \
 	ctl/replay.c \
 	ctl/switchover.c \

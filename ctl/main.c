@@ -29,6 +29,13 @@ static void __attribute__((noreturn)) usage(int status)
         "  verify [NODE] [--json]\n"
         "                   compare the standbys' databases with the "
         "active's\n"
+        "  fence NODE [--yes] [--timeout SECONDS]\n"
+        "                   switch a node off by its fence devices, and "
+        "wait for\n"
+        "                   the proof that it is\n"
+        "  fence-ack NODE [--yes]\n"
+        "                   vouch for it that a node is off, where no "
+        "device can\n"
         "  history [-n LINES] [--json]\n"
         "                   what was decided here, and when\n"
         "  replay FILE        run a node's journal through the core once "
@@ -53,20 +60,23 @@ struct verb {
     const char *name;
     int (*run)(struct verb_args *);
     const char *options; /* Letters of those that it takes. */
+    const char *operand; /* What stands behind it; or NULL. */
 };
 
 static const struct verb verbs[] = {
-    { "status", verb_status, "jw" },
-    { "switchover", verb_switchover, "tTN" },
-    { "reinit", verb_reinit, "y" },
-    { "accept-shrink", verb_accept_shrink, "" },
-    { "history", verb_history, "nj" },
-    { "leave", verb_leave, "T" },
-    { "reload", verb_reload, "" },
-    { "config", verb_config, "" },
-    { "verify", verb_verify, "j" },
-    { "version", verb_version, "" },
-    { "replay", verb_replay, "" },
+    { "status", verb_status, "jw", NULL },
+    { "switchover", verb_switchover, "tTN", NULL },
+    { "verify", verb_verify, "j", NULL },
+    { "fence", verb_fence, "yT", "the name of one node" },
+    { "reinit", verb_reinit, "y", NULL },
+    { "accept-shrink", verb_accept_shrink, "", NULL },
+    { "fence-ack", verb_fence_ack, "y", "the name of one node" },
+    { "history", verb_history, "nj", NULL },
+    { "leave", verb_leave, "T", NULL },
+    { "reload", verb_reload, "", NULL },
+    { "config", verb_config, "", NULL },
+    { "version", verb_version, "", NULL },
+    { "replay", verb_replay, "", "the name of one file" },
 };
 
 static const struct option longs[] = {
@@ -140,12 +150,13 @@ static void
 set_operands(struct verb_args *args, const struct verb *verb, int n,
              char *operands[])
 {
-    if (verb->run == verb_replay) {
+    if (verb->operand) {
         if (n != 1) {
-            fputs("ovn-hactl: replay takes the name of one file\n", stderr);
+            fprintf(stderr, "ovn-hactl: %s takes %s\n", verb->name,
+                    verb->operand);
             exit(2);
         }
-        args->file = operands[0];
+        args->operand = operands[0];
     } else if (n == 1
                && (verb->run == verb_reinit
                    || verb->run == verb_accept_shrink)) {
@@ -171,7 +182,7 @@ main(int argc, char *argv[])
     size_t n_used = 0;
     int c;
 
-    while ((c = getopt_long(argc, argv, "jn:hV", longs, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "jn:yhV", longs, NULL)) != -1) {
         set_option(&args, c);
         if (n_used < sizeof used - 1) {
             used[n_used++] = c;

@@ -149,17 +149,18 @@ verb_replay(struct verb_args *args)
     struct replay *r;
     char *data;
     size_t n;
-    int error = durable_read(args->file, JOURNAL_MAX, &data, &n);
+    int error = durable_read(args->operand, JOURNAL_MAX, &data, &n);
     int status = VERB_FAILED;
 
     if (error) {
-        fprintf(stderr, "ovn-hactl: %s: %s\n", args->file, strerror(-error));
+        fprintf(stderr, "ovn-hactl: %s: %s\n", args->operand,
+                strerror(-error));
         return VERB_FAILED;
     }
     r = ha_calloc(1, sizeof *r);
     run_file(r, (const uint8_t *) data, n);
     if (!r->n_steps) {
-        fprintf(stderr, "ovn-hactl: %s: %s\n", args->file,
+        fprintf(stderr, "ovn-hactl: %s: %s\n", args->operand,
                 r->foreign ? "written by another version of ovn-had"
                            : "no journal of ovn-had");
     } else {

@@ -25,8 +25,8 @@ struct verb_args {
     bool yes;       /* Asks nothing back. */
     double timeout_seconds;
     int lines;
-    const char *file; /* A journal. */
-    const char *node; /* To verify; NULL: every standby. */
+    const char *operand; /* Of the verbs that need one: a journal, a node. */
+    const char *node;    /* To verify; NULL: every standby. */
     bool no_verify;
 };
 
@@ -42,6 +42,8 @@ int verb_status(struct verb_args *);
 int verb_switchover(struct verb_args *);
 int verb_reinit(struct verb_args *);
 int verb_accept_shrink(struct verb_args *);
+int verb_fence(struct verb_args *);
+int verb_fence_ack(struct verb_args *);
 int verb_history(struct verb_args *);
 int verb_replay(struct verb_args *);
 int verb_leave(struct verb_args *);

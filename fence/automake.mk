@@ -4,6 +4,8 @@
 
 noinst_LIBRARIES += fence/liblease.a
 fence_liblease_a_SOURCES = \
+	fence/fencing.c \
+	fence/fencing.h \
 	fence/lease.c \
 	fence/lease.h
 
@@ -11,9 +13,17 @@ UNIT_TESTS += tests/unit/test-lease
 tests_unit_test_lease_SOURCES = tests/unit/test-lease.c
 tests_unit_test_lease_LDADD = fence/liblease.a $(TEST_LIBS)
 
+UNIT_TESTS += tests/unit/test-fencing
+tests_unit_test_fencing_SOURCES = tests/unit/test-fencing.c
+tests_unit_test_fencing_LDADD = fence/liblease.a $(TEST_LIBS)
+
 # Everything of the worker but main.c.
 noinst_LIBRARIES += fence/libfence.a
 fence_libfence_a_SOURCES = \
+	fence/agent.c \
+	fence/agent.h \
+	fence/agents.c \
+	fence/agents.h \
 	fence/beat.c \
 	fence/beat.h \
 	fence/door.c \
@@ -36,6 +46,10 @@ fence_libfence_a_SOURCES = \
 	fence/nft.h \
 	fence/ports.c \
 	fence/ports.h \
+	fence/metadata.c \
+	fence/metadata.h \
+	fence/runner.c \
+	fence/runner.h \
 	fence/sup.c \
 	fence/sup.h \
 	fence/target.c \
@@ -58,3 +72,10 @@ tests_unit_test_beat_LDADD = fence/libfence.a fence/liblease.a $(TEST_LIBS)
 UNIT_TESTS += tests/unit/test-keys
 tests_unit_test_keys_SOURCES = tests/unit/test-keys.c
 tests_unit_test_keys_LDADD = fence/libfence.a $(TEST_LIBS)
+UNIT_TESTS += tests/unit/test-metadata
+tests_unit_test_metadata_SOURCES = tests/unit/test-metadata.c
+tests_unit_test_metadata_LDADD = fence/libfence.a fence/liblease.a $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-agent
+tests_unit_test_agent_SOURCES = tests/unit/test-agent.c
+tests_unit_test_agent_LDADD = fence/libfence.a fence/liblease.a $(TEST_LIBS)

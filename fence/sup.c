@@ -124,7 +124,7 @@ sup_recv(struct sup *s, mono_t now, uint16_t *ret_type,
 int
 sup_send(struct sup *s, uint16_t type, const void *body, size_t n, mono_t now)
 {
-    char buf[sizeof(struct wire_hdr) + sizeof(struct wire_f_state)];
+    char buf[sizeof(struct wire_hdr) + sizeof(struct wire_a_state)];
     struct wire_hdr hdr = { WIRE_VERSION, type, n };
     int error;
 

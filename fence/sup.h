@@ -2,12 +2,12 @@
 #ifndef FENCE_SUP_H
 #define FENCE_SUP_H 1
 
-/* The supervisor's end of the worker: a named socket, one connection at a
+/* The supervisor's end of a worker: a named socket, one connection at a
  * time.
  *
  * Named, so that an ovn-had that was started anew finds a worker that lives
  * on.  A new connection takes over and the old one is closed.  Used by
- * fence/worker, which reads the messages; this file knows only who is there
+ * fence/worker and fence/agents, which read the messages; this file knows only who is there
  * and since when nothing was heard of it.  Never blocks. */
 
 #include <poll.h>
@@ -24,6 +24,10 @@ union sup_body {
     struct wire_f_db db;
     struct wire_f_pid pid;
     struct wire_f_epoch epoch;
+    struct wire_a_device device;
+    struct wire_a_target target;
+    struct wire_a_commit commit;
+    struct wire_a_fence fence;
 };
 
 struct sup {

@@ -414,6 +414,7 @@ next_turn(const struct worker *w)
     next = mono_min(next, door_next(&w->door));
     next = mono_min(next, kernel_next(&w->kernel));
     next = mono_min(next, w->link.next_try);
+    next = mono_min(next, agents_due(&w->agents));
     return mono_min(next, w->exit_at);
 }
 
@@ -442,6 +443,7 @@ sleep_turn(struct worker *w)
     n += sup_poll(&w->sup, pfds + n);
     n += door_poll(&w->door, pfds + n);
     n += kernel_poll(&w->kernel, pfds + n);
+    n += agents_poll(&w->agents, pfds + n);
     poll(pfds, n, -1);
 }
 
@@ -496,6 +498,7 @@ run_turn(struct worker *w)
     check_lease(w, now);
     tell_supported(w, now);
     tell_state(w, now);
+    agents_run(&w->agents, now);
 }
 
 /* At the end nothing may be left that keeps the ports mute: whoever opens
@@ -561,12 +564,15 @@ worker_init(struct worker *w, const char *path, int signal_fd)
     snprintf(marker, sizeof marker, "%s.open", path);
     door_init(&w->door, marker, mono_add_us(now, LEASE_UNKNOWN_US), now);
     w->northd_may_write = w->door.marked;
+    snprintf(w->agents_path, sizeof w->agents_path, "%s.agents", path);
+    agents_init(&w->agents, w->agents_path, now);
     return 0;
 }
 
 void
 worker_destroy(struct worker *w)
 {
+    agents_close(&w->agents);
     door_destroy(&w->door);
     kernel_close(&w->kernel);
     link_close(&w->link);

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 
+#include "fence/agents.h"
 #include "fence/door.h"
 #include "fence/kernel.h"
 #include "fence/lease.h"
@@ -57,6 +58,8 @@ struct worker {
     bool answer_due;            /* WIRE_F_STATE is, whatever changed. */
     struct wire_f_state told;   /* Last state that was sent. */
     mono_t last_turn;
+    struct agents agents;
+    char agents_path[WIRE_PATH_LEN + 16];
     int timer_fd; /* CLOCK_BOOTTIME: runs on in suspension. */
     int signal_fd;
 };

@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "ha/agents.h"
 #include "ha/fence.h"
 #include "ha/group.h"
+#include "ha/loop.h"
 #include "ha/had.h"
 #include "ha/northd.h"
 #include "ha/record.h"
@@ -35,6 +37,21 @@ act_northd(struct had *h)
     /* An adopted active goes on until the core knows better. */
     if (h->have_fence) {
         northd_set_run(h->northd, open && (h->want_northd || !h->has_wish));
+    }
+}
+
+static void
+fence_node(struct had *h, uint32_t node)
+{
+    int error = agents_fence(h->agents, node);
+
+    if (error) {
+        struct ha_event ev = { .type = HA_EV_FENCED };
+
+        ev.fenced.node = node;
+        ha_log(HA_LOG_ERR, "fencing", "%s cannot be asked for: %s",
+               cluster_name(&h->cluster, node), strerror(-error));
+        loop_post(h, &ev);
     }
 }
 
@@ -83,6 +100,9 @@ act(struct had *h, const struct ha_action *a)
     case HA_ACT_CONSENT:
         replica_send_consent(h->replica[a->consent.db], a->consent.ask,
                              a->consent.until);
+        break;
+    case HA_ACT_FENCE_NODE:
+        fence_node(h, a->node);
         break;
     }
 }

@@ -9,6 +9,8 @@ ha_libsupervisor_a_SOURCES = \
 	ha/act.h \
 	ha/asides.c \
 	ha/asides.h \
+	ha/agents.c \
+	ha/agents.h \
 	ha/call.c \
 	ha/call.h \
 	ha/cluster.c \
@@ -19,6 +21,8 @@ ha_libsupervisor_a_SOURCES = \
 	ha/ev.h \
 	ha/fence.c \
 	ha/fence.h \
+	ha/fencing.c \
+	ha/fencing.h \
 	ha/foreign.c \
 	ha/foreign.h \
 	ha/group.c \

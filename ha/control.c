@@ -13,6 +13,7 @@
 
 #include "ha/ev.h"
 #include "ha/group.h"
+#include "ha/fencing.h"
 #include "ha/had.h"
 #include "ha/history.h"
 #include "ha/loop.h"
@@ -360,6 +361,8 @@ static const struct command commands[] = {
     { "cluster/status", "[--json]", 0, 2, false, run_status },
     { "config", "", 0, 0, false, run_config },
     { "exit", "", 0, 0, true, run_stop },
+    { "fence", "NODE", 1, 1, true, fencing_run_fence },
+    { "fence-ack", "NODE", 1, 1, true, fencing_run_ack },
     { "history", "[LINES]", 0, 1, false, run_history },
     { "leave", "", 0, 0, true, run_stop },
     { "list-commands", "", 0, 0, false, run_list },

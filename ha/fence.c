@@ -179,7 +179,10 @@ send_config(struct fence *f)
         .drift_ppm = s->conf->drift_ppm,
         .lease_us = (uint64_t) s->lease_ms * 1000,
         .beat_us = (uint64_t) s->beat_ms * 1000,
-        .supporters = f->cluster->n_nodes / 2,
+        /* A pair that lives on proof serves without a lease. */
+        .supporters = settings_policy_is_fence(s, f->cluster)
+                          ? 0
+                          : f->cluster->n_nodes / 2,
     };
 
     for (uint32_t i = 0; i < f->cluster->n_nodes; i++) {

@@ -46,6 +46,7 @@ struct had {
     /* Adapters. */
     struct group *group;
     struct fence *fence;
+    struct agents *agents; /* Fence agents. */
     struct replica *replica[HA_N_DBS];
     struct server *server[HA_N_DBS];
     struct northd *northd;

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "ha/act.h"
+#include "ha/agents.h"
 #include "ha/ev.h"
 #include "ha/had.h"
 #include "ha/history.h"
@@ -169,6 +170,29 @@ make_config(const struct had *h, struct ha_config *config)
     }
 }
 
+/* What a pair may do without quorum; others need no policy. */
+static void
+post_policy(struct had *h)
+{
+    struct ha_event ev = { .type = HA_EV_POLICY };
+    const struct conf *conf = h->settings->conf;
+
+    if (!settings_policy_is_fence(h->settings, &h->cluster)) {
+        return;
+    }
+    ev.policy.fence = true;
+    ev.policy.delay_us = (int64_t) conf->fence_delay_ms * 1000;
+    ev.policy.stale_us = (int64_t) conf->eligible_ms * 1000;
+    for (uint32_t i = 0; i < h->cluster.n_nodes; i++) {
+        uint32_t id = h->cluster.nodes[i].id;
+
+        if (agents_can_fence(h->agents, id)) {
+            ha_set_add(&ev.policy.devices, id);
+        }
+    }
+    loop_post(h, &ev);
+}
+
 int
 loop_init(struct had *h)
 {
@@ -199,6 +223,7 @@ loop_init(struct had *h)
     ha_core_init(&h->core, &config);
     h->journal = journal_open(h->settings->history_dir, &config);
     loop_post(h, &ev);
+    post_policy(h);
     return 0;
 }
 

@@ -14,8 +14,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "ha/agents.h"
 #include "ha/control.h"
 #include "ha/ev.h"
+#include "ha/fencing.h"
 #include "ha/foreign.h"
 #include "ha/had.h"
 #include "ha/instance.h"
@@ -165,7 +167,7 @@ read_cluster(const struct options *o, const struct settings *s,
         usleep(CLUSTER_POLL_MS * 1000);
         error = cluster_read(cluster, text);
     }
-    if (error) {
+    if (error || !agents_check(s->conf, cluster, text, sizeof text)) {
         die("%s", text);
     }
 }
@@ -226,6 +228,7 @@ run(struct had *h)
         exit(1); /* Said why. */
     }
     web_create(h);
+    fencing_log_advice(h);
     sdnotify_send("READY=1");
     served = true;
     loop_run(h);

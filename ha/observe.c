@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ha/act.h"
+#include "ha/agents.h"
 #include "ha/asides.h"
 #include "ha/fence.h"
 #include "ha/group.h"
@@ -137,6 +138,27 @@ on_supported(void *h, const struct wire_f_supported *supported)
                        .old_promise_left_us = supported->old_promise_left_us },
     };
 
+    loop_post(h, &ev);
+}
+
+/* Fence agents. */
+
+static void
+on_fenced(void *h_, uint32_t node, bool proven, const char *why)
+{
+    struct had *h = h_;
+    struct ha_event ev = {
+        .type = HA_EV_FENCED,
+        .fenced = { .node = node, .proven = proven },
+    };
+    char text[256];
+
+    if (!proven) {
+        /* The core knows no devices, and so does not tell why. */
+        snprintf(text, sizeof text, "fencing: %s: %s",
+                 cluster_name(&h->cluster, node), why);
+        history_add(h->history, h->core.record.epoch, h->core.state, text);
+    }
     loop_post(h, &ev);
 }
 
@@ -296,6 +318,7 @@ observe_start(struct had *h)
 {
     struct group_handler group = { h, on_view, on_quorum, on_msg, on_note };
     struct fence_handler fence = { h, on_fence, on_supported };
+    struct agents_handler agents = { h, on_fenced };
     struct replica_handler replica = {
         h,        on_replica,      on_peer,      on_probed,
         on_aside, on_verification, on_difference
@@ -306,6 +329,7 @@ observe_start(struct had *h)
     verify_init(h);
     h->group = group_create(h->loop, &h->cluster, &group);
     h->fence = fence_create(h->loop, h->settings, &h->cluster, &fence);
+    h->agents = agents_create(h->loop, h->settings, &h->cluster, &agents);
     h->northd = northd_create(h->loop, h->settings, &northd);
     for (int db = 0; db < HA_N_DBS; db++) {
         h->replica[db] =
@@ -322,6 +346,7 @@ observe_close(struct had *h)
 {
     group_destroy(h->group);
     fence_destroy(h->fence);
+    agents_destroy(h->agents);
     northd_destroy(h->northd);
     for (int db = 0; db < HA_N_DBS; db++) {
         replica_destroy(h->replica[db]);

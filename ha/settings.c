@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "ha/cluster.h"
 #include "lib/xalloc.h"
 
 static void
@@ -34,6 +35,7 @@ settings_create(struct conf *conf)
     s->busy_ms = conf->busy_ms;
     s->private_dir = ha_asprintf("%s/private", conf->run_dir);
     s->fence_sock = ha_asprintf("%s/fence.sock", conf->run_dir);
+    s->agents_sock = ha_asprintf("%s.agents", s->fence_sock);
     s->record = ha_asprintf("%s/record", conf->state_dir);
     s->history_dir = ha_asprintf("%s/history", conf->state_dir);
     s->pidfile = ha_asprintf("%s/ovn-had.pid", conf->ovn_run_dir);
@@ -75,6 +77,7 @@ settings_destroy(struct settings *s)
     }
     free(s->private_dir);
     free(s->fence_sock);
+    free(s->agents_sock);
     free(s->record);
     free(s->history_dir);
     free(s->pidfile);
@@ -83,6 +86,16 @@ settings_destroy(struct settings *s)
     free(s->northd_log);
     conf_destroy(s->conf);
     free(s);
+}
+
+bool
+settings_policy_is_fence(const struct settings *s, const struct cluster *c)
+{
+    int policy = s->conf->no_quorum_policy;
+
+    return c->n_nodes == 2
+           && (policy == CONF_POLICY_FENCE
+               || (policy == CONF_POLICY_AUTO && !c->qdevice));
 }
 
 /* Makes 'path' and what is missing above it. */

@@ -37,6 +37,7 @@ struct settings {
     uint32_t busy_ms;  /* ...and with what works, but is deaf. */
     char *private_dir; /* Only root may enter it. */
     char *fence_sock;
+    char *agents_sock; /* Of the process that runs fence agents. */
     char *record;
     char *history_dir;
     char *pidfile;    /* /run/ovn/ovn-had.pid */
@@ -48,6 +49,12 @@ struct settings {
 /* Takes over 'conf'. */
 struct settings *settings_create(struct conf *);
 void settings_destroy(struct settings *);
+
+struct cluster;
+
+/* True if this node is of a pair that lives on proof instead of quorum: the
+ * policy in force. */
+bool settings_policy_is_fence(const struct settings *, const struct cluster *);
 
 /* Makes the folders that do not exist.  Returns 0, or a negative errno and
  * the folder's name. */

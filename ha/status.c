@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "ha/fence.h"
+#include "ha/fencing.h"
 #include "ha/group.h"
 #include "ha/had.h"
 #include "ha/northd.h"
@@ -395,8 +396,9 @@ health(const struct had *h)
     const struct ha_core *c = &h->core;
     struct ha_status st;
 
-    if (!c->in_force || !c->quorate || !node_status(h, c->record.active, &st)
-        || st.state != HA_ACTIVE || !st.open) {
+    if (!(c->in_force || c->state == HA_ACTIVE) || !ha_core_may_act(c)
+        || !node_status(h, c->record.active, &st) || st.state != HA_ACTIVE
+        || !st.open) {
         return "down";
     }
     for (uint32_t i = 0; i < h->cluster.n_nodes; i++) {
@@ -426,7 +428,7 @@ cluster(const struct had *h)
         "suspects", names(h, &r->suspects));
 
     put(o, "active",
-        r->active && c->in_force
+        r->active && (c->in_force || c->state == HA_ACTIVE)
             ? json_string(cluster_name(&h->cluster, r->active))
             : json_null());
     put(o, "last_active",
@@ -485,6 +487,7 @@ status_make(const struct had *h)
                   "corosync", group_connected(h->group), "stopping",
                   h->leaving, "fence", own_fence(h), "nb", own_db(h, HA_NB),
                   "sb", own_db(h, HA_SB), "northd", own_northd(h)));
+    put(json_object_get(o, "local"), "fencing", fencing_status(h));
     put(o, "problems", problems(h, o));
     return o;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ha/agents.h"
 #include "ha/fence.h"
 #include "ha/had.h"
 #include "ha/loop.h"
@@ -67,6 +68,7 @@ stop_reexec(struct had *h, char *error, size_t size)
     const struct conf *old = h->settings->conf;
     struct conf *conf;
     char *text;
+    bool fits;
 
     if (h->leaving) {
         snprintf(error, size, "it is being stopped");
@@ -77,7 +79,11 @@ stop_reexec(struct had *h, char *error, size_t size)
         free(text);
         return false;
     }
+    fits = agents_check(conf, &h->cluster, error, size);
     conf_destroy(conf);
+    if (!fits) {
+        return false;
+    }
     if (access(h->program, X_OK)) {
         snprintf(error, size, "%s: %s", h->program, strerror(errno));
         return false;

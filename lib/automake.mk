@@ -43,7 +43,8 @@ UNIT_TESTS += tests/unit/test-durable
 tests_unit_test_durable_SOURCES = tests/unit/test-durable.c
 tests_unit_test_durable_LDADD = $(TEST_LIBS)
 
-lib_libha_a_SOURCES += lib/conf.c lib/conf.h lib/conf-options.c
+lib_libha_a_SOURCES += lib/conf.c lib/conf.h lib/conf-options.c \
+	lib/conf-fence.c lib/conf-private.h
 UNIT_TESTS += tests/unit/test-conf
 tests_unit_test_conf_SOURCES = tests/unit/test-conf.c
 tests_unit_test_conf_LDADD = $(TEST_LIBS)

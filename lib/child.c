@@ -45,11 +45,13 @@ reset_priority(void)
 }
 
 static int
-redirect_stdio(const char *log_path)
+redirect_stdio(const struct child_spec *spec)
 {
-    int in = open("/dev/null", O_RDONLY);
-    int out = log_path ? open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0640)
-                       : dup(STDERR_FILENO);
+    const char *log = spec->log_path;
+    int in = spec->in_fd ? spec->in_fd : open("/dev/null", O_RDONLY);
+    int out = spec->out_fd ? spec->out_fd
+              : log        ? open(log, O_WRONLY | O_CREAT | O_APPEND, 0640)
+                           : dup(STDERR_FILENO);
 
     if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0
         || dup2(out, 2) < 0) {
@@ -115,7 +117,7 @@ run_child(const struct child_spec *spec, char **envp)
     if (spec->reset_priority) {
         reset_priority();
     }
-    error = redirect_stdio(spec->log_path);
+    error = redirect_stdio(spec);
     if (!error) {
         error = arrange_fds(spec);
     }
@@ -283,6 +285,15 @@ int
 child_signal(const struct child *child, int sig)
 {
     return pidfd_send_signal(child->pidfd, sig, NULL, 0) ? -errno : 0;
+}
+
+int
+child_signal_group(const struct child *child, int sig)
+{
+    int error = child_signal(child, sig);
+
+    /* It may not have come to setsid() yet; then the one signal was enough. */
+    return kill(-child->pid, sig) ? error : 0;
 }
 
 static int

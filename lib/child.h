@@ -33,6 +33,9 @@ struct child_spec {
     size_t n_fds;
     const char *log_path; /* Appended to by stdout and stderr, or NULL
                                  * for our stderr. */
+    int in_fd;            /* Standard input instead of /dev/null; or 0. */
+    int out_fd;           /* For stdout and stderr, before 'log_path'; or
+                           * 0. */
     bool reset_priority;  /* Do not inherit a real-time priority. */
     int lock_fd; /* A file that we hold a lock on (F_OFD_SETLK): it becomes
                   * the child's (F_SETLK), and outlives its exec.  0: none.
@@ -55,8 +58,8 @@ struct child {
 /* Exit status of a child whose program could not be run. */
 #define CHILD_EXEC_FAILED 127
 
-/* Starts a process, in a session of its own, its standard input /dev/null,
- * all signals as they are by default.  Does not wait for anything.  Returns 0
+/* Starts a process, in a session of its own, its standard input /dev/null
+ * (unless 'in_fd' says otherwise), all signals as they are by default.  Does not wait for anything.  Returns 0
  * or a negative errno. */
 int child_spawn(const struct child_spec *, struct child *ret_child);
 
@@ -76,6 +79,10 @@ void child_close(struct child *);
 
 /* Sends a signal.  Returns 0 or a negative errno; -ESRCH if it is dead. */
 int child_signal(const struct child *, int sig);
+
+/* The same to all processes of the session that child_spawn() gave it and
+ * that did not leave its process group.  Only until it is reaped. */
+int child_signal_group(const struct child *, int sig);
 
 /* Asks whether the process is dead, and reaps it if it is our own.  Returns 0
  * with its wait status, or -1 where only its parent knows that; -EAGAIN if it

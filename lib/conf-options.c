@@ -117,6 +117,26 @@ const struct conf_option conf_options[] = {
       "UDP port of beats and their acknowledgements. Give every node the "
       "same." },
 
+    { "quorum", "no-quorum-policy", CONF_POLICY, 0, 0, "auto",
+      AT(no_quorum_policy),
+      "What a node does that is left without quorum. With stop it serves "
+      "nothing. With fence, which is for a pair of nodes only, it goes on: the "
+      "active serves without a lease, and the other node takes over once the "
+      "active is proven to be dead, by a fence device or by an operator. auto "
+      "is fence in a pair without a quorum device, and stop otherwise. Give "
+      "every node the same." },
+    { "quorum", "eligible-ms", CONF_INT, 1000, 86400000, "600000",
+      AT(eligible_ms),
+      "In a pair that lives on proof: a node that was apart from the active "
+      "for longer than this before it was proven to be dead does not take over "
+      "by itself, because it lacks what the active served meanwhile. This "
+      "bounds what a failover may lose." },
+    { "quorum", "fence-delay-ms", CONF_INT, 0, 600000, "2000",
+      AT(fence_delay_ms),
+      "In a pair that lives on proof: how long this node waits before it has "
+      "the active fenced. The active does not wait, so that of two nodes that "
+      "cannot see each other one survives. Give more than fencing takes." },
+
     { "insync", "lag-records", CONF_INT, 1, INT_MAX, "1000", AT(lag_records),
       "A standby that is more transactions than this behind leaves the in-sync "
       "set." },
@@ -143,7 +163,52 @@ const struct conf_option conf_options[] = {
       "Certificates (PEM) of the authority that signed the certificates of "
       "clients. If given, the listener lets no other client in." },
 };
+
+#undef AT
+#define AT(MEMBER) offsetof(struct conf_device, MEMBER)
+
+const struct conf_option conf_device_options[] = {
+    { "device NAME", "agent", CONF_WORDS, 0, 0, "", AT(agent),
+      "The fence agent: a program of /usr/sbin such as fence_ipmilan, or an "
+      "absolute path. All that is no option of this list is a parameter of "
+      "the agent, see its manual page, and is compared with its metadata. If "
+      "-file stands behind a parameter's name, as in password-file, its value "
+      "is the first line of that file, which only its owner may be able to "
+      "read; so must this file if it holds a secret itself." },
+    { "device NAME", "timeout-ms", CONF_INT, 1000, 600000, "20000",
+      AT(timeout_ms),
+      "An agent that runs for longer is killed with its children." },
+    { "device NAME", "retries", CONF_INT, 0, 10, "1", AT(retries),
+      "How often what failed is tried again before the next level is." },
+    { "device NAME", "monitor-s", CONF_INT, 1, 86400, "60", AT(monitor_s),
+      "Time between two looks whether the device works." },
+};
+
+#undef AT
+#define AT(MEMBER) offsetof(struct conf_fence, MEMBER)
+
+const struct conf_option conf_fence_options[] = {
+    { "fence NODE", "level-1", CONF_WORDS, 0, 0, "", AT(levels[0]),
+      "Devices that switch the node off, in this order. Each of them has to "
+      "succeed: name both outlets of a node with two power supplies." },
+    { "fence NODE", "level-2", CONF_WORDS, 0, 0, "", AT(levels[1]),
+      "The same, tried when level-1 has failed." },
+    { "fence NODE", "level-3", CONF_WORDS, 0, 0, "", AT(levels[2]),
+      "The same, tried when level-2 has failed." },
+    { "fence NODE", "level-4", CONF_WORDS, 0, 0, "", AT(levels[3]),
+      "The same, tried when level-3 has failed." },
+    { "fence NODE", "confirm", CONF_WORDS, 0, 0, "", AT(confirm),
+      "Another device, whose status has to say that the node is off as well "
+      "before that is believed. It switches nothing." },
+    { "fence NODE", "power-on", CONF_BOOL, 0, 0, "no", AT(power_on),
+      "If yes, the node is switched on again once it has been off." },
+};
 /* clang-format on */
 
+_Static_assert(sizeof conf_device_options / sizeof conf_device_options[0]
+                       == CONF_N_DEVICE_OPTIONS
+                   && sizeof conf_fence_options / sizeof conf_fence_options[0]
+                          == CONF_N_FENCE_OPTIONS,
+               "they count the rows");
 _Static_assert(sizeof conf_options / sizeof conf_options[0] == CONF_N_OPTIONS,
                "CONF_N_OPTIONS counts the rows");

@@ -9,23 +9,26 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/netaddr.h"
+#include "lib/conf-private.h"
 #include "lib/xalloc.h"
 
 /* Values. */
 
 static void *
-member_of(const struct conf *conf, const struct conf_option *option)
+member_of(const void *base, const struct conf_option *option)
 {
-    return (char *) conf + option->offset;
+    return (char *) base + option->offset;
 }
 
 static bool
 option_is_string(const struct conf_option *option)
 {
     return option->type == CONF_PATH || option->type == CONF_REMOTES
-           || option->type == CONF_GROUP || option->type == CONF_ADDRESS;
+           || option->type == CONF_GROUP || option->type == CONF_ADDRESS
+           || option->type == CONF_WORDS;
 }
 
 /* Each of the functions that parse a value returns NULL or the reason why it
@@ -83,6 +86,20 @@ parse_tristate(const char *text, enum conf_tristate *ret_value)
         }
     }
     return ha_asprintf("\"%s\" is none of off, auto and on", text);
+}
+
+static const char *const policies[] = { "auto", "stop", "fence" };
+
+static char *
+parse_policy(const char *text, int *ret_value)
+{
+    for (int i = 0; i < 3; i++) {
+        if (!strcmp(text, policies[i])) {
+            *ret_value = i;
+            return NULL;
+        }
+    }
+    return ha_asprintf("\"%s\" is none of auto, stop and fence", text);
 }
 
 static char *
@@ -157,11 +174,10 @@ check_address(const char *text)
                : NULL;
 }
 
-static char *
-set_value(struct conf *conf, const struct conf_option *option,
-          const char *text)
+char *
+conf_set_value(void *base, const struct conf_option *option, const char *text)
 {
-    void *member = member_of(conf, option);
+    void *member = member_of(base, option);
     char *reason = NULL;
 
     switch (option->type) {
@@ -171,6 +187,8 @@ set_value(struct conf *conf, const struct conf_option *option,
         return parse_bool(text, member);
     case CONF_TRISTATE:
         return parse_tristate(text, member);
+    case CONF_POLICY:
+        return parse_policy(text, member);
     case CONF_PATH:
         reason = check_path(option, text);
         break;
@@ -183,6 +201,8 @@ set_value(struct conf *conf, const struct conf_option *option,
     case CONF_ADDRESS:
         reason = check_address(text);
         break;
+    case CONF_WORDS:
+        break;
     }
     if (!reason) {
         free(*(char **) member);
@@ -191,13 +211,23 @@ set_value(struct conf *conf, const struct conf_option *option,
     return reason;
 }
 
-static void
-set_defaults(struct conf *conf)
+void
+conf_set_defaults(void *base, const struct conf_option *table, size_t n)
 {
-    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
-        char *reason = set_value(conf, &conf_options[i], conf_options[i].def);
+    for (size_t i = 0; i < n; i++) {
+        char *reason = conf_set_value(base, &table[i], table[i].def);
 
         assert(!reason);
+    }
+}
+
+void
+conf_free_values(void *base, const struct conf_option *table, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (option_is_string(&table[i])) {
+            free(*(char **) member_of(base, &table[i]));
+        }
     }
 }
 
@@ -314,7 +344,10 @@ handle_value(struct parser *parser, const char *section, const char *name,
     char *reason, *full;
     int *line;
 
-    if (!option) {
+    if (conf_fence_owns(section)) {
+        return conf_fence_set(parser->conf, section, name, value,
+                              parser->line);
+    } else if (!option) {
         return ha_asprintf("there is no option [%s] %s", section, name);
     }
     line = &parser->conf->lines[option - conf_options];
@@ -323,7 +356,7 @@ handle_value(struct parser *parser, const char *section, const char *name,
                            name, *line);
     }
     *line = parser->line;
-    reason = set_value(parser->conf, option, value);
+    reason = conf_set_value(parser->conf, option, value);
     if (!reason) {
         return NULL;
     }
@@ -380,11 +413,21 @@ open_file(const char *file, bool required, FILE **ret_stream)
     return -errno;
 }
 
+/* True if others than its owner may read the file. */
+static bool
+is_open_to_others(FILE *stream)
+{
+    struct stat st;
+
+    return fstat(fileno(stream), &st) || st.st_mode & 077;
+}
+
 int
 conf_load(const char *file, bool required, struct conf **ret_conf,
           char **ret_error)
 {
     struct parser parser = { .line = 0 };
+    bool open_to_others = false;
     int error;
 
     error = open_file(file, required, &parser.stream);
@@ -393,15 +436,20 @@ conf_load(const char *file, bool required, struct conf **ret_conf,
         return error;
     }
     parser.conf = ha_calloc(1, sizeof *parser.conf);
-    set_defaults(parser.conf);
+    conf_set_defaults(parser.conf, conf_options, CONF_N_OPTIONS);
     parser.conf->file = file ? ha_strdup(file) : NULL;
     parser.conf->required = required;
     if (parser.stream) {
         parse_stream(&parser);
+        open_to_others = is_open_to_others(parser.stream);
         fclose(parser.stream);
     }
     if (!parser.reason) {
         parser.reason = check_together(parser.conf);
+    }
+    if (!parser.reason) {
+        parser.reason =
+            conf_fence_check(parser.conf, open_to_others, &parser.error_line);
     }
     if (parser.reason) {
         *ret_error = parser_error_text(&parser, parser.conf->file);
@@ -419,11 +467,8 @@ conf_destroy(struct conf *conf)
     if (!conf) {
         return;
     }
-    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
-        if (option_is_string(&conf_options[i])) {
-            free(*(char **) member_of(conf, &conf_options[i]));
-        }
-    }
+    conf_free_values(conf, conf_options, CONF_N_OPTIONS);
+    conf_fence_destroy(conf);
     free(conf->file);
     free(conf);
 }
@@ -442,9 +487,9 @@ print_section(size_t i, const char *fmt, FILE *f)
 }
 
 static void
-print_value(const struct conf *conf, const struct conf_option *option, FILE *f)
+print_value(const void *base, const struct conf_option *option, FILE *f)
 {
-    const void *member = member_of(conf, option);
+    const void *member = member_of(base, option);
 
     switch (option->type) {
     case CONF_INT:
@@ -456,12 +501,29 @@ print_value(const struct conf *conf, const struct conf_option *option, FILE *f)
     case CONF_TRISTATE:
         fputs(tristate_words[*(const enum conf_tristate *) member], f);
         break;
+    case CONF_POLICY:
+        fputs(policies[*(const int *) member], f);
+        break;
     case CONF_PATH:
     case CONF_REMOTES:
     case CONF_GROUP:
     case CONF_ADDRESS:
+    case CONF_WORDS:
         fputs(*(char *const *) member, f);
         break;
+    }
+}
+
+void
+conf_print_option(const struct conf *conf, const void *base,
+                  const struct conf_option *option, int line, FILE *f)
+{
+    fprintf(f, "%s = ", option->name);
+    print_value(base, option, f);
+    if (line) {
+        fprintf(f, " ; %s:%d\n", conf->file, line);
+    } else {
+        fputs(" ; default\n", f);
     }
 }
 
@@ -470,14 +532,9 @@ conf_print(const struct conf *conf, FILE *f)
 {
     for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
         print_section(i, "%s[%s]\n", f);
-        fprintf(f, "%s = ", conf_options[i].name);
-        print_value(conf, &conf_options[i], f);
-        if (conf->lines[i]) {
-            fprintf(f, " ; %s:%d\n", conf->file, conf->lines[i]);
-        } else {
-            fputs(" ; default\n", f);
-        }
+        conf_print_option(conf, conf, &conf_options[i], conf->lines[i], f);
     }
+    conf_fence_print(conf, f);
 }
 
 /* Writes 'text' in lines of at most 'width' characters. */
@@ -499,6 +556,19 @@ print_wrapped(const char *prefix, const char *text, size_t width, FILE *f)
     }
 }
 
+/* Sections that cannot stand there with their defaults. */
+static void
+print_named_example(const struct conf_option *table, size_t n, FILE *f)
+{
+    fprintf(f, "\n# [%s]\n", table[0].section);
+    for (size_t i = 0; i < n; i++) {
+        fputc('\n', f);
+        print_wrapped("# ", table[i].help, 76, f);
+        fprintf(f, "#     %s =%s%s\n", table[i].name, *table[i].def ? " " : "",
+                table[i].def);
+    }
+}
+
 void
 conf_print_example(FILE *f)
 {
@@ -514,6 +584,8 @@ conf_print_example(FILE *f)
         fprintf(f, "#%s =%s%s\n", conf_options[i].name,
                 *conf_options[i].def ? " " : "", conf_options[i].def);
     }
+    print_named_example(conf_fence_options, CONF_N_FENCE_OPTIONS, f);
+    print_named_example(conf_device_options, CONF_N_DEVICE_OPTIONS, f);
 }
 
 /* Writes help text for mdoc, where each sentence starts a line. */
@@ -531,13 +603,13 @@ print_man_text(const char *text, FILE *f)
     fputc('\n', f);
 }
 
-void
-conf_print_man(FILE *f)
+static void
+print_man_table(const struct conf_option *table, size_t n, FILE *f)
 {
-    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
-        const struct conf_option *option = &conf_options[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct conf_option *option = &table[i];
 
-        if (!i || strcmp(option->section, conf_options[i - 1].section)) {
+        if (!i || strcmp(option->section, table[i - 1].section)) {
             fprintf(f, "%s.Ss [%s]\n.Bl -tag -width Ds\n", i ? ".El\n" : "",
                     option->section);
         }
@@ -553,4 +625,12 @@ conf_print_man(FILE *f)
         }
     }
     fputs(".El\n", f);
+}
+
+void
+conf_print_man(FILE *f)
+{
+    print_man_table(conf_options, CONF_N_OPTIONS, f);
+    print_man_table(conf_fence_options, CONF_N_FENCE_OPTIONS, f);
+    print_man_table(conf_device_options, CONF_N_DEVICE_OPTIONS, f);
 }

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "lib/types.h"
+
 #define CONF_DEFAULT_FILE HA_SYSCONFDIR "/ovn-ha/ovn-ha.conf"
 
 /* What a member of type CONF_TRISTATE holds. */
@@ -33,6 +35,8 @@ enum conf_type {
     CONF_REMOTES,  /* char *: OVSDB passive TCP and SSL remotes, by commas. */
     CONF_GROUP,    /* char *: name of a group of users, or empty. */
     CONF_ADDRESS,  /* char *: address and TCP port, or empty. */
+    CONF_WORDS,    /* char *: names, by blanks or commas; or empty. */
+    CONF_POLICY,   /* int: enum conf_policy. */
 };
 
 struct conf_option {
@@ -45,7 +49,53 @@ struct conf_option {
 };
 
 extern const struct conf_option conf_options[];
-#define CONF_N_OPTIONS 42
+#define CONF_N_OPTIONS 45
+
+/* The same for sections that stand for one device or one node each; their
+ * 'section' says how they are named, and 'offset' is of struct conf_device
+ * and struct conf_fence. */
+extern const struct conf_option conf_device_options[];
+extern const struct conf_option conf_fence_options[];
+#define CONF_N_DEVICE_OPTIONS 4
+#define CONF_N_FENCE_OPTIONS 6
+
+#define CONF_MAX_DEVICES 32
+#define CONF_MAX_LEVELS 4
+#define CONF_MAX_IN_LEVEL 4
+#define CONF_MAX_PARAMS 64
+#define CONF_PARAMS_LEN 8192 /* As in struct wire_a_device. */
+#define CONF_NAME_LEN 64     /* Of a device or node, with its NUL. */
+
+/* What a fence agent is told, as it is. */
+struct conf_param {
+    char *name;
+    char *value;
+    int line;
+};
+
+/* A fence device. */
+struct conf_device {
+    char *name;
+    int line; /* Of its first option. */
+    char *agent;
+    int timeout_ms, retries, monitor_s;
+    int lines[CONF_N_DEVICE_OPTIONS];
+    struct conf_param params[CONF_MAX_PARAMS];
+    size_t n_params;
+};
+
+/* How a node is fenced. */
+struct conf_fence {
+    char *node; /* Its name. */
+    int line;   /* As above. */
+    char *levels[CONF_MAX_LEVELS];
+    char *confirm;
+    bool power_on;
+    int lines[CONF_N_FENCE_OPTIONS];
+};
+
+/* What a node does that is left without quorum. */
+enum conf_policy { CONF_POLICY_AUTO, CONF_POLICY_STOP, CONF_POLICY_FENCE };
 
 /* The options' values.  Members are named as the options are. */
 struct conf {
@@ -80,6 +130,10 @@ struct conf {
     /* [beat] */
     int beat_port;
 
+    /* [quorum] */
+    int no_quorum_policy; /* enum conf_policy. */
+    int eligible_ms, fence_delay_ms;
+
     /* [insync] */
     int lag_records, lag_ms;
 
@@ -87,6 +141,11 @@ struct conf {
     char *status_socket, *status_group;
     char *status_listen; /* "" where there is none; so are these: */
     char *status_private_key, *status_certificate, *status_ca_cert;
+    /* [device NAME], [fence NODE]. */
+    struct conf_device devices[CONF_MAX_DEVICES];
+    size_t n_devices;
+    struct conf_fence fences[HA_MAX_NODES];
+    size_t n_fences;
 
     /* What conf_load() was given, so that a reload reads the same. */
     char *file;
@@ -103,7 +162,19 @@ int conf_load(const char *file, bool required, struct conf **ret_conf,
               char **ret_error);
 void conf_destroy(struct conf *);
 
-/* Writes all values and where each came from, in the form of the file. */
+/* The device of that name, of 'n' characters; NULL. */
+const struct conf_device *conf_device_find(const struct conf *,
+                                           const char *name, size_t n);
+
+/* Moves '*text' to its next word and returns its length; 0 at the end. */
+size_t conf_word(const char **text);
+
+/* True if the parameter's value is in a file that 'value' names, and its name
+ * is that of the parameter with "-file" behind it. */
+bool conf_param_is_file(const struct conf_param *);
+
+/* Writes all values and where each came from, in the form of the file; not
+ * the secrets. */
 void conf_print(const struct conf *, FILE *);
 
 /* Writes what is generated from the table: an example file with every option

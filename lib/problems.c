@@ -201,6 +201,7 @@ find_here(json_t *list, const json_t *status)
     const char *node = jsonget_text(status, "node");
     const json_t *local = jsonget(status, "local");
     const json_t *fence = jsonget(local, "fence");
+    const json_t *fencing = jsonget(local, "fencing");
 
     if (!jsonget_true(local, "corosync")) {
         add(list, node, "corosync-down",
@@ -217,6 +218,11 @@ find_here(json_t *list, const json_t *status)
             "the lease lives, and both databases answer");
     }
     find_in_kernel(list, node, jsonget(fence, "kernel_lease"));
+    if (*jsonget_text(fencing, "advice")) {
+        add(list, node, "no-failover",
+            ha_strdup(jsonget_text(fencing, "advice")),
+            "what it names is configured");
+    }
     find_in_db(list, node, local, true);
     find_in_db(list, node, local, false);
     find_in_northd(list, node, local);

@@ -220,6 +220,104 @@ print_warnings(FILE *out, const json_t *status)
     }
 }
 
+/* "12 s ago" */
+static void
+print_ago(FILE *out, const json_t *ms)
+{
+    if (json_is_integer(ms)) {
+        fprintf(out, "%lld s ago", (long long) json_integer_value(ms) / 1000);
+    } else {
+        fputs("never", out);
+    }
+}
+
+static const json_t *
+find_named(const json_t *list, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (!strcmp(text_of(json_array_get(list, i), "name"), name)) {
+            return json_array_get(list, i);
+        }
+    }
+    return NULL;
+}
+
+static void
+print_device(FILE *out, const json_t *d)
+{
+    fputs(text_of(d, "name"), out);
+    if (jsonget_true(d, "well")) {
+        fputs(" answered its monitor ", out);
+        print_ago(out, jsonget(d, "answered_ms"));
+    } else if (!strcmp(text_of(d, "why"), "-")) {
+        fputs(" has not been heard yet", out);
+    } else {
+        fprintf(out,
+                " DOES NOT WORK: %s; it answered last: ", text_of(d, "why"));
+        print_ago(out, jsonget(d, "answered_ms"));
+    }
+}
+
+/* How far fencing of a node has come; nothing if nobody asked for it. */
+static void
+print_phase(FILE *out, const json_t *node)
+{
+    const char *name = text_of(node, "node"), *phase = text_of(node, "phase");
+
+    if (!strcmp(phase, "working")) {
+        fprintf(out, "%s is being fenced: level %lld, %s: %s\n", name,
+                (long long) json_integer_value(jsonget(node, "level")),
+                text_of(node, "device"), text_of(node, "action"));
+    } else if (!strcmp(phase, "fenced")) {
+        fprintf(out, "%s was proven to be off ", name);
+        print_ago(out, jsonget(node, "fenced_ms"));
+        fputc('\n', out);
+    } else if (!strcmp(phase, "failed")) {
+        fprintf(out, "%s could NOT be fenced: %s\n", name,
+                text_of(node, "why"));
+    }
+}
+
+static void
+print_level(FILE *out, const json_t *fencing, const json_t *node, size_t l,
+            const json_t *names)
+{
+    fprintf(out, "fence devices of %s", text_of(node, "node"));
+    if (l) {
+        fprintf(out, ", level %zu", l + 1);
+    }
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        const json_t *d = find_named(jsonget(fencing, "devices"), name);
+
+        fputs(i ? "; " : ": ", out);
+        if (d) {
+            print_device(out, d);
+        }
+    }
+    fputc('\n', out);
+}
+
+static void
+print_fencing(FILE *out, const json_t *status)
+{
+    const json_t *fencing = jsonget(jsonget(status, "local"), "fencing");
+    const json_t *nodes = jsonget(fencing, "nodes");
+
+    if (json_array_size(nodes)) {
+        fputc('\n', out);
+    }
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+        const json_t *levels = jsonget(node, "levels");
+
+        for (size_t l = 0; l < json_array_size(levels); l++) {
+            print_level(out, fencing, node, l, json_array_get(levels, l));
+        }
+        print_phase(out, node);
+    }
+}
+
 char *
 table_render(const json_t *status)
 {
@@ -236,6 +334,7 @@ table_render(const json_t *status)
         print_node(out, json_array_get(nodes, i));
     }
     print_verifications(out, nodes);
+    print_fencing(out, status);
     print_unwell(out, status);
     print_warnings(out, status);
     print_asides(out, nodes);

@@ -63,6 +63,16 @@ enum wire_type {
     WIRE_R_ASIDE,              /* struct wire_r_aside. */
     WIRE_R_VERIFICATION = 208, /* struct wire_r_verification. */
     WIRE_R_DIFFERENCE,         /* struct wire_r_difference. */
+
+    /* ovn-had to the process that runs fence agents. */
+    WIRE_A_DEVICE = 256, /* struct wire_a_device. */
+    WIRE_A_TARGET,       /* struct wire_a_target. */
+    WIRE_A_COMMIT,       /* struct wire_a_commit. */
+    WIRE_A_FENCE,        /* struct wire_a_fence. */
+    WIRE_A_PING,         /* No body. */
+
+    /* And back. */
+    WIRE_A_STATE = 320, /* struct wire_a_state. */
 };
 
 struct wire_node {
@@ -170,6 +180,86 @@ struct wire_f_state {
 struct wire_f_supported {
     struct ha_epoch epoch;
     int64_t old_promise_left_us;
+};
+
+/* ---- fence agents --------------------------------------------------- */
+
+#define WIRE_A_MAX_DEVICES 32
+#define WIRE_A_MAX_LEVELS 4
+#define WIRE_A_MAX_IN_LEVEL 4
+#define WIRE_A_NAME_LEN 64
+#define WIRE_A_PARAMS_LEN 8192
+
+/* After connecting: all devices in their order, all targets, and COMMIT.  What
+ * is not as before ends what is under way. */
+struct wire_a_device {
+    char name[WIRE_A_NAME_LEN];
+    char agent[WIRE_PATH_LEN]; /* Path of the program. */
+    uint32_t timeout_ms;       /* Of each run. */
+    uint32_t retries;
+    uint32_t monitor_ms; /* Between two monitors. */
+    /* Lines "NAME=VALUE", as the agent gets them on standard input, and
+     * "@NAME=PATH", whose value is the first line of the file. */
+    char params[WIRE_A_PARAMS_LEN];
+};
+
+struct wire_a_target {
+    uint32_t node; /* Corosync id. */
+    char name[WIRE_A_NAME_LEN];
+    uint32_t n[WIRE_A_MAX_LEVELS]; /* Devices of each level; 0: none. */
+    uint32_t devices[WIRE_A_MAX_LEVELS][WIRE_A_MAX_IN_LEVEL]; /* Indexes. */
+    uint32_t has_confirm;
+    uint32_t confirm;  /* Index. */
+    uint32_t power_on; /* Afterwards. */
+};
+
+struct wire_a_commit {
+    uint32_t n_devices;
+    uint32_t n_targets;
+};
+
+struct wire_a_fence {
+    uint32_t node;
+    uint32_t token; /* Comes back with the result. */
+};
+
+struct wire_a_device_state {
+    char name[WIRE_A_NAME_LEN];
+    uint32_t fits;       /* Parameters and metadata were compared. */
+    uint32_t well;       /* The last run was as it is to be. */
+    uint32_t running;    /* enum fencing_action; 0: nothing. */
+    int64_t answered_us; /* CLOCK_BOOTTIME; 0: never. */
+    int64_t tried_us;    /* The same of the last run, well or not. */
+    char why[WIRE_WHY_LEN];
+};
+
+enum wire_a_phase {
+    WIRE_A_IDLE,
+    WIRE_A_WORKING,
+    WIRE_A_FENCED,
+    WIRE_A_FAILED,
+};
+
+struct wire_a_target_state {
+    uint32_t node;
+    uint32_t phase; /* enum wire_a_phase. */
+    uint32_t token;
+    uint32_t level;   /* From 0 on. */
+    uint32_t device;  /* Index of the device in hand. */
+    uint32_t action;  /* enum fencing_action. */
+    int64_t since_us; /* CLOCK_BOOTTIME of the request; 0: none. */
+    int64_t fenced_us;
+    char why[WIRE_WHY_LEN]; /* Of the last failure. */
+};
+
+/* In answer to PING and COMMIT, and on every change. */
+struct wire_a_state {
+    uint32_t pid;
+    uint32_t n_devices;
+    uint32_t n_targets;
+    uint32_t reserved;
+    struct wire_a_device_state devices[WIRE_A_MAX_DEVICES];
+    struct wire_a_target_state targets[HA_MAX_NODES];
 };
 
 /* ---- replica -------------------------------------------------------- */

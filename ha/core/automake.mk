@@ -18,7 +18,8 @@ ha_core_libcore_a_SOURCES = \
 	ha/core/set.c \
 	ha/core/states.c \
 	ha/core/trace.c \
-	ha/core/trace.h
+	ha/core/trace.h \
+	ha/core/verdict.c
 
 UNIT_TESTS += tests/unit/test-core
 tests_unit_test_core_SOURCES = tests/unit/test-core.c

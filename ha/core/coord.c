@@ -96,6 +96,8 @@ coord_why_not(const struct ha_core *c, const struct ha_record *rec,
     }
     if (id != rec->active && !ha_set_has(&rec->in_sync, id)) {
         return HA_WHY_NOT_IN_SYNC;
+    } else if (id == c->cfg.self && verdict_stale(c)) {
+        return HA_WHY_STALE;
     }
     for (int db = 0; db < HA_N_DBS; db++) {
         if (l->db[db].pos.lineage != rec->lineage) {
@@ -320,7 +322,7 @@ settle(struct ha_core *c, struct ha_actions *out)
     if (answered < c->view.n && !core_past(c, c->collect_at, c->cfg.mute_us)) {
         return;
     }
-    if (holders >= ha_majority(&c->cfg)
+    if (holders >= verdict_votes(c)
         || (holders && answered == c->cfg.nodes.n && !newer_data(c, top))) {
         c->base = top->record;
         c->settled = true;
@@ -557,7 +559,7 @@ coord_run(struct ha_core *c, struct ha_actions *out)
 {
     enum ha_why why;
 
-    if (!c->quorate || !c->in_group || c->dirty) {
+    if (!ha_core_may_act(c) || !c->in_group || c->dirty) {
         return;
     }
     if (!c->in_force || !election_due(c, &c->record, &why)) {

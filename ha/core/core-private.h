@@ -57,6 +57,24 @@ void consent_message(struct ha_core *, const struct ha_msg *,
 void consent_tell(const struct ha_local *old, const struct ha_local *new,
                   struct ha_actions *);
 
+/* verdict.c: proof that another node is dead. */
+void verdict_view(struct ha_core *, const struct ha_set *old,
+                  struct ha_actions *);
+void verdict_heard(struct ha_core *, struct ha_peer *);
+void verdict_told(struct ha_core *, uint32_t node);
+void verdict_fenced(struct ha_core *, const struct ha_event *,
+                    struct ha_actions *);
+void verdict_run(struct ha_core *, struct ha_actions *);
+bool verdict_proven(const struct ha_core *, uint32_t id);
+/* True if the other node of a pair that lives on proof is not here. */
+bool verdict_apart(const struct ha_core *);
+/* Then: true if this node's data may lack more than the stated loss. */
+bool verdict_stale(const struct ha_core *);
+/* Then, while no record is in force: what is waited for. */
+enum ha_why verdict_missing(struct ha_core *);
+/* Votes that put a record in force, now. */
+uint32_t verdict_votes(const struct ha_core *);
+
 /* role.c: what this node does about it. */
 void role_run(struct ha_core *, struct ha_actions *);
 void role_set(struct ha_core *, struct ha_actions *, enum ha_state,

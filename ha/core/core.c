@@ -219,10 +219,13 @@ on_view(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
         if (ha_set_has(&old, p->id) && !ha_set_has(&c->view, p->id)) {
             p->left_at = c->now;
         }
-        p->heard = false;
     }
     core_tell(out, "group: members are %s",
               c->view.n ? ha_set_print(&c->view, set, sizeof set) : "none");
+    verdict_view(c, &old, out);
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        c->peers[i].heard = false;
+    }
     member_view(c, out);
     coord_view(c);
 }
@@ -255,6 +258,7 @@ on_msg(struct ha_core *c, uint32_t from, const struct ha_msg *m,
         p->status = m->status;
         p->status_at = c->now;
         p->heard = true;
+        verdict_heard(c, p);
         c->ever_active |= m->status.state == HA_ACTIVE;
     }
     switch (m->type) {
@@ -273,6 +277,8 @@ on_msg(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     case HA_MSG_REQUEST:
         if (consent_is_request(m->request)) {
             consent_message(c, m, out);
+        } else if (m->request == HA_REQ_FENCED) {
+            verdict_told(c, m->node);
         } else {
             coord_request(c, from, m, out);
         }
@@ -417,6 +423,12 @@ dispatch(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
     case HA_EV_CONSENT:
         consent_event(c, ev, out);
         break;
+    case HA_EV_POLICY:
+        c->policy = ev->policy;
+        break;
+    case HA_EV_FENCED:
+        verdict_fenced(c, ev, out);
+        break;
     }
 }
 
@@ -469,6 +481,7 @@ ha_step(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
     member_run(c, out);
     replica_run(c, out);
     coord_run(c, out);
+    verdict_run(c, out);
     status_run(c, out);
     sort_actions(out);
 }

@@ -59,7 +59,8 @@ struct ha_durable {
     struct ha_ballot promised; /* Nothing below is accepted. */
     struct ha_ballot accepted; /* Ballot of 'record'; n == 0: no holder. */
     uint32_t rev;              /* Proposal within 'accepted'. */
-    uint32_t reserved;
+    uint32_t alone;            /* 1: accepted on proof that the other node of
+                                * the pair is dead. */
     struct ha_record record;
 };
 
@@ -103,6 +104,14 @@ enum ha_why {
     HA_WHY_ABSENT,            /* Not in the group. */
     HA_WHY_REINIT,            /* Own data of another lineage. */
     HA_WHY_SHRINK,            /* Most of the rows would be gone. */
+    HA_WHY_UNMET,             /* Pair: not together since the start. */
+    HA_WHY_STALE,             /* Pair: apart for too long before the proof. */
+    HA_WHY_NO_DEVICE,         /* Pair: nothing can fence the other. */
+    HA_WHY_FENCE_DELAY,       /* Pair: the active has the first shot. */
+    HA_WHY_FENCING,           /* Pair: under way. */
+    HA_WHY_FENCE_FAILED,      /* Pair: no proof came of it. */
+    HA_WHY_FENCE_LIMIT,       /* Pair: too often in a short time. */
+    HA_WHY_ALIVE,             /* Vouched for a node that is here. */
     HA_N_WHYS
 };
 
@@ -184,6 +193,7 @@ enum ha_request {
     HA_REQ_SETTLED,       /* From the active: no suspect is left. */
     HA_REQ_REINIT,        /* Data of another lineage of 'node' may give way. */
     HA_REQ_ACCEPT_SHRINK, /* 'node' may lose most rows, up to 'pos'. */
+    HA_REQ_FENCED,        /* To all: 'node' is proven to be off. */
 };
 
 /* One message of the group.  Sent as it is: all members are of one
@@ -221,6 +231,16 @@ enum ha_event_type {
     HA_EV_SWITCH,         /* Operator. */
     HA_EV_SHUTDOWN,       /* Hand over, then exit. */
     HA_EV_CONSENT,        /* Operator: REINIT or ACCEPT_SHRINK of 'to'. */
+    HA_EV_POLICY,         /* Once, before the group is joined. */
+    HA_EV_FENCED,         /* Fencing ended, or an operator vouches. */
+};
+
+/* How a node of a pair may go on without the other. */
+struct ha_policy {
+    bool fence;            /* By proof, instead of quorum. */
+    struct ha_set devices; /* Nodes that can be fenced from here. */
+    int64_t delay_us;      /* Before one that is not active fences. */
+    int64_t stale_us;      /* From the last contact to the proof. */
 };
 
 struct ha_event {
@@ -262,6 +282,12 @@ struct ha_event {
             uint32_t to;      /* 0: the best. */
             uint32_t request; /* CONSENT: enum ha_request. */
         } ctl;
+        struct ha_policy policy;
+        struct {
+            uint32_t node;
+            bool proven;  /* It is off. */
+            bool vouched; /* An operator says so. */
+        } fenced;
     };
 };
 
@@ -283,7 +309,8 @@ enum ha_action_type {
     HA_ACT_PROBE,   /* 'token': NB change to SB. */
     HA_ACT_REFUSED, /* An operator's request: see the telling. */
     HA_ACT_EXIT,
-    HA_ACT_CONSENT, /* 'consent': the replica may do what it asks for. */
+    HA_ACT_CONSENT,    /* 'consent': the replica may do what it asks for. */
+    HA_ACT_FENCE_NODE, /* 'node': answered by HA_EV_FENCED. */
 };
 
 struct ha_action {
@@ -308,6 +335,7 @@ struct ha_action {
         } consent;
         bool run;
         uint32_t token;
+        uint32_t node;
         enum ha_why why;
     };
 };
@@ -333,6 +361,16 @@ struct ha_config {
     int64_t lag_us;       /* and nothing unacknowledged for longer. */
 };
 
+/* How it is known that a node's last life serves no more. */
+enum ha_proof {
+    HA_PROOF_NONE,
+    HA_PROOF_WORD,   /* It left on purpose. */
+    HA_PROOF_FENCED, /* A device confirmed that it is off. */
+    HA_PROOF_OPERATOR,
+};
+
+#define HA_FENCE_TRIES 3 /* In 10 minutes: no fence loops. */
+
 /* A fellow member, as seen through cpg. */
 struct ha_peer {
     uint32_t id;
@@ -353,6 +391,15 @@ struct ha_peer {
     bool stopped;
     struct ha_pos final_pos[HA_N_DBS];
     mono_t promise_end; /* Old promises of it are over. */
+
+    /* verdict.c. */
+    enum ha_proof proof; /* Void when it is back in the group. */
+    mono_t proof_at;     /* When it came. */
+    bool met;            /* Heard in this life, with a record in force, */
+    mono_t contact_at;   /* last then. */
+    bool asked;          /* Fencing it is under way, */
+    mono_t tried_at;     /* begun then; {0}: never. */
+    mono_t tries[HA_FENCE_TRIES]; /* The newest first. */
 };
 
 /* Stage of a promotion, for 'why' and for deadlines. */
@@ -373,6 +420,7 @@ struct ha_core {
     mono_t now; /* Of the current event. */
     uint64_t random;
     mono_t started_at;
+    struct ha_policy policy;
 
     /* Surroundings. */
     bool in_group;
@@ -483,6 +531,9 @@ enum ha_why ha_core_why_not(const struct ha_core *c, uint32_t id);
 /* The node that a switchover without a name would move the active role to; 0:
  * none. */
 uint32_t ha_core_heir(const struct ha_core *c);
+/* True if this node has quorum, or needs none to serve (a pair that lives on
+ * proof). */
+bool ha_core_may_act(const struct ha_core *c);
 
 /* Votes that put a record in force. */
 uint32_t ha_majority(const struct ha_config *cfg);

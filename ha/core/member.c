@@ -129,6 +129,7 @@ member_accept(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     c->durable.accepted = m->ballot;
     c->durable.rev = m->rev;
     c->durable.record = *rec;
+    c->durable.alone = c->cfg.nodes.n > 1 && verdict_votes(c) == 1;
     c->dirty = true;
     c->proposal = *rec;
     c->prop_ballot = m->ballot;
@@ -157,7 +158,7 @@ member_support(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
         votes += c->peers[i].supports;
     }
-    if (votes == ha_majority(&c->cfg)) {
+    if (votes == verdict_votes(c)) {
         if (!c->in_force || ha_epoch_cmp(c->record.epoch, c->proposal.epoch)) {
             char set[HA_MAX_NODES * 11];
 

@@ -66,6 +66,12 @@ verdict(struct ha_core *c)
         if (here && p && p->supports && p->stopped) {
             continue; /* It said so. */
         }
+        if (verdict_proven(c, s->id[i])) {
+            if (verdict_stale(c)) {
+                return HA_WHY_STALE;
+            }
+            continue;
+        }
         if (here && p
             && !core_past(c, c->support_since,
                           c->cfg.lease_us + 4 * c->cfg.mute_us)) {
@@ -219,21 +225,31 @@ stage_northd(struct ha_core *c, struct ha_actions *out)
     wait_for(c, out, HA_WHY_NORTHD);
 }
 
+/* What is waited for while no record is in force. */
+static enum ha_why
+agreeing_why(struct ha_core *c)
+{
+    return !c->in_force && verdict_apart(c) ? verdict_missing(c)
+                                            : HA_WHY_AGREEING;
+}
+
 /* HA_PROMOTING.  Stages that are done follow one another in one step. */
 void
 promote_run(struct ha_core *c, struct ha_actions *out)
 {
+    bool cleared = !ha_epoch_cmp(c->cleared, c->hold);
+
     if (c->stage <= HA_STAGE_AGREE) {
-        wait_for(c, out, HA_WHY_AGREEING);
-        if (!c->in_force || !c->supported
-            || ha_epoch_cmp(c->record.epoch, c->hold)) {
+        wait_for(c, out, agreeing_why(c));
+        if ((!c->in_force || !c->supported
+             || ha_epoch_cmp(c->record.epoch, c->hold))
+            && !(cleared && verdict_apart(c))) {
             return;
         }
-        enter(c, ha_epoch_cmp(c->cleared, c->hold) ? HA_STAGE_VERDICT
-                                                   : HA_STAGE_LOG);
+        enter(c, cleared ? HA_STAGE_LOG : HA_STAGE_VERDICT);
     }
     if (c->stage == HA_STAGE_VERDICT) {
-        enum ha_why why = c->in_force ? verdict(c) : HA_WHY_AGREEING;
+        enum ha_why why = c->in_force ? verdict(c) : agreeing_why(c);
 
         if (why != HA_WHY_NONE) {
             wait_for(c, out, why);

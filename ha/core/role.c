@@ -105,7 +105,7 @@ route(struct ha_core *c, struct ha_actions *out)
 {
     const struct ha_peer *active = core_peer_const(c, c->record.active);
 
-    if (!c->quorate || !c->in_group) {
+    if (!ha_core_may_act(c) || !c->in_group) {
         if (c->state != HA_STARTING || c->in_group) {
             role_set(c, out, HA_ISOLATED,
                      c->in_group ? HA_WHY_NO_QUORUM : HA_WHY_NO_GROUP);
@@ -119,6 +119,15 @@ route(struct ha_core *c, struct ha_actions *out)
             c->stage_since = c->now;
         }
         role_set(c, out, HA_PROMOTING, HA_WHY_AGREEING);
+    } else if (!c->in_force && verdict_apart(c)) {
+        if (c->hold.n) {
+            /* Adopted: it serves on, whatever the other one is. */
+            role_set(c, out, HA_PROMOTING, HA_WHY_AGREEING);
+        } else if (c->durable.accepted.n) {
+            role_set(c, out, HA_BLOCKED, verdict_missing(c));
+        } else {
+            role_set(c, out, c->state, no_record_why(c));
+        }
     } else if (!c->in_force || in_transition(c)) {
         if (c->state == HA_STARTING) {
             role_set(c, out, HA_STARTING, no_record_why(c));
@@ -154,10 +163,11 @@ in_starting(struct ha_core *c, struct ha_actions *out)
     }
     if (c->hold.n
         && (overruled(c)
-            || (!c->quorate
+            || (!ha_core_may_act(c)
                 && core_past(c, c->started_at, c->cfg.lease_us)))) {
-        role_demote(c, out, c->quorate ? HA_WHY_NONE : HA_WHY_NO_QUORUM);
-    } else if (c->quorate || !c->hold.n) {
+        role_demote(c, out,
+                    ha_core_may_act(c) ? HA_WHY_NONE : HA_WHY_NO_QUORUM);
+    } else if (ha_core_may_act(c) || !c->hold.n) {
         route(c, out);
     }
 }
@@ -165,7 +175,7 @@ in_starting(struct ha_core *c, struct ha_actions *out)
 static void
 in_isolated(struct ha_core *c, struct ha_actions *out)
 {
-    if (c->quorate && c->in_group) {
+    if (ha_core_may_act(c) && c->in_group) {
         role_set(c, out, HA_STARTING, HA_WHY_AGREEING);
     }
     route(c, out);
@@ -177,7 +187,8 @@ in_demoting(struct ha_core *c, struct ha_actions *out)
     if (!c->fence.closed) {
         return;
     }
-    if (c->quorate && c->in_group && (!c->in_force || in_transition(c))) {
+    if (ha_core_may_act(c) && c->in_group
+        && (!c->in_force || in_transition(c))) {
         role_set(c, out, HA_STARTING, HA_WHY_AGREEING);
     }
     route(c, out);
@@ -186,7 +197,7 @@ in_demoting(struct ha_core *c, struct ha_actions *out)
 static void
 in_promoting(struct ha_core *c, struct ha_actions *out)
 {
-    if (!c->quorate || !c->in_group) {
+    if (!ha_core_may_act(c) || !c->in_group) {
         role_demote(c, out, HA_WHY_NO_QUORUM);
     } else if (overruled(c)) {
         role_demote(c, out, HA_WHY_NONE);

@@ -42,7 +42,7 @@ const struct ha_state_row ha_states[HA_N_STATES] = {
     [HA_BLOCKED] = {
         "blocked",
         TO(ISOLATED) | TO(STANDBY) | TO(PROMOTING),
-        "There is quorum, but nobody may be promoted; the reason is shown.",
+        "This node could act, but nobody may be promoted; the reason is shown.",
     },
 };
 
@@ -137,6 +137,37 @@ static const struct why_row whys[HA_N_WHYS] = {
         "and keeps them: if they are to go, ovn-hactl accept-shrink NODE",
         "ovn-hactl accept-shrink is run for it, or the active has its rows "
         "again" },
+    [HA_WHY_UNMET] = { "unmet",
+        "this node has not been with the other one since it started, and may "
+        "have the older data: start the other node",
+        "both nodes are together" },
+    [HA_WHY_STALE] = { "stale",
+        "this node was apart from the active for longer than eligible-ms "
+        "before that was proven to be dead, and lacks what it served "
+        "meanwhile: start the other node",
+        "it has followed the other node again" },
+    [HA_WHY_NO_DEVICE] = { "no-device",
+        "no proof that the other node has stopped, and no fence device for "
+        "it: make sure that it is off, then run ovn-hactl fence-ack NODE",
+        "the other node is back, or an operator vouches that it is off" },
+    [HA_WHY_FENCE_DELAY] = { "fence-delay",
+        "about to fence the other node; the active has the first shot",
+        "fence-delay-ms are over" },
+    [HA_WHY_FENCING] = { "fencing",
+        "waits for the proof that the other node is off",
+        "its fence devices have answered" },
+    [HA_WHY_FENCE_FAILED] = { "fence-failed",
+        "the other node could not be fenced: see ovn-hactl history, make sure "
+        "that it is off, then run ovn-hactl fence-ack NODE",
+        "the other node is back, or known to be off" },
+    [HA_WHY_FENCE_LIMIT] = { "fence-limit",
+        "the other node was to be fenced 3 times in 10 minutes; not again "
+        "before they are over: see ovn-hactl history, make sure that it is "
+        "off, then run ovn-hactl fence-ack NODE",
+        "the other node is back, or known to be off, or 10 minutes are over" },
+    [HA_WHY_ALIVE] = { "alive",
+        "it is in the group, and so it is not off",
+        "it has left the group" },
 };
 /* clang-format on */
 

@@ -147,7 +147,7 @@ durable(struct pass *s, struct ha_durable *x)
     ballot(s, &x->promised);
     ballot(s, &x->accepted);
     u32(s, &x->rev);
-    u32(s, &x->reserved);
+    u32(s, &x->alone);
     lineage(s, &r->lineage);
     epoch(s, &r->epoch);
     u32(s, &r->active);
@@ -291,6 +291,17 @@ event_body(struct pass *s, struct ha_event *ev)
         u32(s, &ev->ctl.to);
         u32(s, &ev->ctl.request);
         break;
+    case HA_EV_POLICY:
+        flag(s, &ev->policy.fence);
+        set(s, &ev->policy.devices);
+        i64(s, &ev->policy.delay_us);
+        i64(s, &ev->policy.stale_us);
+        break;
+    case HA_EV_FENCED:
+        u32(s, &ev->fenced.node);
+        flag(s, &ev->fenced.proven);
+        flag(s, &ev->fenced.vouched);
+        break;
     case HA_EV_PERSIST_FAILED:
     case HA_EV_TICK:
     case HA_EV_SHUTDOWN:
@@ -344,6 +355,9 @@ action(struct pass *s, struct ha_action *a)
         number = a->consent.ask;
         u32(s, &number);
         u64(s, &a->consent.until);
+        break;
+    case HA_ACT_FENCE_NODE:
+        u32(s, &a->node);
         break;
     case HA_ACT_EXIT:
         break;
@@ -450,7 +464,7 @@ step(struct pass *s, struct trace_entry *e, uint8_t first)
 /* LIFE and IMAGE have numbers that are no event's. */
 #define FIRST_LIFE 0x1e
 #define FIRST_IMAGE 0x1f
-_Static_assert((int) HA_EV_CONSENT < FIRST_LIFE, "events fit into five bits");
+_Static_assert((int) HA_EV_FENCED < FIRST_LIFE, "events fit into five bits");
 
 static void
 entry(struct pass *s, struct trace_entry *e, uint8_t first)
@@ -463,7 +477,7 @@ entry(struct pass *s, struct trace_entry *e, uint8_t first)
     } else if (s->read) {
         e->kind = TRACE_STEP;
         e->event.type = first & EVENT_MASK;
-        s->bad |= (first & EVENT_MASK) > HA_EV_CONSENT;
+        s->bad |= (first & EVENT_MASK) > HA_EV_FENCED;
     }
     if (e->kind == TRACE_LIFE) {
         config(s, &e->config);

@@ -19,9 +19,11 @@ EXTRA_DIST += \
 	tests/cluster/test_fence.py \
 	tests/cluster/test_frozen.py \
 	tests/cluster/test_kernel_lease.py \
+	tests/cluster/test_fencing.py \
 	tests/cluster/test_lab.py \
 	tests/cluster/test_lost_file.py \
 	tests/cluster/test_owner.py \
+	tests/cluster/test_pair.py \
 	tests/cluster/test_partition.py \
 	tests/cluster/test_replica.py \
 	tests/cluster/test_security.py \

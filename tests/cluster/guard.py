@@ -95,10 +95,19 @@ class Guard(Watch):
         except (Closed, OSError) as err:
             return str(err)
 
-    @staticmethod
-    def _sweep(active):
+    def _sweep(self, active):
+        """Removes the writers' rows everywhere.  These may be most of all
+        rows, about which the standbys ask first (shrink-guard)."""
         for db in DATABASES:
             session = private(active, db)
             session.transact(DATABASES[db], {
                 "op": "delete", "table": TABLES[db][0], "where": []})
             session.close()
+
+        def gone():
+            if not any(self.rows(node, db) for node in self.lab.control
+                       for db in DATABASES):
+                return True
+            active.hactl("accept-shrink", check=False)
+            return False
+        wait_until(gone, DEADLINE, "the writers' rows are gone", interval=0.1)

@@ -90,13 +90,20 @@ def others(lab, *nodes):
 
 # Bringing it up.
 
+def configure(node, conf):
+    """Writes the configuration of a node."""
+    file = node.root("/etc/ovn-ha/ovn-ha.conf")
+    file.write_text(conf)
+    file.chmod(0o600)
+
+
 def bring_up(lab, conf=None):
     """Starts all nodes of a lab, each with the configuration 'conf', and
     returns the active once all is well."""
     lab.power_on()
     for node in lab.control:
         if conf:
-            node.root("/etc/ovn-ha/ovn-ha.conf").write_text(conf)
+            configure(node, conf)
     lab.start_corosync()
     active = lab.start_ovn_had()
     lab.open_ports(active)

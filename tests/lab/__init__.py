@@ -2,6 +2,7 @@
 """A cluster of real parts on one machine; `labctl` is its command line."""
 
 from .backup import Backup
+from .bmc import Bmc
 from .compute import ComputeNode, Workload
 from .control import ControlNode, Corosync
 from .flows import FlowWatch
@@ -17,7 +18,7 @@ from .traffic import Traffic
 from .wait import Timeout, wait_until
 from .writer import Writer
 
-__all__ = ["Backup", "Closed", "CommandError", "ComputeNode", "ControlNode",
+__all__ = ["Backup", "Bmc", "Closed", "CommandError", "ComputeNode", "ControlNode",
            "Corosync", "FlowWatch", "Lab", "Ledger", "Mirror", "Pacemaker",
            "Prober", "Raft", "Session", "Timeout", "Traffic", "Workload",
            "Writer", "labs_folder", "wait_until"]

@@ -12,6 +12,7 @@ EXTRA_DIST += quickstart $(LAB_FILES)
 LAB_FILES = \
 	tests/lab/__init__.py \
 	tests/lab/backup.py \
+	tests/lab/bmc.py \
 	tests/lab/cli.py \
 	tests/lab/compute.py \
 	tests/lab/control.py \

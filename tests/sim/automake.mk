@@ -6,6 +6,7 @@
 
 check_PROGRAMS += tests/sim/sim
 tests_sim_sim_SOURCES = \
+	tests/sim/bmc.c \
 	tests/sim/clients.c \
 	tests/sim/door.c \
 	tests/sim/faults.c \
@@ -37,6 +38,8 @@ SIM_STORIES = \
 	tests/sim/had-crash.sim \
 	tests/sim/had-gone.sim \
 	tests/sim/pair.sim \
+	tests/sim/pair-fence.sim \
+	tests/sim/pair-stale.sim \
 	tests/sim/partition-active.sim \
 	tests/sim/partition-standby.sim \
 	tests/sim/power-cut.sim \

@@ -514,7 +514,8 @@ begin_work(struct world *w, struct node *nd, uint64_t had_life, void *ptr)
         }
     }
     lease_holder_init(&f->holder, (uint64_t) now.us);
-    lease_holder_set(&f->holder, w->cfg.lease_us, w->n / 2, peers, n);
+    lease_holder_set(&f->holder, w->cfg.lease_us,
+                     w->policy.fence ? 0 : w->n / 2, peers, n);
     lease_supporter_init(&f->supporter, w->cfg.lease_us,
                          (uint32_t) w->cfg.drift_ppm, now);
     f->serve = (struct ha_epoch){ 0, 0 };
@@ -529,6 +530,7 @@ begin_work(struct world *w, struct node *nd, uint64_t had_life, void *ptr)
     close_door(w, nd);
     world_in(w, rnd_in(w, 1, w->beat_us), beat_timer, nd, f->life, NULL);
     fence_connect(w, nd);
+    bmc_start(w, nd);
 }
 
 /* ovn-had starts it. */
@@ -584,6 +586,7 @@ fence_crash(struct world *w, struct node *nd)
     f->serve = (struct ha_epoch){ 0, 0 };
     f->door = WIRE_DOOR_CLOSED;
     f->door_seq++;
+    bmc_crash(w, nd);
     if (nd->up && nd->had.alive) {
         tell(w, nd, "== the fence worker crashes");
         post_state(w, nd);

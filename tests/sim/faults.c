@@ -34,7 +34,9 @@ enum fault {
     FAULT_FLAP,
     FAULT_SWITCH,
     FAULT_SHUTDOWN,
-    N_FAULTS
+    N_FAULTS,
+    FAULT_BMC = N_FAULTS, /* Only where there are fence devices. */
+    FAULT_VOUCH,          /* Only in a pair that lives on proof. */
 };
 
 /* One fault in force. */
@@ -104,6 +106,9 @@ mend_node(struct world *w, const struct trouble *t)
         if (nd->coro.frozen) {
             group_thaw(w, nd);
         }
+        break;
+    case FAULT_BMC:
+        bmc_set_mode(w, nd, BMC_WORKS);
         break;
     default:
         break;
@@ -241,6 +246,12 @@ strike_process(struct world *w, struct trouble *t)
         tell(w, nd, "== northd dies");
         northd_kill(w, nd);
         return MS;
+    case FAULT_BMC:
+        /* A liar without a second proof is believed: DESIGN.md. */
+        bmc_set_mode(w, nd,
+                     (enum bmc_mode) rnd_in(
+                         w, BMC_FAILS, w->confirm ? BMC_LIES : BMC_HANGS));
+        return some_time(w, 12000);
     default:
         return 0;
     }
@@ -337,6 +348,21 @@ ask_switch(struct world *w, struct node *nd)
     had_post(w, nd, &ev);
 }
 
+/* An operator who has looked. */
+static void
+vouch(struct world *w, struct node *nd)
+{
+    struct node *other = &w->nodes[nd->id == 1 ? 1 : 0];
+    struct ha_event ev = { .type = HA_EV_FENCED };
+
+    if (!other->up) {
+        ev.fenced.node = other->id;
+        ev.fenced.proven = ev.fenced.vouched = true;
+        tell(w, nd, "== an operator vouches that n%u is off", other->id);
+        had_post(w, nd, &ev);
+    }
+}
+
 static int64_t
 strike(struct world *w, struct trouble *t)
 {
@@ -374,8 +400,17 @@ strike_any(struct world *w, struct node *nd, uint64_t classes, void *ptr)
     do {
         t->fault = rnd(w) % N_FAULTS;
     } while (!(classes >> t->fault & 1));
+    if (w->policy.devices.n && rnd_chance(w, 150)) {
+        t->fault = FAULT_BMC;
+    } else if (w->policy.fence && rnd_chance(w, 200)) {
+        t->fault = FAULT_VOUCH;
+    }
     t->node = victim(w);
     t->other = any_node(w);
+    if (t->fault == FAULT_VOUCH) {
+        vouch(w, any_node(w));
+        return;
+    }
     if (t->fault == FAULT_SWITCH) {
         ask_switch(w, any_node(w));
         return;
@@ -434,6 +469,8 @@ faults_end(struct world *w)
         nd->had.crash_in = 0;
         nd->unfit = false;
         node_local(w, nd);
+        nd->bmc.mode = BMC_WORKS;
+        nd->bmc.lied = false;
         if (nd->frozen) {
             node_thaw(w, nd);
         }

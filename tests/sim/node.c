@@ -181,6 +181,9 @@ carry_out(struct world *w, struct node *nd, const struct ha_action *a)
         break;
     case HA_ACT_CONSENT: /* Replicas here never ask. */
         break;
+    case HA_ACT_FENCE_NODE:
+        bmc_fence(w, nd, a->node);
+        break;
     }
 }
 
@@ -384,6 +387,20 @@ join_group(struct world *w, struct node *nd, uint64_t life, void *ptr)
     }
 }
 
+static void
+post_policy(struct world *w, struct node *nd)
+{
+    struct ha_event ev;
+
+    if (w->policy.fence) {
+        memset(&ev, 0, sizeof ev);
+        ev.type = HA_EV_POLICY;
+        ev.policy = w->policy;
+        ha_set_del(&ev.policy.devices, nd->id);
+        had_post(w, nd, &ev);
+    }
+}
+
 void
 had_start(struct world *w, struct node *nd)
 {
@@ -404,6 +421,7 @@ had_start(struct world *w, struct node *nd)
     h->wake_at = INT64_MAX;
     h->persisting = false;
     h->crash_in = 0;
+    nd->bmc.asked = false; /* By another life. */
     h->acts.n = h->next_act = 0;
     memset(&h->last_fence, 0, sizeof h->last_fence);
     nd->sup_epoch = (struct ha_epoch){ 0, 0 };
@@ -415,6 +433,7 @@ had_start(struct world *w, struct node *nd)
     ev.start.has_durable = nd->disk.has_durable;
     ev.start.durable = nd->disk.durable;
     had_post(w, nd, &ev);
+    post_policy(w, nd);
     node_local(w, nd);
     world_in(w, rnd_in(w, 1, 50) * MS, tick, nd, h->life, NULL);
     world_in(w, rnd_in(w, 500, 20000), join_group, nd, h->life, NULL);

@@ -181,7 +181,7 @@ oracle_persisted(struct world *w, struct node *nd)
     for (mask_t m = p->accepted; m; m &= m - 1) {
         n++;
     }
-    if (n >= w->n / 2 + 1
+    if ((n >= w->n / 2 + 1 || d->alone)
         && order_cmp(p->ballot, p->rev, w->oracle.chosen.ballot,
                      w->oracle.chosen.rev)) {
         set_chosen(w, p);
@@ -373,7 +373,7 @@ static int64_t
 loss_bound_us(const struct world *w)
 {
     return w->cfg.lag_us + 3 * w->cfg.mute_us + 2 * w->detect_us
-           + 2 * w->cfg.lease_us + 10 * SEC;
+           + 2 * w->cfg.lease_us + 10 * SEC + w->policy.stale_us;
 }
 
 static void
@@ -611,6 +611,14 @@ oracle_fault(struct world *w)
     w->oracle.fault_at = w->now;
 }
 
+/* What was asked of a device that hung meanwhile may still be under way. */
+static int64_t
+fencing_bound_us(const struct world *w)
+{
+    return w->policy.fence ? w->policy.delay_us + w->cfg.retry_us + 20 * SEC
+                           : 0;
+}
+
 /* Once nothing is broken any more: boot and load, two changes of membership,
  * an exchange past a mute member, leases and their fresh starts, one failed
  * attempt, the stages of a promotion, and the in-sync set.  No grace: nobody
@@ -622,7 +630,7 @@ oracle_bound_us(const struct world *w)
 
     return 4 * SEC + 2 * (w->detect_us + w->detect_jitter_us) + 3 * SEC
            + 6 * c->mute_us + 3 * c->lease_us + c->retry_us + c->tail_us
-           + c->open_us;
+           + c->open_us + fencing_bound_us(w);
 }
 
 /* The same where corosync's membership stands already and nothing boots. */

@@ -333,6 +333,42 @@ do_disk(struct story *s)
     nd->disk.fails_until = s->w->now + time_arg(s, 3);
 }
 
+/* "fencing", "fencing with proof", "fencing without devices": the pair's
+ * policy, before it boots. */
+static void
+do_fencing(struct story *s)
+{
+    world_fence_policy(s->w, strcmp(word(s, 1), "without"),
+                       !strcmp(word(s, 1), "with"));
+}
+
+/* "device of 1 fails": that by which node 1 fences the other. */
+static void
+do_device(struct story *s)
+{
+    static const char *const modes[] = { "works", "fails", "hangs", "lies" };
+
+    for (int mode = 0; mode < 4; mode++) {
+        if (!strcmp(word(s, 3), modes[mode])) {
+            bmc_set_mode(s->w, node_arg(s, 2), (enum bmc_mode) mode);
+            return;
+        }
+    }
+    complain(s, "a device cannot be so", word(s, 3));
+}
+
+/* "vouch for 1 on 2": an operator says to node 2 that 1 is off. */
+static void
+do_vouch(struct story *s)
+{
+    struct ha_event ev = { .type = HA_EV_FENCED };
+
+    ev.fenced.node = node_arg(s, 2)->id;
+    ev.fenced.proven = ev.fenced.vouched = true;
+    tell(s->w, NULL, "an operator vouches that n%u is off", ev.fenced.node);
+    had_post(s->w, node_arg(s, 4), &ev);
+}
+
 static void
 do_command(struct story *s)
 {
@@ -368,6 +404,12 @@ do_command(struct story *s)
         do_cut(s, false);
     } else if (!strcmp(verb, "disk-full")) {
         do_disk(s);
+    } else if (!strcmp(verb, "fencing")) {
+        do_fencing(s);
+    } else if (!strcmp(verb, "device")) {
+        do_device(s);
+    } else if (!strcmp(verb, "vouch")) {
+        do_vouch(s);
     } else if (!strcmp(verb, "switchover")) {
         do_operator(s, HA_EV_SWITCH);
     } else if (!strcmp(verb, "shutdown")) {

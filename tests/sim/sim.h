@@ -14,6 +14,7 @@
  * group.c   corosync: membership, quorum, agreed order
  * node.c    machines, and the supervisor's loop around the core
  * door.c    the fence worker
+ * bmc.c     fence devices
  * replica.c databases' logs and the workers that ship them
  * clients.c writers with a ledger; northd
  * oracle.c  the invariants
@@ -27,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fence/fencing.h"
 #include "fence/lease.h"
 #include "ha/core/core.h"
 #include "lib/wire.h"
@@ -180,6 +182,20 @@ struct fence {
     unsigned queue_n;
 };
 
+/* ---- bmc.c ---------------------------------------------------------- */
+
+enum bmc_mode { BMC_WORKS, BMC_FAILS, BMC_HANGS, BMC_LIES };
+
+struct bmc { /* By which a node fences the other one. */
+    struct fencing fencing;
+    uint64_t life; /* Of the process that runs agents. */
+    enum bmc_mode mode;
+    bool lied; /* It said off, and did nothing. */
+    bool asked;
+    uint32_t token;
+    uint64_t victim_boot; /* When it was asked. */
+};
+
 /* ---- replica.c ------------------------------------------------------ */
 
 struct rec {
@@ -248,6 +264,7 @@ struct node {
     struct corosync coro;
     struct had had;
     struct fence fence;
+    struct bmc bmc;
 
     /* What clients reach; outlives the fence worker. */
     bool door_open;
@@ -346,7 +363,9 @@ struct world {
     void *arena;
 
     /* Settings of this cluster. */
-    struct ha_config cfg; /* 'self' is set for each node. */
+    struct ha_config cfg;    /* 'self' is set for each node. */
+    struct ha_policy policy; /* 'devices' are those of both, or none. */
+    bool confirm;            /* A second device tells the truth. */
     int64_t beat_us;
     int64_t detect_us; /* Corosync: a loss. */
     int64_t detect_jitter_us;
@@ -385,6 +404,7 @@ struct world {
 /* world.c */
 void world_init(struct world *, const struct sim_options *, struct coverage *);
 void world_close(struct world *);
+void world_fence_policy(struct world *, bool devices, bool confirm);
 void *world_alloc(struct world *, size_t);
 void world_at(struct world *, int64_t at, sim_fn *, struct node *,
               uint64_t arg, void *ptr);
@@ -472,6 +492,12 @@ void fence_had_lost(struct world *, struct node *);
 bool fence_runs(const struct node *);
 /* True if a client's packets leave this node now. */
 bool door_lets_out(const struct world *, const struct node *);
+
+/* bmc.c */
+void bmc_start(struct world *, struct node *);
+void bmc_crash(struct world *, struct node *);
+void bmc_fence(struct world *, struct node *, uint32_t node);
+void bmc_set_mode(struct world *, struct node *, enum bmc_mode);
 
 /* replica.c */
 void replica_boot(struct world *, struct node *);

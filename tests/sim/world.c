@@ -289,6 +289,17 @@ set_of_mask(mask_t mask)
     return s;
 }
 
+/* A pair with no-quorum-policy = fence. */
+void
+world_fence_policy(struct world *w, bool devices, bool confirm)
+{
+    w->policy.fence = true;
+    w->policy.devices = set_of_mask(devices ? 3 : 0);
+    w->policy.delay_us = 2 * SEC;
+    w->policy.stale_us = 600 * SEC;
+    w->confirm = confirm;
+}
+
 /* Timings of a tuned cluster (corosync's token at 500 ms); seeds vary what
  * an operator may set. */
 static void
@@ -327,6 +338,10 @@ settle_config(struct world *w)
     }
     if (w->opt.calm) {
         w->detect_jitter_us = 0;
+    } else if (w->n == 2 && rnd_chance(w, 600)) {
+        world_fence_policy(w, rnd_chance(w, 850), rnd_chance(w, 500));
+        w->policy.delay_us = rnd_in(w, 0, 4000) * MS;
+        w->policy.stale_us = rnd_in(w, 5, 60) * SEC;
     }
 }
 

@@ -100,6 +100,7 @@ defaults(void **state)
     assert_string_equal(conf->listen_nb, "");
     assert_string_equal(conf->sb_db, "/var/lib/ovn/ovnsb_db.db");
     assert_int_equal(conf->beat_port, 6663);
+    assert_int_equal(conf->no_quorum_policy, CONF_POLICY_AUTO);
     assert_int_equal(conf->lag_records, 1000);
     conf_destroy(conf);
     conf_destroy(NULL);
@@ -139,6 +140,7 @@ values(void **state)
              "[listen]\n"
              "nb = ptcp:6641:192.0.2.1, pssl:6643:[2001:db8::1]\n"
              "sb = pssl:6642\n"
+             "[quorum]\nno-quorum-policy = fence\n"
              "[replication]\n"
              "private-key = /k\ncertificate = /c\nca-cert = /a\n"
              "[status]\n"
@@ -157,6 +159,7 @@ values(void **state)
     assert_string_equal(conf->status_socket, "/run/ovn-ha/status.sock");
     assert_string_equal(conf->status_group, "adm");
     assert_string_equal(conf->status_listen, "[2001:db8::1]:6664");
+    assert_int_equal(conf->no_quorum_policy, CONF_POLICY_FENCE);
     assert_int_equal(conf->priority, 100);
     conf_destroy(conf);
 }
@@ -185,6 +188,9 @@ errors_name_line_and_reason(void **state)
                    "on");
     assert_refused("[node]\nnofailover = maybe\n",
                    ":2: [node] nofailover: \"maybe\" is neither yes nor no");
+    assert_refused("[quorum]\nno-quorum-policy = ignore\n",
+                   ":2: [quorum] no-quorum-policy: \"ignore\" is none of "
+                   "auto, stop and fence");
     assert_refused("[paths]\nnb-db = nb.db\n",
                    ":2: [paths] nb-db: \"nb.db\" is not an absolute path");
     assert_refused("[paths]\nnb-db =\n", ":2: [paths] nb-db: it is empty");
@@ -333,7 +339,145 @@ man_has_every_option(void **state)
         p = strstr(p, want);
         assert_non_null(p);
     }
+    p = strstr(p, ".Ss [fence NODE]\n");
+    assert_non_null(p);
+    assert_non_null(strstr(p, ".It Cm level-4\n"));
+    assert_non_null(strstr(p, ".Ss [device NAME]\n"));
+    assert_non_null(strstr(p, ".It Cm monitor-s\n"));
     free(text);
+}
+
+static const char fencing[] = "[fence n1]\n"
+                              "level-1 = ipmi-n1\n"
+                              "level-2 = pdu-a, pdu-b\n"
+                              "confirm = pdu-a\n"
+                              "power-on = yes\n"
+                              "[device ipmi-n1]\n"
+                              "agent = fence_ipmilan\n"
+                              "ip = 192.0.2.11\n"
+                              "password-file = /etc/ovn-ha/n1.secret\n"
+                              "timeout-ms = 5000\n"
+                              "[device pdu-a]\n"
+                              "agent = fence_apc\n"
+                              "community = s3cret\n"
+                              "[device pdu-b]\n"
+                              "agent = /opt/fence_b\n";
+
+static void
+fence_sections(void **state)
+{
+    struct conf *conf = load(fencing);
+    const struct conf_device *d = &conf->devices[0];
+    const struct conf_fence *f = &conf->fences[0];
+    const char *text = f->levels[1];
+
+    (void) state;
+    assert_int_equal(conf->n_devices, 3);
+    assert_string_equal(d->name, "ipmi-n1");
+    assert_string_equal(d->agent, "fence_ipmilan");
+    assert_int_equal(d->timeout_ms, 5000);
+    assert_int_equal(d->retries, 1);
+    assert_int_equal(d->n_params, 2);
+    assert_string_equal(d->params[0].name, "ip");
+    assert_string_equal(d->params[0].value, "192.0.2.11");
+    assert_false(conf_param_is_file(&d->params[0]));
+    assert_true(conf_param_is_file(&d->params[1]));
+    assert_int_equal(conf->n_fences, 1);
+    assert_string_equal(f->node, "n1");
+    assert_string_equal(f->levels[0], "ipmi-n1");
+    assert_true(f->power_on);
+    assert_int_equal(conf_word(&text), 5);
+    assert_ptr_equal(conf_device_find(conf, text, 5), &conf->devices[1]);
+    text += 5;
+    assert_int_equal(conf_word(&text), 5);
+    text += 5;
+    assert_int_equal(conf_word(&text), 0);
+    conf_destroy(conf);
+}
+
+static void
+secrets_are_not_printed(void **state)
+{
+    struct conf *conf = load(fencing);
+    char *text = printed(conf, NULL), want[100];
+
+    (void) state;
+    assert_null(strstr(text, "s3cret"));
+    snprintf(want, sizeof want, "\ncommunity = (secret) ; %s:13\n", path);
+    assert_non_null(strstr(text, want));
+    snprintf(want, sizeof want, "\nip = 192.0.2.11 ; %s:8\n", path);
+    assert_non_null(strstr(text, want));
+    assert_non_null(strstr(text, "\n[fence n1]\nlevel-1 = ipmi-n1 ; "));
+    assert_non_null(strstr(text, "\n[device pdu-b]\nagent = /opt/fence_b ;"));
+    conf_destroy(conf);
+    free(text);
+}
+
+/* A file with a secret in it is nobody else's to read. */
+static void
+secrets_are_guarded(void **state)
+{
+    static const char plain[] =
+        "[device a]\nagent = fence_x\nip = 1\npassword-file = /s\n";
+    struct conf *conf = NULL;
+    char *error = NULL, want[200];
+
+    (void) state;
+    assert_int_equal(durable_write(path, fencing, strlen(fencing), 0640), 0);
+    assert_int_equal(conf_load(path, true, &conf, &error), -EINVAL);
+    snprintf(want, sizeof want,
+             "%s:13: [device pdu-a] community is a secret, but others than "
+             "root can read this file: chmod 0600, or give community-file",
+             path);
+    assert_string_equal(error, want);
+    free(error);
+
+    assert_int_equal(durable_write(path, plain, strlen(plain), 0644), 0);
+    assert_int_equal(conf_load(path, true, &conf, &error), 0);
+    conf_destroy(conf);
+}
+
+static void
+wrong_fence_sections(void **state)
+{
+    char many[1000] = "[device a]\nagent = fence_x\n[fence n1]\nlevel-1 = ";
+
+    (void) state;
+    assert_refused("[device a b]\nagent = fence_x\n",
+                   ":2: \"a b\" is no name for a device");
+    assert_refused("[fence ]\nlevel-1 = a\n",
+                   ":2: \"\" is no name for a node");
+    assert_refused("[fence n1]\nlevel-0 = a\n",
+                   ":2: [fence n1] level-0: there is no such option");
+    assert_refused("[fence n1]\nlevel-1 = a\n",
+                   ":2: [fence n1] level-1: there is no [device a]");
+    assert_refused("[device a]\nip = 1\n", ":2: [device a] names no agent");
+    assert_refused("[device a]\nagent = ipmilan\n",
+                   ":2: [device a] agent: \"ipmilan\" is neither fence_NAME "
+                   "nor an absolute path");
+    assert_refused("[device a]\nagent = fence_x/../sh\n",
+                   ":2: [device a] agent: \"fence_x/../sh\" is neither "
+                   "fence_NAME nor an absolute path");
+    assert_refused("[device a]\nagent = fence_x\naction = on\n",
+                   ":3: [device a] action: what the agent is to do is not "
+                   "configured");
+    assert_refused("[device a]\nagent = fence_x\nip = 1\nip = 2\n",
+                   ":4: [device a] ip: it was given in line 3 already");
+    assert_refused("[device a]\nagent = fence_x\nretries = 1\nretries = 1\n",
+                   ":4: [device a] retries: it was given in line 3 already");
+    assert_refused("[device a]\nagent = fence_x\npassword-file = s\n",
+                   ":3: [device a] password-file: \"s\" is not an absolute "
+                   "path");
+    assert_refused("[device a]\nagent = fence_x\n[fence n1]\nlevel-2 = a\n",
+                   ":4: [fence n1] names no device for level-1");
+    assert_refused("[device a]\nagent = fence_x\n[fence n1]\nlevel-1 = a\n"
+                   "level-3 = a\n",
+                   ":4: [fence n1] level-3: the level before it is missing");
+    assert_refused("[device a]\nagent = fence_x\n[fence n1]\nlevel-1 = a\n"
+                   "confirm = a a\n",
+                   ":4: [fence n1] confirm: more than 1 devices");
+    strcat(many, "a a a a a\n");
+    assert_refused(many, ":4: [fence n1] level-1: more than 4 devices");
 }
 
 int
@@ -350,6 +494,10 @@ main(void)
         cmocka_unit_test(print_round_trip),
         cmocka_unit_test(example_is_valid),
         cmocka_unit_test(man_has_every_option),
+        cmocka_unit_test(fence_sections),
+        cmocka_unit_test(secrets_are_not_printed),
+        cmocka_unit_test(secrets_are_guarded),
+        cmocka_unit_test(wrong_fence_sections),
     };
 
     return cmocka_run_group_tests_name("conf", tests, setup, teardown);

@@ -34,10 +34,10 @@ static struct {
     bool disk_full;
     unsigned n_sent[8];
     struct ha_msg last[8]; /* By type. */
-    unsigned n_requests[HA_REQ_ACCEPT_SHRINK + 1];
-    struct ha_msg last_request[HA_REQ_ACCEPT_SHRINK + 1];
-    unsigned n_acts[HA_ACT_CONSENT + 1];
-    struct ha_action last_act[HA_ACT_CONSENT + 1];
+    unsigned n_requests[HA_REQ_FENCED + 1];
+    struct ha_msg last_request[HA_REQ_FENCED + 1];
+    unsigned n_acts[HA_ACT_FENCE_NODE + 1];
+    struct ha_action last_act[HA_ACT_FENCE_NODE + 1];
     struct ha_action last_role[HA_N_DBS];
     char tell[HA_TELL_LEN]; /* Last one that was not empty. */
 } t;
@@ -389,6 +389,70 @@ test_promise_is_waited_for(void **state)
     wait_us(1);
     assert_int_equal(t.core.stage, HA_STAGE_DOOR);
     assert_int_equal(t.core.wake.us, MONO_NEVER.us);
+}
+
+static void
+say_fenced(uint32_t node, bool proven, bool vouched)
+{
+    struct ha_event ev = {
+        .type = HA_EV_FENCED,
+        .fenced = { .node = node, .proven = proven, .vouched = vouched },
+    };
+
+    feed(&ev);
+}
+
+/* A device's proof ends the wait, and the others hear of it; a device without
+ * proof does not, nor does a proof about a node that is here. */
+static void
+test_fenced_is_a_verdict(void **state)
+{
+    struct ha_record rec = takeover();
+    struct ha_msg m = support_of(2, 2, 5, 1, 50);
+
+    (void) state;
+    start();
+    name_self(&rec);
+    m.promise_left_us = 400000;
+    say(2, &m);
+    assert_int_equal(t.core.why, HA_WHY_LEASE);
+    say_fenced(1, false, false);
+    assert_int_equal(t.core.why, HA_WHY_LEASE);
+    say_fenced(2, true, true);
+    assert_int_equal(t.n_acts[HA_ACT_REFUSED], 1);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_ALIVE);
+    assert_int_equal(t.core.why, HA_WHY_LEASE);
+    assert_int_equal(t.n_requests[HA_REQ_FENCED], 0);
+    say_fenced(1, true, false);
+    assert_int_equal(t.n_requests[HA_REQ_FENCED], 1);
+    assert_int_equal(t.last_request[HA_REQ_FENCED].node, 1);
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0); /* Leases are enough. */
+}
+
+/* What another node has proven counts, until the node is back. */
+static void
+test_fenced_is_told(void **state)
+{
+    struct ha_record rec = takeover();
+    struct ha_msg m = support_of(2, 2, 5, 1, 50);
+    struct ha_msg told = { .type = HA_MSG_REQUEST,
+                           .request = HA_REQ_FENCED,
+                           .node = 1 };
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say(2, &told); /* It is here. */
+    name_self(&rec);
+    m.promise_left_us = 400000;
+    say(2, &m);
+    assert_int_equal(t.core.why, HA_WHY_LEASE);
+    say(2, &told);
+    wait_us(1000);
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+    view(set_of(1, 2, 3));
+    assert_int_equal(t.core.peers[0].proof, HA_PROOF_NONE);
 }
 
 /* A suspect that is here, and supports without having stopped, may serve. */
@@ -2218,6 +2282,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_promotion_by_hand),
         cmocka_unit_test(test_promise_is_waited_for),
+        cmocka_unit_test(test_fenced_is_a_verdict),
+        cmocka_unit_test(test_fenced_is_told),
         cmocka_unit_test(test_suspect_not_stopped),
         cmocka_unit_test(test_mute_suspect),
         cmocka_unit_test(test_pair_needs_proof),

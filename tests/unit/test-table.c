@@ -265,11 +265,45 @@ warnings_are_shown(void **state)
     json_decref(json);
 }
 
+static const char fenced[] =
+    "{'local': {'fencing': {'devices': ["
+    "  {'name': 'ipmi', 'well': true, 'answered_ms': 12345, 'why': ''},"
+    "  {'name': 'pdu', 'well': false, 'answered_ms': 60000, 'why': 'dead'},"
+    "  {'name': 'new', 'well': false, 'answered_ms': null, 'why': ''}],"
+    " 'nodes': [{'node': 'n2', 'levels': [['ipmi'], ['pdu', 'new']],"
+    "   'phase': 'working', 'level': 2, 'device': 'pdu', 'action': 'off'},"
+    "  {'node': 'n3', 'levels': [['ipmi']], 'phase': 'fenced',"
+    "   'fenced_ms': 2000},"
+    "  {'node': 'n4', 'levels': [['ipmi']], 'phase': 'failed',"
+    "   'why': 'no power'},"
+    "  {'node': 'n5', 'levels': [['ipmi']], 'phase': 'idle'}]}}}";
+
+static void
+fence_devices_are_told(void **state)
+{
+    json_t *json = quoted_json(fenced);
+    char *text = table_render(json);
+
+    (void) state;
+    assert_non_null(strstr(
+        text, "\n\nfence devices of n2: ipmi answered its monitor 12 s ago\n"
+              "fence devices of n2, level 2: pdu DOES NOT WORK: dead; it "
+              "answered last: 60 s ago; new has not been heard yet\n"
+              "n2 is being fenced: level 2, pdu: off\n"));
+    assert_non_null(strstr(text, "\nn3 was proven to be off 2 s ago\n"));
+    assert_non_null(strstr(text, "\nn4 could NOT be fenced: no power\n"));
+    assert_non_null(strstr(
+        text, "fence devices of n5: ipmi answered its monitor 12 s ago\n\n"));
+    free(text);
+    json_decref(json);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(warnings_are_shown),
+        cmocka_unit_test(fence_devices_are_told),
         cmocka_unit_test(a_healthy_cluster_has_no_complaints),
         cmocka_unit_test(a_lease_that_the_kernel_does_not_hold_is_told),
         cmocka_unit_test(verifications_are_told),

@@ -160,6 +160,28 @@ test_small_events(void **state)
     assert_int_equal(back.ctl.to, 3);
     ev.type = HA_EV_SHUTDOWN;
     there_and_back(&ev, &back);
+
+    ev.type = HA_EV_POLICY;
+    ev.policy = (struct ha_policy){
+        .fence = true,
+        .devices = { 1, { 2 } },
+        .delay_us = 2000000,
+        .stale_us = 60000000,
+    };
+    there_and_back(&ev, &back);
+    assert_true(back.policy.fence);
+    assert_true(ha_set_equal(&ev.policy.devices, &back.policy.devices));
+    assert_int_equal(back.policy.delay_us, 2000000);
+    assert_int_equal(back.policy.stale_us, 60000000);
+
+    ev.type = HA_EV_FENCED;
+    memset(&ev.fenced, 0, sizeof ev.fenced);
+    ev.fenced.node = 2;
+    ev.fenced.proven = ev.fenced.vouched = true;
+    there_and_back(&ev, &back);
+    assert_int_equal(back.fenced.node, 2);
+    assert_true(back.fenced.proven);
+    assert_true(back.fenced.vouched);
 }
 
 /* What happens twenty times a second must cost next to nothing. */

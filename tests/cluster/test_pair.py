@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pairs that live on proof: power cuts and partitions with real fence agents
+and controllers, and without any."""
+
+import pytest
+from lab import Bmc, Corosync, wait_until
+from watch import (Watch, bring_up, cluster, local, others, status,
+                   wait_state, wait_well, wait_why)
+
+def confirmed(node, *args, stdin=None):
+    """An ovn-hactl command; returns its result."""
+    return node.exec(node.lab.program("ovn-hactl", "."), *args, stdin=stdin,
+                     check=False, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    """A pair without a tie-breaker, each with a controller."""
+    made = make_lab(control=2, compute=0, corosync=Corosync.fast())
+    made.bmc = {n.name: Bmc(n).start() for n in made.control}
+    conf = "".join(f"[fence {n}]\nlevel-1 = ipmi-{n}\n" + bmc.device(
+        f"ipmi-{n}", retries=0) for n, bmc in made.bmc.items())
+    bring_up(made, "[quorum]\nfence-delay-ms = 8000\n" + conf)
+    yield made
+    for bmc in made.bmc.values():
+        bmc.close()
+
+
+def wait_devices(lab):
+    """Waits until each node knows the other's controller to be well."""
+    def well():
+        return all(d["well"] for n in lab.control for d in local(n).get(
+            "fencing", {}).get("devices", [{"well": False}]))
+    wait_until(well, 90, "all fence devices are well")
+
+
+@pytest.fixture(autouse=True)
+def afterwards(request):
+    """The next test finds all well."""
+    yield
+    made = request.getfixturevalue("lab") \
+        if "lab" in request.fixturenames else None
+    if made:
+        made.heal()
+        for node in made.control:
+            made.bmc[node.name].set_mode("well")
+            if not node.pid:
+                made.boot(node.name)
+        wait_well(made)
+
+
+def test_policy(lab):
+    """By itself, since there is no tie-breaker."""
+    for node in lab.control:
+        fencing = local(node)["fencing"]
+        assert fencing["no_quorum_policy"] == "fence"
+        assert fencing["advice"] == ""
+
+
+def test_power_cut(lab):
+    """The active's power is cut: fenced, then the other one is promoted."""
+    old = wait_well(lab)
+    new, = others(lab, old)
+    wait_devices(lab)
+    with Watch(lab, "pair_power") as watch:
+        watch.busy()
+        had = watch.everywhere([new])
+        fault = lab.crash(old.name)
+        watch.acknowledged(fault, new, deadline=120)
+        history = new.hactl("history")
+        assert f"verdict: node {old.index} serves no more: a fence device " \
+            "has proven that it is off" in history
+        wait_until(lambda: cluster(new).get("in_sync") == [new.name], 20,
+                   "it stands alone")
+        lab.boot(old.name)
+        assert wait_well(lab) is new
+        watch.assert_lost_in_flight(new, old, had)
+        watch.assert_one_at_a_time(old, new)
+
+
+def test_cut_link(lab):
+    """Neither sees the other: exactly one is fenced, the standby, and the
+    active serves on; nothing is lost."""
+    active = wait_well(lab)
+    other, = others(lab, active)
+    wait_devices(lab)
+    with Watch(lab, "pair_cut") as watch:
+        watch.busy()
+        lab.cut(active.name, other.name)
+        wait_until(lambda: not other.pid, 120, "the standby is fenced")
+        watch.busy()
+        assert active.pid
+        wait_until(lambda: cluster(active).get("in_sync") == [active.name],
+                   20, "it stands alone")
+        assert local(active)["state"] == "active"
+        lab.heal()
+        lab.boot(other.name)
+        assert wait_well(lab) is active
+        watch.busy()
+        watch.assert_undisturbed(active)
+
+
+def test_device_fails(lab):
+    """No proof: blocked, with the reason and the command that ends it; an
+    operator vouches for it, after it was said what that means."""
+    old = wait_well(lab)
+    new, = others(lab, old)
+    wait_devices(lab)
+    with Watch(lab, "pair_ack") as watch:
+        watch.busy()
+        lab.bmc[old.name].stop()
+        lab.crash(old.name)
+        wait_why(new, "fence-limit", 240)
+        wait_state(new, "blocked")
+        text = new.hactl("status", check=False)
+        assert "run ovn-hactl fence-ack NODE" in text
+        assert not new.serves("nb", unix=True)
+
+        refused = confirmed(new, "fence-ack", old.name, stdin="yes\n")
+        assert refused.returncode == 1
+        assert "two nodes will serve clients at once" in " ".join(
+            refused.stdout.split())
+        lab.bmc[old.name].cont()
+        done = confirmed(new, "fence-ack", old.name, stdin=f"{old.name}\n")
+        assert done.returncode == 0, done
+        lab.wait_active(60, [new.name])
+        lab.boot(old.name)
+        assert wait_well(lab) is new
+        watch.assert_one_at_a_time(old, new)
+
+
+def test_ack_of_the_living(lab):
+    """Nobody vouches for a node that is here."""
+    active = wait_well(lab)
+    other, = others(lab, active)
+    result = confirmed(other, "fence-ack", active.name, "--yes")
+    assert result.returncode == 1
+    assert "it is in the group" in result.stderr
+    assert wait_well(lab) is active
+
+
+def test_left_on_purpose(lab):
+    """A node that was stopped is not fenced, and its word is proof enough for
+    the other one to go on alone."""
+    active = wait_well(lab)
+    other, = others(lab, active)
+    other.service_stop("ovn-had", 90)
+    wait_until(lambda: cluster(active).get("in_sync") == [active.name], 30,
+               lambda: f"it stands alone; {status(active)}")
+    assert other.pid and local(active)["state"] == "active"
+    assert "has ended on purpose" in active.hactl("history")
+    other.start_ovn_had()
+    assert wait_well(lab) is active
+
+
+def test_without_devices(make_lab):
+    """It runs, and says that failover will block, and how to mend it."""
+    pair = make_lab(control=2, compute=0, corosync=Corosync.fast())
+    old = bring_up(pair)
+    new, = others(pair, old)
+    advice = f"failover will block: no fence device for {old.name}"
+    assert advice in new.hactl("status", check=False)
+    assert advice in new.log("lab/ovn-had.log")
+    pair.crash(old.name)
+    wait_why(new, "no-device", 60)
+    wait_state(new, "blocked")
+    assert not new.serves("nb", unix=True)
+    assert confirmed(new, "fence-ack", old.name, "--yes").returncode == 0
+    pair.wait_active(60, [new.name])
+    pair.boot(old.name)
+    assert wait_well(pair) is new
