@@ -175,6 +175,7 @@ carry_out(struct world *w, struct node *nd, const struct ha_action *a)
     case HA_ACT_REFUSED:
         tell(w, nd, "the operator's request is refused: %s",
              ha_why_text(a->why));
+        oracle_refused(w);
         break;
     case HA_ACT_EXIT:
         leave(w, nd);

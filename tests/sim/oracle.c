@@ -602,7 +602,15 @@ oracle_logs(struct world *w)
 void
 oracle_wish(struct world *w)
 {
+    w->oracle.last_wish_at = w->oracle.wish_at;
     w->oracle.wish_at = w->now;
+}
+
+/* What was refused moves nothing. */
+void
+oracle_refused(struct world *w)
+{
+    w->oracle.wish_at = w->oracle.last_wish_at;
 }
 
 void

@@ -321,7 +321,8 @@ struct oracle {
     struct proposal chosen;  /* Newest in force; ballot.n == 0: none. */
     struct ha_record before; /* In force under the epoch before. */
     int64_t chosen_at;
-    int64_t wish_at;          /* Time of the last switchover wish. */
+    int64_t wish_at;          /* Time of the last switchover wish... */
+    int64_t last_wish_at;     /* ...and of the one before. */
     int64_t fault_at;         /* Time at which something was broken. */
     const struct ring *sound; /* Could serve, and does not since */
     int64_t sound_at;         /* then. */
@@ -537,6 +538,7 @@ void oracle_cut(struct world *, struct node *, enum ha_db,
                 const struct node *source, size_t keep);
 void oracle_accepts(struct world *, struct node *, enum ha_db);
 void oracle_wish(struct world *);
+void oracle_refused(struct world *);
 void oracle_fault(struct world *);
 void oracle_logs(struct world *);
 /* NULL if all is well, or what is missing. */
