@@ -123,7 +123,8 @@ route(struct ha_core *c, struct ha_actions *out)
         if (c->hold.n) {
             /* Adopted: it serves on, whatever the other one is. */
             role_set(c, out, HA_PROMOTING, HA_WHY_AGREEING);
-        } else if (c->durable.accepted.n) {
+        } else if (c->durable.accepted.n && c->fence.connected) {
+            /* Not before: what it serves may be this node's to go on with. */
             role_set(c, out, HA_BLOCKED, verdict_missing(c));
         } else {
             role_set(c, out, c->state, no_record_why(c));
