@@ -22,6 +22,12 @@ const struct ha_peer *core_peer_const(const struct ha_core *, uint32_t id);
 bool core_past(const struct ha_core *, mono_t t, int64_t us);
 /* 'us' of another clock, as it may be on this one. */
 int64_t core_drifted(const struct ha_core *, int64_t us);
+/* Patience with node 'id', which is to say where its replica workers stopped
+ * for 'rec'.  Longer with one that was active: it may hold what nobody else
+ * has, which a planned move must not lose, and a busy machine takes its time.
+ */
+int64_t core_stop_us(const struct ha_core *, const struct ha_record *rec,
+                     uint32_t id);
 bool core_holds(const struct ha_status *, const struct ha_record *);
 
 /* member.c: promises, accepts, supports. */

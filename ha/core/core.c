@@ -103,6 +103,15 @@ core_drifted(const struct ha_core *c, int64_t us)
            + us % 1000000 * c->cfg.drift_ppm / 1000000 + 1;
 }
 
+int64_t
+core_stop_us(const struct ha_core *c, const struct ha_record *rec, uint32_t id)
+{
+    int64_t us = c->cfg.mute_us;
+
+    /* Before others take the exchange over, which begins it anew. */
+    return ha_set_has(&rec->suspects, id) ? us + us / 4 * 3 : us;
+}
+
 /* True if the node with 'st' serves, or is about to serve, under 'rec'. */
 bool
 core_holds(const struct ha_status *st, const struct ha_record *rec)

@@ -192,8 +192,11 @@ stop_older(struct ha_core *c, struct ha_actions *out)
         stopped &= ha_epoch_cmp(c->stopped_epoch[db], epoch) >= 0;
     }
     /* A worker that does not answer applies nothing either, but what it
-     * holds is not known: its position is then stated as none. */
-    return stopped || core_past(c, c->support_since, c->cfg.mute_us);
+     * holds is not known: its position is then stated as none, and what it
+     * alone has is lost to whoever is promoted. */
+    return stopped
+           || core_past(c, c->support_since,
+                        core_stop_us(c, &c->proposal, c->cfg.self));
 }
 
 static void

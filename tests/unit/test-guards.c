@@ -1306,6 +1306,24 @@ test_support_waits(void **state)
     assert_int_equal(t.last[HA_MSG_SUPPORT].pos[HA_SB].seq, 0);
 }
 
+/* A node that was active waits longer for its workers: what they do not say is
+ * lost. */
+static void
+test_support_of_the_old_active_waits_longer(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+
+    (void) state;
+    start();
+    rec.suspects = set_of(SELF, 0, 0);
+    t.lazy_replica = true;
+    name_self(&rec);
+    wait_us(MUTE_US / 4 * 7 - 50000);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 0);
+    wait_us(50000);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+}
+
 /* Own promises are told with the support. */
 static void
 test_support_tells_promises(void **state)
@@ -2308,6 +2326,7 @@ main(void)
         cmocka_unit_test(test_accept),
         cmocka_unit_test(test_support_is_for_one_proposal),
         cmocka_unit_test(test_support_waits),
+        cmocka_unit_test(test_support_of_the_old_active_waits_longer),
         cmocka_unit_test(test_support_tells_promises),
         cmocka_unit_test(test_fence_worker_anew),
         cmocka_unit_test(test_same_ballot_again),
