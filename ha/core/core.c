@@ -326,6 +326,7 @@ static void
 on_supported(struct ha_core *c, const struct ha_event *ev)
 {
     c->fence_epoch = ev->supported.epoch;
+    c->fence_epoch_at = c->now;
     c->own_promise_end = mono_add_us(
         c->now, core_drifted(c, ev->supported.old_promise_left_us));
 }

@@ -446,7 +446,8 @@ struct ha_core {
     bool proposed;               /* 'proposal' is set in this view. */
     bool supported;              /* Own SUPPORT for it was sent. */
     mono_t support_since;        /* When the last ACCEPT came. */
-    struct ha_epoch fence_epoch; /* Fence worker supports it (proven). */
+    struct ha_epoch fence_epoch; /* Fence worker supports it (proven), */
+    mono_t fence_epoch_at;       /* since then. */
     struct ha_epoch stopped_epoch[HA_N_DBS]; /* Replica accepts nothing of
                                               * an epoch below. */
     mono_t own_promise_end;

@@ -193,9 +193,10 @@ stop_older(struct ha_core *c, struct ha_actions *out)
     }
     /* A worker that does not answer applies nothing either, but what it
      * holds is not known: its position is then stated as none, and what it
-     * alone has is lost to whoever is promoted. */
+     * alone has is lost to whoever is promoted.  It can answer once the door
+     * is closed, which takes its own time. */
     return stopped
-           || core_past(c, c->support_since,
+           || core_past(c, mono_max(c->support_since, c->fence_epoch_at),
                         core_stop_us(c, &c->proposal, c->cfg.self));
 }
 
