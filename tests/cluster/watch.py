@@ -179,23 +179,26 @@ def _canonical(row_):
     return {key: sorted_value(value) for key, value in row_.items()}
 
 
+def differences(lab):
+    """What rows differ between nodes, as text."""
+    found = []
+    for db in DATABASES:
+        try:
+            first, *rest = [contents(n, db) for n in lab.control]
+        except (OSError, Closed) as err:
+            return [f"{db}: {err}"]
+        for node, its in zip(lab.control[1:], rest):
+            if its != first:
+                keys = [k for k in first.keys() | its.keys()
+                        if first.get(k) != its.get(k)]
+                found.append(f"{db} of {node.name}: {keys[:5]}")
+    return found
+
+
 def wait_equal(lab, deadline=30):
     """Waits until all nodes have the same rows."""
-    def differences():
-        found = []
-        for db in DATABASES:
-            try:
-                first, *rest = [contents(n, db) for n in lab.control]
-            except (OSError, Closed) as err:
-                return [f"{db}: {err}"]
-            for node, its in zip(lab.control[1:], rest):
-                if its != first:
-                    keys = [k for k in first.keys() | its.keys()
-                            if first.get(k) != its.get(k)]
-                    found.append(f"{db} of {node.name}: {keys[:5]}")
-        return found
-    wait_until(lambda: not differences(), deadline,
-               lambda: f"equal databases: {differences()}", interval=0.2)
+    wait_until(lambda: not differences(lab), deadline,
+               lambda: f"equal databases: {differences(lab)}", interval=0.2)
 
 
 def diverged(node):

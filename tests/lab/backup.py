@@ -28,6 +28,13 @@ def start_backup(node, active):
 ROLES["backup"] = start_backup
 
 
+def replicating(node, db):
+    """Whether a database in backup mode has all that its source has had."""
+    status = node.out("ovs-appctl", "-t", f"/run/ovn/ovn{db}_db.ctl",
+                      "ovsdb-server/sync-status")
+    return "state: backup" in status and "replicating" in status
+
+
 class Backup:
     """Backup mode instead of ovn-had."""
 
@@ -44,7 +51,7 @@ class Backup:
             start_backup(node, first.name)
             if node is first:
                 self.lab.open_ports(first)
-        wait_until(lambda: all(self._replicating(n, db)
+        wait_until(lambda: all(replicating(n, db)
                                for n in self.lab.control[1:]
                                for db in DATABASES), deadline,
                    "all standbys replicate", interval=0.1)
@@ -58,11 +65,6 @@ class Backup:
     def _appctl(node, db, *args):
         return node.out("ovs-appctl", "-t", f"/run/ovn/ovn{db}_db.ctl",
                         *args)
-
-    def _replicating(self, node, db):
-        return "state: backup" in self._appctl(
-            node, db, "ovsdb-server/sync-status") and "replicating" in \
-            self._appctl(node, db, "ovsdb-server/sync-status")
 
     def active(self):
         """The node whose servers are not in backup mode."""

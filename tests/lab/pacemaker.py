@@ -6,6 +6,7 @@ use.  Without fencing, as most who run it."""
 import json
 import os
 
+from .backup import replicating
 from .node import ROLES
 from .ovsdb import PORTS
 from .shell import CommandError
@@ -64,8 +65,14 @@ class Pacemaker:
                    "--xml-text", self._resources())
         first.exec("cibadmin", "--replace", "--scope", "constraints",
                    "--xml-text", self._constraints())
-        return wait_until(self.active, deadline, "pacemaker promotes a node",
-                          interval=0.2)
+        active = wait_until(self.active, deadline,
+                            "pacemaker promotes a node", interval=0.2)
+        # Only now do the others follow it: a fault before they do would lose
+        # whatever was written.
+        wait_until(lambda: all(replicating(n, db) for n in self.lab.control
+                               if n is not active for db in PORTS), deadline,
+                   "all others replicate", interval=0.2)
+        return active
 
     def _online(self):
         node = self._any()
