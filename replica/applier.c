@@ -25,7 +25,7 @@
 #define MAX_FLIGHT 64               /* Transactions unanswered. */
 #define MAX_FLIGHT_BYTES (8u << 20) /* ... and their records' bytes. */
 #define DISCARD_ROWS 1000           /* Freed in one round. */
-#define LOAD_SLICE (1u << 20)
+#define LOAD_SLICE (64u << 10) /* Some 10 ms, in which nobody is served. */
 
 /* A transaction without its reply. */
 struct flight {

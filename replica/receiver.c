@@ -46,10 +46,12 @@
 #define ASIDE_MAX_MS 3600000 /* ... and at most. */
 #define LOAD_SLICE (1u << 20)
 #define PROOF_MS 10000 /* Until a repair is verified again. */
+#define PARK_MS 1000   /* A session is kept for the next role. */
 
 enum receiver_state {
     RECEIVER_OFF,
-    RECEIVER_PREPARE, /* Own server and shadow. */
+    RECEIVER_PARKED,  /* Off, but the session is there. */
+    RECEIVER_PREPARE, /* Own server and shadow.  With a session: parked. */
     RECEIVER_CONNECT,
     RECEIVER_CHALLENGE, /* Waits for it. */
     RECEIVER_WELCOME,   /* Said hello. */
@@ -102,7 +104,8 @@ struct receiver {
     struct frame_record record; /* Being taken in. */
     char *body;
     size_t body_have;
-    struct ha_pos taken; /* After the last record taken in. */
+    struct ha_pos taken;  /* After the last record taken in. */
+    struct ha_pos parked; /* After the last one handed to the applier. */
     struct ovs_list queue;
     size_t queue_bytes;
 
@@ -211,6 +214,19 @@ receiver_stop(struct receiver *r)
 }
 
 void
+receiver_park(struct receiver *r)
+{
+    if (r->state == RECEIVER_STREAM) {
+        verify_fail(r->verify, "this node's role changes");
+        r->parked = applier_sent(r->applier);
+        r->began = time_msec();
+        r->state = RECEIVER_PARKED;
+    } else if (r->state != RECEIVER_PARKED) {
+        receiver_stop(r);
+    }
+}
+
+void
 receiver_destroy(struct receiver *r)
 {
     if (r) {
@@ -223,7 +239,11 @@ receiver_destroy(struct receiver *r)
 void
 receiver_follow(struct receiver *r, const struct wire_r_role *role)
 {
-    receiver_stop(r);
+    if (r->state != RECEIVER_PARKED || r->lineage != role->lineage
+        || r->port != role->source_port
+        || memcmp(&r->source, &role->source, sizeof r->source)) {
+        receiver_stop(r);
+    }
     r->source = role->source;
     r->port = role->source_port;
     r->lineage = role->lineage;
@@ -287,31 +307,26 @@ receiver_needs_repair(const struct receiver *r)
            || (r->cfg.finding->differs && !r->repaired);
 }
 
+/* From now on the source's records are taken. */
+static void
+receiver_begin_stream(struct receiver *r)
+{
+    r->acked = (struct ha_pos){ .seq = 0 };
+    r->next_ack = 0;
+    r->failed = false;
+    r->why[0] = '\0';
+    r->state = RECEIVER_STREAM;
+}
+
 /* ---- Handshake ----------------------------------------------------------- */
 
 static void
-receiver_prepare(struct receiver *r)
+receiver_connect(struct receiver *r)
 {
-    const struct ha_pos *own;
     struct stream *stream;
     char *name;
     int error;
 
-    if (time_msec() < r->next_try || !applier_prepare(r->applier)) {
-        return;
-    }
-    if (shrink_asks(r->cfg.guard)) {
-        receiver_hold(r);
-        return;
-    }
-    own = &r->log->gen->end_pos;
-    if (own->lineage && r->lineage && own->lineage != r->lineage && !r->reinit
-        && shadow_has_data(applier_shadow(r->applier))) {
-        r->asks_reinit = true;
-        receiver_fail(r, "the own database is of another lineage and has "
-                         "data; it does not give way by itself");
-        return;
-    }
     if (r->cfg.certs && !certs_tls(r->cfg.certs)) {
         receiver_again(r, RETRY_OWN_MS, certs_why(r->cfg.certs));
         return;
@@ -328,6 +343,59 @@ receiver_prepare(struct receiver *r)
                                                : NULL);
     r->began = time_msec();
     r->state = RECEIVER_CONNECT;
+}
+
+static bool
+receiver_parked_too_long(const struct receiver *r)
+{
+    return time_msec() >= r->began + PARK_MS;
+}
+
+/* A session was parked.  Goes on with it if nothing has happened since. */
+static void
+receiver_unpark(struct receiver *r)
+{
+    struct ha_pos own = applier_sent(r->applier);
+
+    if (receiver_needs_repair(r) || memcmp(&own, &r->parked, sizeof own)) {
+        receiver_disconnect(r);
+        receiver_connect(r);
+        return;
+    }
+    ha_log(HA_LOG_INFO, "receiver",
+           "goes on with node %" PRIu32 " at record %" PRIu64, r->source.id,
+           own.seq);
+    receiver_begin_stream(r);
+}
+
+static void
+receiver_prepare(struct receiver *r)
+{
+    const struct ha_pos *own;
+
+    if (r->link && receiver_parked_too_long(r)) {
+        receiver_disconnect(r);
+    }
+    if (time_msec() < r->next_try || !applier_prepare(r->applier)) {
+        return;
+    }
+    if (shrink_asks(r->cfg.guard)) {
+        receiver_hold(r);
+        return;
+    }
+    own = &r->log->gen->end_pos;
+    if (own->lineage && r->lineage && own->lineage != r->lineage && !r->reinit
+        && shadow_has_data(applier_shadow(r->applier))) {
+        r->asks_reinit = true;
+        receiver_fail(r, "the own database is of another lineage and has "
+                         "data; it does not give way by itself");
+        return;
+    }
+    if (r->link) {
+        receiver_unpark(r);
+    } else {
+        receiver_connect(r);
+    }
 }
 
 /* The connection stands: with TLS, makes sure that it is the source's. */
@@ -419,17 +487,6 @@ receiver_welcome(struct receiver *r, const struct link_frame *f)
 }
 
 static void
-receiver_begin_stream(struct receiver *r)
-{
-    r->taken = applier_sent(r->applier);
-    r->acked = (struct ha_pos){ .seq = 0 };
-    r->next_ack = 0;
-    r->failed = false;
-    r->why[0] = '\0';
-    r->state = RECEIVER_STREAM;
-}
-
-static void
 receiver_schema(struct receiver *r, const struct link_frame *f)
 {
     char *theirs = xmemdup0((const char *) f->body, f->n);
@@ -447,6 +504,7 @@ receiver_schema(struct receiver *r, const struct link_frame *f)
                "resumed from node %" PRIu32 " at "
                "record %" PRIu64,
                r->source.id, r->hello.pos.seq);
+        r->taken = r->hello.pos;
         receiver_begin_stream(r);
     } else {
         r->state = RECEIVER_ANNOUNCE;
@@ -756,6 +814,7 @@ receiver_resync(struct receiver *r)
         receiver_drop_snapshot(r);
         r->repaired = true;
         r->next_proof = 0;
+        r->taken = applier_sent(r->applier);
         receiver_begin_stream(r);
     }
 }
@@ -1072,13 +1131,15 @@ receiver_take(struct receiver *r, const struct link_frame *f)
     }
 }
 
-/* True while frames can be taken: not while the difference is made, when what
- * comes must wait, nor with too much in the queue. */
+/* True while frames can be taken: not while the session is parked, nor while
+ * the difference is made, when what comes must wait, nor with too much in the
+ * queue. */
 static bool
 receiver_is_open(const struct receiver *r)
 {
-    return r->link && r->state != RECEIVER_LOAD && r->state != RECEIVER_ASIDE
-           && r->state != RECEIVER_RESYNC && r->queue_bytes < QUEUE_BYTES;
+    return r->link && r->state > RECEIVER_PREPARE && r->state != RECEIVER_LOAD
+           && r->state != RECEIVER_ASIDE && r->state != RECEIVER_RESYNC
+           && r->queue_bytes < QUEUE_BYTES;
 }
 
 static bool
@@ -1121,10 +1182,16 @@ receiver_run_link(struct receiver *r)
 void
 receiver_run(struct receiver *r)
 {
+    if (r->state == RECEIVER_PARKED) {
+        if (link_run(r->link) || receiver_parked_too_long(r)) {
+            receiver_stop(r);
+        }
+        return;
+    }
     if (r->state == RECEIVER_PREPARE) {
         receiver_prepare(r);
     }
-    if (r->link) {
+    if (r->state > RECEIVER_PREPARE) {
         receiver_run_link(r);
     }
     switch (r->state) {
@@ -1159,7 +1226,7 @@ receiver_wait(struct receiver *r)
     }
     if (r->link) {
         link_wait(r->link, receiver_is_open(r));
-        poll_timer_wait(200);
+        poll_timer_wait(200); /* Enough for PARK_MS, too. */
         if (r->state == RECEIVER_STREAM) {
             verify_wait(r->verify);
         }

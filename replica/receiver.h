@@ -40,12 +40,17 @@ struct receiver *receiver_create(const struct receiver_config *,
                                  struct applier *);
 void receiver_destroy(struct receiver *);
 
-/* Follows the source that 'role' names from now on. */
+/* Follows the source that 'role' names from now on; at once, if it was parked
+ * with that. */
 void receiver_follow(struct receiver *, const struct wire_r_role *role);
 
 /* Takes nothing more from the source.  What is with the own server already
  * is the applier's. */
 void receiver_stop(struct receiver *);
+
+/* The same for now: keeps the session for a second, and does not read from it.
+ * In a planned move the rest of the old active's log follows at once. */
+void receiver_park(struct receiver *);
 
 /* An operator lets happen what the receiver asks for. */
 void receiver_consent(struct receiver *, const struct wire_r_consent *);

@@ -33,6 +33,7 @@
 #define SMALL_FILE (8u << 20) /* May be loaded only to look for data. */
 #define POSITION_MS 20        /* Between two reports of a position. */
 #define REPORT_MS 1000
+#define IDLE_MS 1000 /* A role change that takes longer is none. */
 #define MAX_QUEUE 64 /* Messages that the supervisor must get. */
 
 /* How far the numbers jump in a new epoch if the position was lost, so that no
@@ -76,6 +77,7 @@ struct worker {
     struct wire_r_role role; /* Told last. */
     bool pending;            /* ... and not in effect yet. */
     bool following;          /* FOLLOW: the receiver is at work. */
+    long long int role_since;
     bool has_data;
     bool censused; /* ... and that was looked for. */
     bool more_log; /* The own log has more to read. */
@@ -260,13 +262,16 @@ worker_take_role(struct worker *w, const struct wire_r_role *role)
     }
     ha_log(HA_LOG_INFO, "worker", "role %s, epoch %" PRIu32 ".%" PRIu32,
            role_name(role->role), role->epoch.n, role->epoch.node);
-    receiver_stop(w->receiver);
     if (role->role != WIRE_R_ACTIVE) {
+        receiver_park(w->receiver);
         sender_set_active(w->sender, (struct ha_epoch){ .n = 0 });
+    } else {
+        receiver_stop(w->receiver);
     }
     w->role = *role;
     w->pending = true;
     w->following = false;
+    w->role_since = time_msec();
 }
 
 /* Where an epoch that begins at 'own' has its base. */
@@ -367,6 +372,7 @@ worker_begin_following(struct worker *w)
     if (!oplog_begin_follow(w->log)) {
         receiver_follow(w->receiver, &w->role);
         w->following = true;
+        poll_immediate_wake();
     }
 }
 
@@ -379,13 +385,15 @@ worker_run_role(struct worker *w)
         worker_role_done(w, &pos, 0);
     } else if (w->pending) {
         worker_settle(w);
-    } else if (w->role.role == WIRE_R_FOLLOW && !w->following) {
+    }
+    if (w->role.role == WIRE_R_FOLLOW && !w->following) {
         worker_begin_following(w);
     }
 }
 
 /* True if the own file is to be loaded although no source is followed yet: to
- * look for data, and to be ready when the own server is. */
+ * look for data, and to be ready when the own server is.  Not while the role
+ * moves: others wait for the rest of this node's log then. */
 static bool
 worker_wants_load(const struct worker *w)
 {
@@ -398,6 +406,7 @@ worker_wants_load(const struct worker *w)
     return w->role.role == WIRE_R_FOLLOW
                ? !dbserver_is_ready(w->server)
                : w->role.role == WIRE_R_IDLE
+                     && (!w->censused || time_msec() >= w->role_since + IDLE_MS)
                      && (log->gen->end <= SMALL_FILE
                          || log->mode == POINTS_FOLLOW);
 }

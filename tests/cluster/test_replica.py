@@ -154,6 +154,52 @@ def test_switchover_there_and_back(cluster):
     assert nodes[1].status.snapshots <= 1
 
 
+def test_session_is_kept_while_the_role_moves(cluster):
+    """The heir takes nothing while it is idle, and the rest of the old
+    active's log at once when it may."""
+    a, b = pair(cluster)
+    writer = Writer(a, 1)
+    writer.start()
+    wait_until(lambda: writer.acknowledged > 20)
+    mine = b.idle(2).pos
+    size = b.file.stat().st_size
+    acknowledged = writer.acknowledged
+    wait_until(lambda: writer.acknowledged > acknowledged + 20)
+    writer.stop()
+    final = a.idle(2).pos
+    assert b.status.pos.seq == mine.seq < final.seq
+    assert b.file.stat().st_size == size
+    b.follow(a, 2)
+    b.wait_at(final)
+    assert f"goes on with node 1 at record {mine.seq}" in b.tail()
+    assert b.status.resumes == 0 and "is disconnected" not in a.tail()
+    assert_same(a, b)
+
+
+def test_idle_node_keeps_no_session_for_long(cluster):
+    a, b = pair(cluster)
+    b.idle(1)
+    wait_until(lambda: "node 2 is disconnected" in a.tail(), 10)
+    write(a)
+    b.follow(a, 1)
+    b.wait(lambda s: s.resumes == 1)
+    assert "goes on" not in b.tail()
+    assert_same(a, b)
+
+
+def test_kept_session_is_no_use_after_a_foreign_write(cluster):
+    a, b = pair(cluster)
+    write(a)
+    assert_same(a, b)
+    b.idle(1)
+    b.transact({"op": "insert", "table": "Logical_Switch",
+                "row": {"name": "stray"}})
+    b.follow(a, 1)
+    b.wait_following()
+    assert "goes on" not in b.tail(None)
+    assert_same(a, b)
+
+
 def test_new_active_pulls_the_tail_from_a_standby(cluster):
     a, b = pair(cluster)
     c = cluster.add()
