@@ -34,7 +34,7 @@
 #define CONFIG_FILE CONF_DEFAULT_FILE
 #define CLUSTER_POLL_MS 500
 #define EXIT_TRY_AGAIN 75 /* EX_TEMPFAIL. */
-#define NICE (-10)        /* As OVN starts northd, which inherits it. */
+#define NICE (-10) /* As OVN starts northd; the databases are no less. */
 
 struct options {
     const char *config; /* NULL: the default file, which may be missing. */

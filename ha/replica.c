@@ -353,7 +353,6 @@ spawn(struct replica *r, int their_fd)
         .argv = (const char *const *) argv,
         .fds = &inherit,
         .n_fds = 1,
-        .reset_priority = true,
         .log_path = r->settings->worker_log,
     };
     int error = child_spawn(&spec, &r->child);

@@ -206,7 +206,6 @@ spawn(struct server *s)
     };
     struct child_spec spec = {
         .argv = (const char *const *) args,
-        .reset_priority = true,
         .log_path = c->log,
         .lock_fd = s->guard > 0 ? s->guard : 0,
     };

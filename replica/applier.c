@@ -15,6 +15,7 @@
 #include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
+#include "timeval.h"
 #include "util.h"
 
 #include "lib/log.h"
@@ -24,7 +25,8 @@
 
 #define MAX_FLIGHT 64               /* Transactions unanswered. */
 #define MAX_FLIGHT_BYTES (8u << 20) /* ... and their records' bytes. */
-#define DISCARD_ROWS 1000           /* Freed in one round. */
+#define DISCARD_ROWS 1000           /* Freed in one round ... */
+#define DISCARD_MS 1000             /* ... and not while a role moves. */
 #define LOAD_SLICE (64u << 10) /* Some 10 ms, in which nobody is served. */
 
 /* A transaction without its reply. */
@@ -59,7 +61,8 @@ struct applier {
     uint64_t logged;          /* 'seq' of the last one with a record. */
     struct shadow *want;      /* Becomes the shadow when the difference is
                                  * applied. */
-    struct shadow *dying;     /* Being freed. */
+    struct shadow *dying;     /* To be freed ... */
+    long long int discard_at; /* ... from then on. */
     char why[SHADOW_WHY_LEN]; /* Failure, or "". */
 };
 
@@ -83,16 +86,19 @@ applier_discard(struct applier *a, struct shadow *s)
     if (s) {
         shadow_destroy(a->dying);
         a->dying = s;
+        a->discard_at = time_msec() + DISCARD_MS;
     }
 }
 
 static void
 applier_run_discard(struct applier *a)
 {
-    if (a->dying && shadow_discard(a->dying, DISCARD_ROWS)) {
+    if (!a->dying || time_msec() < a->discard_at) {
+        return;
+    } else if (shadow_discard(a->dying, DISCARD_ROWS)) {
         a->dying = NULL;
         malloc_trim(0);
-    } else if (a->dying) {
+    } else {
         poll_immediate_wake();
     }
 }

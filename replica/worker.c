@@ -406,7 +406,8 @@ worker_wants_load(const struct worker *w)
     return w->role.role == WIRE_R_FOLLOW
                ? !dbserver_is_ready(w->server)
                : w->role.role == WIRE_R_IDLE
-                     && (!w->censused || time_msec() >= w->role_since + IDLE_MS)
+                     && (!w->censused
+                         || time_msec() >= w->role_since + IDLE_MS)
                      && (log->gen->end <= SMALL_FILE
                          || log->mode == POINTS_FOLLOW);
 }

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lab import Closed, CommandError, Timeout, Traffic, wait_until
 from lab.node import process_start
-from lab.timeline import northd_active, state_entered
+from lab.timeline import (first, log_lines, northd_active,
+                          state_entered)
 
 from .fill import sweep
 from .measure import (POLL, Clients, Computes, Ctl, FlowWatch, callback,
@@ -101,13 +102,21 @@ def _wait_told(new, fault):
 def _own_share(new, fault, acked):
     """ovn-had's phases on the node that took over.  Its own share is what
     lies between corosync's word and the first acknowledged write, without
-    the time for which it waited for the old active's lease to run out."""
+    the time for which it waited for the old active's lease to run out.
+
+    Corosync has two callbacks, libcpg's and libquorum's, some milliseconds
+    apart; without the latter nobody may be promoted."""
     members = told(new, fault, "group: members are")
+    quorum = first(log_lines(new, "lab/ovn-had.log"), fault, "corosync sees")
     begin, end = phase(new, fault, "lease has provably run out")
     waited = ms(end, begin) or 0.0
-    share = ms(acked, members)
+
+    def share(since):
+        return None if acked is None or since is None \
+            else ms(acked, since) - waited
     return {
         "ovn-had: members": ms(members, fault),
+        "ovn-had: quorum": ms(quorum, fault),
         "ovn-had: promoting": ms(state_entered(new, "promoting", fault),
                                  fault),
         "ovn-had: lease over": ms(end, fault),
@@ -115,7 +124,9 @@ def _own_share(new, fault, acked):
                                  fault),
         "ovn-had: active": ms(state_entered(new, "active", fault), fault),
         "lease's remainder": waited,
-        "supervisor's own share": None if share is None else share - waited}
+        "from libcpg's word": share(members),
+        "supervisor's own share": share(max(members, quorum))
+        if members and quorum else None}
 
 
 def power_cut(bench):

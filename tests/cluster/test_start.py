@@ -2,6 +2,7 @@
 """The first start, and what must not be taken: a story in its order.  A node
 says clearly what is wrong, and harms nobody."""
 
+import os
 import re
 
 import pytest
@@ -135,6 +136,16 @@ def test_members_take_over(lab):
     for node in lab.control:
         wait_until(lambda: "kept" in switches(node), DEADLINE,
                    f"{node.name} has the data")
+
+
+def test_priority(lab):
+    """What clients wait for runs before other work, as OVN's scripts have it;
+    northd's computing does not come before its databases."""
+    node = lab.active()
+    of = {name: {os.getpriority(os.PRIO_PROCESS, p.pid)
+                 for p in node.find(name)}
+          for name in ("ovn-had", "nb", "sb", "northd", "replica")}
+    assert of == dict.fromkeys(of, {-10})
 
 
 def test_two_daemons(lab):
