@@ -270,6 +270,7 @@ on_resumed(void *n_, const char *result, const char *error, int code)
                error ? error : strerror(-code));
     } else {
         ha_log(HA_LOG_INFO, "northd", "resumed ovn-northd");
+        n->said = SAID_NOTHING; /* It computes, and answers after that. */
         call_start(n->status, n->ctl, "status", NULL, CALL_MS);
     }
 }
