@@ -29,6 +29,16 @@ find_active(const json_t *status, char *name, size_t size)
     }
 }
 
+/* Grows with each promotion. */
+static long
+epoch_number(const json_t *status)
+{
+    const char *epoch = json_string_value(
+        json_object_get(json_object_get(status, "cluster"), "epoch"));
+
+    return epoch ? strtol(epoch, NULL, 10) : 0;
+}
+
 /* Whether 'name' is the node that 'wanted', a name or an id, means. */
 static bool
 is_meant(const json_t *status, const char *name, const char *wanted)
@@ -49,10 +59,11 @@ is_meant(const json_t *status, const char *name, const char *wanted)
     return false;
 }
 
-/* Gets the active node's name, and whether it is the one that 'wanted' means;
- * NULL means any. */
+/* Gets the active node's name, whether it is the one that 'wanted' means (NULL
+ * means any), and the number of its epoch. */
 static int
-get_active(char *name, size_t size, const char *wanted, bool *ret_meant)
+get_active(char *name, size_t size, const char *wanted, bool *ret_meant,
+           long *ret_epoch)
 {
     json_t *status;
     int rc = verbs_get_status(&status);
@@ -60,22 +71,46 @@ get_active(char *name, size_t size, const char *wanted, bool *ret_meant)
     if (!rc) {
         find_active(status, name, size);
         *ret_meant = !wanted || is_meant(status, name, wanted);
+        *ret_epoch = epoch_number(status);
         json_decref(status);
     }
     return rc;
 }
 
-/* Waits until another node than 'from' is active.  Returns an exit status. */
+/* 'from' serves again, in a later epoch.  Says why, as far as this node's
+ * history tells. */
 static int
-wait_for_other(const char *from, const struct verb_args *args, mono_t begin)
+tell_called_off(const char *from)
+{
+    static const char key[] = " to call the move off: ";
+    char *reply, *why = NULL;
+
+    if (!daemon_ask("history", (const char *const[]){ "50", NULL }, &reply)) {
+        for (char *p = reply; (p = strstr(p, key)); p = why) {
+            why = p + strlen(key);
+        }
+        fprintf(stderr, "ovn-hactl: %s is active again: %.*s\n", from,
+                why ? (int) strcspn(why, ";\n") : 200,
+                why ? why : "the switchover failed; see ovn-hactl history");
+        free(reply);
+    }
+    return VERB_FAILED;
+}
+
+/* Waits until another node than 'from', which was active in 'epoch', is.
+ * Returns an exit status. */
+static int
+wait_for_other(const char *from, long epoch, const struct verb_args *args,
+               mono_t begin)
 {
     const struct timespec pause = { .tv_nsec = POLL_NS };
     mono_t deadline = mono_add_us(begin, args->timeout_seconds * 1e6);
     char now[128] = "";
+    long its;
     bool meant;
 
     while (mono_before(mono_now(), deadline)) {
-        int rc = get_active(now, sizeof now, args->to, &meant);
+        int rc = get_active(now, sizeof now, args->to, &meant, &its);
 
         if (rc) {
             return rc;
@@ -87,6 +122,8 @@ wait_for_other(const char *from, const struct verb_args *args, mono_t begin)
                 fprintf(stderr, "ovn-hactl: %s became active instead\n", now);
             }
             return meant ? VERB_FINE : VERB_FAILED;
+        } else if (now[0] && its > epoch + 1) {
+            return tell_called_off(from);
         }
         nanosleep(&pause, NULL);
     }
@@ -155,8 +192,9 @@ verb_switchover(struct verb_args *args)
     const char *argv[] = { args->to, NULL };
     char from[128], heir[128] = "", *reply;
     mono_t begin;
+    long epoch;
     bool meant;
-    int rc = get_active(from, sizeof from, NULL, &meant);
+    int rc = get_active(from, sizeof from, NULL, &meant, &epoch);
 
     if (!rc && !args->no_verify) {
         rc = verify_heir(args, heir, sizeof heir);
@@ -173,5 +211,5 @@ verb_switchover(struct verb_args *args)
         return rc;
     }
     free(reply);
-    return wait_for_other(from, args, begin);
+    return wait_for_other(from, epoch, args, begin);
 }

@@ -164,7 +164,7 @@ ha_core_heir(const struct ha_core *c)
     return c->in_force ? coord_best(c, &c->record, c->record.active) : 0;
 }
 
-static void
+static struct ha_msg *
 propose(struct ha_core *c, const struct ha_record *rec, bool elected,
         struct ha_actions *out)
 {
@@ -176,6 +176,7 @@ propose(struct ha_core *c, const struct ha_record *rec, bool elected,
     m->durable.record = *rec;
     c->in_flight = true;
     c->proposed_at = c->now;
+    return m;
 }
 
 /* Highest epoch that anyone here knows of, so that a new one is above. */
@@ -202,7 +203,7 @@ top_epoch(const struct ha_core *c, const struct ha_record *base)
 }
 
 /* 'fresh': the lineage has no data yet, so nobody is in sync with it. */
-static void
+static struct ha_msg *
 elect(struct ha_core *c, const struct ha_record *base, uint32_t winner,
       bool fresh, const char *because, struct ha_actions *out)
 {
@@ -223,7 +224,7 @@ elect(struct ha_core *c, const struct ha_record *base, uint32_t winner,
     c->req_in_sync = c->req_settled = false;
     core_tell(out, "election: node %u for epoch %u, because %s", winner,
               rec.epoch.n, because);
-    propose(c, &rec, true, out);
+    return propose(c, &rec, true, out);
 }
 
 /* The first log of a lineage: everybody is here, and at most one has data.
@@ -350,6 +351,26 @@ is_cold(const struct ha_core *c)
     return cold;
 }
 
+/* The old active to which a planned move goes back, since it owes the end of
+ * its log and could serve; 0: none. */
+static uint32_t
+called_off(const struct ha_core *c, const struct ha_record *rec)
+{
+    const struct ha_peer *heir = core_peer_const(c, rec->active);
+
+    for (uint32_t i = 0; i < rec->suspects.n; i++) {
+        uint32_t id = rec->suspects.id[i];
+        const struct ha_peer *p = core_peer_const(c, id);
+
+        if (member_owes(c, id) && p->heard && !p->status.leaving
+            && member_could_serve(&p->status.local)
+            && !(heir && heir->status.log_ready)) {
+            return id;
+        }
+    }
+    return 0;
+}
+
 /* The same for an active that is not in the group. */
 static const char *
 election_due_absent(const struct ha_core *c, const struct ha_record *rec,
@@ -383,6 +404,9 @@ election_due(const struct ha_core *c, const struct ha_record *rec,
     mono_t since = c->in_force ? c->support_since : c->view_at;
 
     *ret_why = HA_WHY_NONE;
+    if (called_off(c, rec)) {
+        return ha_why_text(HA_WHY_OWES);
+    }
     if (!p || !ha_set_has(&c->view, p->id)) {
         return election_due_absent(c, rec, ret_why);
     }
@@ -458,7 +482,8 @@ do_switch(struct ha_core *c, const struct ha_record *rec,
             ha_why_text(to ? coord_why_not(c, rec, to) : HA_WHY_NOT_ELIGIBLE));
         return;
     }
-    elect(c, rec, to, false, "a switchover was asked for", out);
+    elect(c, rec, to, false, "a switchover was asked for", out)->planned =
+        true;
 }
 
 /* What the active asked for.  Only names of this view are let in. */
@@ -493,7 +518,8 @@ drive(struct ha_core *c, struct ha_actions *out)
     }
     because = election_due(c, rec, &c->coord_why);
     if (because) {
-        uint32_t winner = coord_best(c, rec, 0);
+        uint32_t back = called_off(c, rec);
+        uint32_t winner = back ? back : coord_best(c, rec, 0);
         struct ha_peer *active = core_peer(c, rec->active);
 
         if (active && active->heard
@@ -502,11 +528,12 @@ drive(struct ha_core *c, struct ha_actions *out)
                  && !core_past(c, active->failed_at, c->cfg.retry_us))) {
             active->failed = true;
             active->failed_at = c->now;
-            winner = coord_best(c, rec, 0);
+            winner = back ? back : coord_best(c, rec, 0);
         }
         c->coord_why = winner ? HA_WHY_NONE : HA_WHY_NOT_ELIGIBLE;
         if (winner) {
-            elect(c, rec, winner, false, because, out);
+            elect(c, rec, winner, false, because, out)->why =
+                back ? HA_WHY_OWES : HA_WHY_NONE;
             return;
         }
         if (is_unbegun(c, rec)) {
@@ -545,7 +572,8 @@ must_prepare(const struct ha_core *c)
         enum ha_why why;
 
         if (!election_due(c, &c->record, &why)
-            || coord_best(c, &c->record, 0) == 0) {
+            || (!called_off(c, &c->record)
+                && coord_best(c, &c->record, 0) == 0)) {
             return false;
         }
         since = mono_max(since, c->due_since);

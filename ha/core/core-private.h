@@ -24,8 +24,7 @@ bool core_past(const struct ha_core *, mono_t t, int64_t us);
 int64_t core_drifted(const struct ha_core *, int64_t us);
 /* Patience with node 'id', which is to say where its replica workers stopped
  * for 'rec'.  Longer with one that was active: it may hold what nobody else
- * has, which a planned move must not lose, and a busy machine takes its time.
- */
+ * has, and a busy machine takes its time. */
 int64_t core_stop_us(const struct ha_core *, const struct ha_record *rec,
                      uint32_t id);
 bool core_holds(const struct ha_status *, const struct ha_record *);
@@ -39,6 +38,14 @@ void member_accept(struct ha_core *, uint32_t from, const struct ha_msg *,
 void member_support(struct ha_core *, uint32_t from, const struct ha_msg *,
                     struct ha_actions *);
 void member_run(struct ha_core *, struct ha_actions *);
+/* True while 'id', here, may alone hold acknowledged writes and says that it
+ * cannot tell yet where its log ends: nobody may go on without them. */
+bool member_owes(const struct ha_core *, uint32_t id);
+/* True if the node with these facts could open its door again. */
+bool member_could_serve(const struct ha_local *);
+/* True if this node has to bring its own log to an end first, or to serve
+ * again with it, before anybody can do without it. */
+bool member_keeps_log(const struct ha_core *);
 /* Emits a PERSIST if one is due.  Returns true if the step must end there. */
 bool member_persist(struct ha_core *, struct ha_actions *);
 

@@ -112,6 +112,7 @@ enum ha_why {
     HA_WHY_FENCE_FAILED,      /* Pair: no proof came of it. */
     HA_WHY_FENCE_LIMIT,       /* Pair: too often in a short time. */
     HA_WHY_ALIVE,             /* Vouched for a node that is here. */
+    HA_WHY_OWES,              /* Planned move: old active's end of log. */
     HA_N_WHYS
 };
 
@@ -206,8 +207,12 @@ struct ha_msg {
     uint32_t request;            /* REQUEST: enum ha_request. */
     uint32_t node;               /* REQUEST: to or for whom. */
     struct ha_epoch epoch;       /* REQUEST: of the record it is about. */
+    uint32_t why;                /* ACCEPT: calls a move off (enum ha_why). */
     bool elected;                /* ACCEPT: an epoch that begins with it. */
-    bool refused;                /* STATE: promised higher; SUPPORT: no. */
+    bool planned;                /* ACCEPT: until then, the active serves. */
+    bool refused;                /* STATE: promised higher. */
+    bool owes;                   /* SUPPORT: 'pos' is not known yet, and it
+                                  * alone may hold acknowledged writes. */
     bool stopped;                /* SUPPORT: serves no older epoch. */
     int64_t promise_left_us;     /* SUPPORT: for older epochs. */
     struct ha_pos pos[HA_N_DBS]; /* SUPPORT: where it stopped; REQUEST. */
@@ -389,6 +394,7 @@ struct ha_peer {
     /* Its SUPPORT for the proposal in hand. */
     bool supports;
     bool stopped;
+    bool owes;
     struct ha_pos final_pos[HA_N_DBS];
     mono_t promise_end; /* Old promises of it are over. */
 
@@ -444,7 +450,8 @@ struct ha_core {
     struct ha_ballot prop_ballot;
     uint32_t prop_rev;
     bool proposed;               /* 'proposal' is set in this view. */
-    bool supported;              /* Own SUPPORT for it was sent. */
+    bool supported;              /* Own SUPPORT for it was sent, */
+    bool owed;                   /* without an end of log. */
     mono_t support_since;        /* When the last ACCEPT came. */
     struct ha_epoch fence_epoch; /* Fence worker supports it (proven), */
     mono_t fence_epoch_at;       /* since then. */
@@ -481,6 +488,8 @@ struct ha_core {
     struct ha_epoch named; /* Accepted record that names this node. */
     struct ha_epoch hold;  /* Being promoted or serving under it. */
     struct ha_epoch ended;
+    bool handed; /* The role was taken from here as planned, and no log
+                  * was begun since: what is missing may be only here. */
     bool ever_active;
     bool leaving;
     mono_t leaving_since;

@@ -19,6 +19,7 @@ forget_supports(struct ha_core *c)
 {
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
         c->peers[i].supports = c->peers[i].stopped = false;
+        c->peers[i].owes = false;
     }
 }
 
@@ -118,8 +119,13 @@ member_accept(struct ha_core *c, uint32_t from, const struct ha_msg *m,
         return;
     }
     if (ha_epoch_cmp(rec->epoch, c->durable.record.epoch)) {
-        core_tell(out, "record: epoch %u.%u proposed by node %u", rec->epoch.n,
-                  rec->epoch.node, from);
+        core_tell(out, "record: epoch %u.%u proposed by node %u%s%s",
+                  rec->epoch.n, rec->epoch.node, from,
+                  m->why ? " to call the move off: " : "",
+                  ha_why_text(m->why));
+    }
+    if (m->planned && c->hold.n && rec->active != c->cfg.self) {
+        c->handed = true;
     }
     if (rec->active == c->cfg.self && m->elected) {
         /* An old record told anew names nobody: this node may have served
@@ -153,6 +159,7 @@ member_support(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     }
     p->supports = true;
     p->stopped = m->stopped;
+    p->owes = m->owes;
     memcpy(p->final_pos, m->pos, sizeof p->final_pos);
     p->promise_end = mono_add_us(c->now, core_drifted(c, m->promise_left_us));
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
@@ -174,12 +181,77 @@ member_support(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     }
 }
 
+/* ---- A planned move's old active ------------------------------------- */
+
+/* In a planned move the old active serves until the door is closed, so that
+ * its last acknowledged writes are nowhere but in its log.  If its replica
+ * workers do not say where that ends, the move must not go on without them:
+ * there is another way, which an unplanned one has not.  The epoch cannot
+ * be taken back, since others support it.  So its SUPPORT tells the truth: the
+ * door is closed (this counts as a vote, without which a pair could agree on
+ * nothing more), the end of the log is owed.  While that is so, and the node
+ * is here and speaks, whoever was named waits with its tail, and the
+ * coordinator calls the move off: another epoch, for the old active.  It waits
+ * for its workers, which its supervisor replaces if they hang, as long as it
+ * could serve at all.  Should they answer meanwhile, it says so, and whichever
+ * epoch is the newest goes on.
+ *
+ * If the node leaves the group, is mute, or has lost a database, it has failed
+ * in the midst of a move, and what holds for any failure holds again. */
+
+#define OWE_BROKEN_US 10000000 /* Patience where it could not serve. */
+
+bool
+member_could_serve(const struct ha_local *l)
+{
+    return l->db[HA_NB].server_ok && l->db[HA_SB].server_ok && !l->unfit;
+}
+
+static bool
+own_log_stopped(const struct ha_core *c)
+{
+    bool stopped = true;
+
+    for (int db = 0; db < HA_N_DBS; db++) {
+        stopped &= ha_epoch_cmp(c->stopped_epoch[db], c->proposal.epoch) >= 0;
+    }
+    return stopped;
+}
+
+/* True if this node has to say in its SUPPORT that it owes. */
+static bool
+own_log_owed(const struct ha_core *c)
+{
+    return c->handed && c->proposal.active != c->cfg.self
+           && !own_log_stopped(c)
+           && (member_could_serve(&c->local)
+               || !core_past(c, c->support_since, OWE_BROKEN_US));
+}
+
+bool
+member_keeps_log(const struct ha_core *c)
+{
+    return c->handed && member_could_serve(&c->local);
+}
+
+bool
+member_owes(const struct ha_core *c, uint32_t id)
+{
+    const struct ha_peer *p = core_peer_const(c, id);
+
+    return p && p->supports && p->owes && ha_set_has(&c->view, id)
+           && !core_past(c, p->status_at,
+                         core_drifted(c, c->cfg.lease_us)
+                             + 4 * c->cfg.mute_us);
+}
+
+/* ---- Support ---------------------------------------------------------- */
+
 /* Has the older epochs stopped here.  Returns true once they are. */
 static bool
 stop_older(struct ha_core *c, struct ha_actions *out)
 {
     struct ha_epoch epoch = c->proposal.epoch;
-    bool stopped = true;
 
     if (ha_epoch_cmp(c->support_sent, epoch) < 0 && c->fence.connected) {
         c->support_sent = epoch;
@@ -188,14 +260,11 @@ stop_older(struct ha_core *c, struct ha_actions *out)
     if (ha_epoch_cmp(c->fence_epoch, epoch) < 0) {
         return false;
     }
-    for (int db = 0; db < HA_N_DBS; db++) {
-        stopped &= ha_epoch_cmp(c->stopped_epoch[db], epoch) >= 0;
-    }
     /* A worker that does not answer applies nothing either, but what it
      * holds is not known: its position is then stated as none, and what it
-     * alone has is lost to whoever is promoted.  It can answer once the door
-     * is closed, which takes its own time. */
-    return stopped
+     * alone has is lost to whoever is promoted, unless it is owed.  It can
+     * answer once the door is closed, which takes its own time. */
+    return own_log_stopped(c)
            || core_past(c, mono_max(c->support_since, c->fence_epoch_at),
                         core_stop_us(c, &c->proposal, c->cfg.self));
 }
@@ -216,7 +285,13 @@ send_support(struct ha_core *c, struct ha_actions *out)
             m->pos[db] = c->local.db[db].pos;
         }
     }
+    if (own_log_owed(c)) {
+        m->owes = true;
+        core_tell(out, "record: the replica workers do not say where the log "
+                       "ends here, which may hold acknowledged writes");
+    }
     c->supported = true;
+    c->owed = m->owes;
 }
 
 /* Keeps the fence worker's list of members as corosync's. */
@@ -245,7 +320,9 @@ member_run(struct ha_core *c, struct ha_actions *out)
         m->durable = c->durable;
         c->owe_state = false;
     }
-    if (c->proposed && !c->supported && !c->dirty && stop_older(c, out)) {
+    if (c->proposed && !c->dirty
+        && (!c->supported || (c->owed && !own_log_owed(c)))
+        && stop_older(c, out)) {
         send_support(c, out);
     }
     if ((!c->proposed || c->supported) && !c->dirty && c->fence.connected

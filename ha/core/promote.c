@@ -105,8 +105,9 @@ tails_known(const struct ha_core *c)
     for (uint32_t i = 0; i < c->view.n; i++) {
         const struct ha_peer *p = core_peer_const(c, c->view.id[i]);
 
-        if (!p->supports && may_be_fresher(c, p)
-            && !core_past(c, c->support_since, c->cfg.mute_us)) {
+        if (member_owes(c, p->id)
+            || (!p->supports && may_be_fresher(c, p)
+                && !core_past(c, c->support_since, c->cfg.mute_us))) {
             return false;
         }
     }
@@ -149,12 +150,25 @@ data_good(const struct ha_core *c)
     return true;
 }
 
+static bool
+is_owed(const struct ha_core *c)
+{
+    bool owed = false;
+
+    for (uint32_t i = 0; i < c->view.n; i++) {
+        owed |= member_owes(c, c->view.id[i]);
+    }
+    return owed;
+}
+
 static void
 stage_tail(struct ha_core *c, struct ha_actions *out)
 {
     uint64_t seen = c->local.db[HA_NB].pos.seq + c->local.db[HA_SB].pos.seq;
 
-    if (seen != c->tail_seen) {
+    enum ha_why why = is_owed(c) ? HA_WHY_OWES : HA_WHY_TAIL;
+
+    if (seen != c->tail_seen || why == HA_WHY_OWES || member_keeps_log(c)) {
         c->tail_seen = seen;
         c->tail_at = c->now;
     }
@@ -165,7 +179,7 @@ stage_tail(struct ha_core *c, struct ha_actions *out)
         core_tell(out, "promotion: no progress in pulling the tail");
         role_demote(c, out, HA_WHY_TAIL);
     } else {
-        wait_for(c, out, HA_WHY_TAIL);
+        wait_for(c, out, why);
     }
 }
 
@@ -174,8 +188,10 @@ stage_log(struct ha_core *c, struct ha_actions *out)
 {
     if (replica_in_role(c, HA_NB, ROLE_ACTIVE, c->hold)
         && replica_in_role(c, HA_SB, ROLE_ACTIVE, c->hold)) {
+        c->handed = false;
         enter(c, HA_STAGE_DOOR);
-    } else if (core_past(c, c->stage_since, c->cfg.open_us)) {
+    } else if (core_past(c, c->stage_since, c->cfg.open_us)
+               && !member_keeps_log(c)) {
         core_tell(out, "promotion: the replica workers do not take over");
         role_demote(c, out, HA_WHY_LOG);
     } else {

@@ -93,7 +93,8 @@ run_db(struct ha_core *c, enum ha_db db, struct ha_actions *out)
         if (source) {
             want(c, db, ROLE_FOLLOW, c->hold, rec->lineage, source, out);
         }
-    } else if (!c->hold.n && c->in_force && rec->active != c->cfg.self
+    } else if (!c->hold.n && c->in_force && c->supported
+               && rec->active != c->cfg.self
                && ha_epoch_cmp(rec->epoch, c->stopped_epoch[db]) >= 0
                && c->state == HA_STANDBY && active && active->heard
                && active->status.log_ready

@@ -136,6 +136,7 @@ route(struct ha_core *c, struct ha_actions *out)
     } else if (c->record.active != c->cfg.self && active && active->heard
                && ha_set_has(&c->view, active->id)
                && core_holds(&active->status, &c->record)) {
+        c->handed &= !active->status.log_ready; /* It has all there is. */
         role_set(c, out, HA_STANDBY,
                  active->status.log_ready ? HA_WHY_NONE : HA_WHY_AGREEING);
     } else {

@@ -168,6 +168,10 @@ static const struct why_row whys[HA_N_WHYS] = {
     [HA_WHY_ALIVE] = { "alive",
         "it is in the group, and so it is not off",
         "it has left the group" },
+    [HA_WHY_OWES] = { "owes",
+        "the node that hands over does not say where its log ends: a replica "
+        "worker does not answer there",
+        "its replica workers answer, or the move is called off" },
 };
 /* clang-format on */
 

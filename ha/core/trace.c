@@ -210,7 +210,10 @@ msg(struct pass *s, struct ha_msg *x)
     u32(s, &x->node);
     epoch(s, &x->epoch);
     flag(s, &x->elected);
+    flag(s, &x->planned);
+    u32(s, &x->why);
     flag(s, &x->refused);
+    flag(s, &x->owes);
     flag(s, &x->stopped);
     i64(s, &x->promise_left_us);
     for (int i = 0; i < HA_N_DBS; i++) {

@@ -11,8 +11,9 @@ from watch import (DataPlane, NoReplication, Watch, bring_up, cluster, others,
 
 MOVES = 10
 
-# A standby that hears nothing leaves the in-sync set soon.
-CONF = "[insync]\nlag-ms = 3000\n"
+# A standby that hears nothing leaves the in-sync set soon; a worker that hangs
+# is replaced only after longer than a move waits for it.
+CONF = "[insync]\nlag-ms = 3000\n[timing]\nhang-ms = 12000\n"
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +191,29 @@ def test_stop_of_all(lab):
         new = wait_well(lab)
         watch.assert_none_lost(new)
         assert watch.prober.overlaps() == []
+    wait_equal(lab)
+
+
+def test_called_off(lab):
+    """The old active's replica worker does not say where its log ends: the
+    move is called off, the operator is told why, and all that was
+    acknowledged is there."""
+    active = wait_well(lab)
+    standby = others(lab, active)[0]
+    epoch = int(cluster(active)["epoch"].split(".")[0])
+    with Watch(lab, "off") as watch:
+        watch.busy()
+        stopped = [p for p in active.find("replica") if "--db=nb" in p.args]
+        active.stop(stopped[0].pid)
+        assert_refused(standby, 1, f"{active.name} is active again: the node "
+                       "that hands over does not say where its log ends",
+                       "--to", standby.name, "--no-verify")
+        assert wait_well(lab) is active
+        assert int(cluster(active)["epoch"].split(".")[0]) == epoch + 2
+        assert stopped[0].gone()
+        watch.busy()
+        watch.assert_none_lost(active)
+        watch.assert_one_at_a_time(active, active)
     wait_equal(lab)
 
 

@@ -37,6 +37,7 @@ SIM_STORIES = \
 	tests/sim/frozen-corosync.sim \
 	tests/sim/had-crash.sim \
 	tests/sim/had-gone.sim \
+	tests/sim/move-called-off.sim \
 	tests/sim/pair.sim \
 	tests/sim/pair-fence.sim \
 	tests/sim/pair-stale.sim \

@@ -15,6 +15,7 @@ enum fault {
     FAULT_CRASH_AT_ACTION,
     FAULT_FENCE_CRASH,
     FAULT_REPLICA_CRASH,
+    FAULT_REPLICA_MUTE,
     FAULT_SERVER_CRASH,
     FAULT_NORTHD,
     FAULT_UNFIT,
@@ -46,6 +47,7 @@ struct trouble {
     struct node *other;
     mask_t side;
     unsigned flaps;
+    enum ha_db db;
     uint64_t life;
 };
 
@@ -93,6 +95,13 @@ mend_node(struct world *w, const struct trouble *t)
         nd->unfit = false;
         node_local(w, nd);
         break;
+    case FAULT_REPLICA_MUTE:
+        /* It goes on, or its supervisor has lost its patience. */
+        if (t->flaps) {
+            replica_crash(w, nd, t->db);
+        }
+        replica_mute(w, nd, t->db, false);
+        break;
     case FAULT_FREEZE_HAD:
         had_thaw(w, nd);
         break;
@@ -115,6 +124,16 @@ mend_node(struct world *w, const struct trouble *t)
     }
 }
 
+/* A worker that hangs is no excuse for a planned move that loses. */
+static void
+count_fault(struct world *w, const struct trouble *t, int by)
+{
+    if (t->fault != FAULT_REPLICA_MUTE) {
+        w->n_broken += by;
+        oracle_fault(w);
+    }
+}
+
 static void
 mend(struct world *w, struct node *nd, uint64_t arg, void *ptr)
 {
@@ -126,8 +145,7 @@ mend(struct world *w, struct node *nd, uint64_t arg, void *ptr)
     if (w->faults_over) {
         return;
     }
-    oracle_fault(w);
-    w->n_broken--;
+    count_fault(w, t, -1);
     switch (t->fault) {
     case FAULT_ISOLATE:
     case FAULT_SPLIT:
@@ -234,6 +252,12 @@ strike_process(struct world *w, struct trouble *t)
     case FAULT_REPLICA_CRASH:
         replica_crash(w, nd, rnd(w) % HA_N_DBS);
         return MS;
+    case FAULT_REPLICA_MUTE:
+        t->db = rnd(w) % HA_N_DBS;
+        t->flaps = rnd_chance(w, 500);
+        tell(w, nd, "== the replica worker of %s hangs", ha_db_name(t->db));
+        replica_mute(w, nd, t->db, true);
+        return some_time(w, 12000);
     case FAULT_SERVER_CRASH:
         server_crash(w, nd, rnd(w) % HA_N_DBS);
         return 1500 * MS;
@@ -417,8 +441,7 @@ strike_any(struct world *w, struct node *nd, uint64_t classes, void *ptr)
     }
     us = strike(w, t);
     if (us) {
-        w->n_broken++;
-        oracle_fault(w);
+        count_fault(w, t, 1);
         world_in(w, us, mend, NULL, 0, t);
     }
     if (rnd_chance(w, 150)) {
@@ -468,6 +491,8 @@ faults_end(struct world *w)
         nd->had.busy_until = 0;
         nd->had.crash_in = 0;
         nd->unfit = false;
+        replica_mute(w, nd, HA_NB, false);
+        replica_mute(w, nd, HA_SB, false);
         node_local(w, nd);
         nd->bmc.mode = BMC_WORKS;
         nd->bmc.lied = false;

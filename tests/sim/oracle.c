@@ -820,7 +820,8 @@ is_sound(const struct world *w, const struct node *nd)
            && w->now >= nd->had.busy_until && w->now >= nd->disk.fails_until
            && w->now >= nd->disk.slow_until && nd->db[HA_NB].server_up
            && nd->db[HA_NB].worker_up && nd->db[HA_SB].server_up
-           && nd->db[HA_SB].worker_up;
+           && nd->db[HA_SB].worker_up && !nd->db[HA_NB].mute
+           && !nd->db[HA_SB].mute;
 }
 
 static bool

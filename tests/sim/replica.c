@@ -104,8 +104,11 @@ replica_facts(struct world *w, struct node *nd, struct ha_local *l)
         const struct db *d = &nd->db[i];
         struct ha_local_db *f = &l->db[i];
 
+        if (d->worker_up && d->mute) {
+            *f = d->told;
+        }
         f->server_ok = d->server_up;
-        if (!d->worker_up) {
+        if (!d->worker_up || d->mute) {
             continue;
         }
         f->pos = db_pos(d, d->synced);
@@ -159,7 +162,8 @@ post_peers(struct world *w, struct node *nd, enum ha_db db)
 static bool
 source_gives(const struct db *d, const struct db *s)
 {
-    if (!s->worker_up || s->changing || s->lineage != d->role_lineage) {
+    if (!s->worker_up || s->mute || s->changing
+        || s->lineage != d->role_lineage) {
         return false;
     }
     return s->role == WIRE_R_IDLE
@@ -278,10 +282,11 @@ round_of(struct world *w, struct node *nd, enum ha_db db)
 {
     struct db *d = &nd->db[db];
 
-    if (!node_runs(nd)) {
+    if (!node_runs(nd) || d->mute) {
         return;
     }
-    if (d->role == WIRE_R_FOLLOW && !d->changing) {
+    if (d->role == WIRE_R_FOLLOW && d->sent_seq == d->change_seq
+        && !d->changing) {
         follow(w, nd, db);
     } else {
         d->connected = false;
@@ -333,7 +338,7 @@ role_done(struct world *w, struct node *nd, uint64_t arg, void *ptr)
         || d->change_seq != rc->seq) {
         return;
     }
-    if (!node_runs(nd) || !d->server_up) {
+    if (!node_runs(nd) || !d->server_up || d->mute) {
         /* Nothing happens in a frozen node, or without a database. */
         world_in(w, 50 * MS, role_done, nd, arg, ptr);
         return;
@@ -382,11 +387,14 @@ role_arrives(struct world *w, struct node *nd, uint64_t arg, void *ptr)
     if (!nd->up || !d->worker_up || d->life != rc->life) {
         return;
     }
-    if (nd->frozen) {
+    if (nd->frozen || d->mute) {
         world_in(w, 20 * MS, role_arrives, nd, arg, ptr);
         return;
     }
-    rc->seq = ++d->change_seq;
+    if (rc->seq < d->change_seq) {
+        return; /* A later one came first, of those that waited. */
+    }
+    d->change_seq = rc->seq;
     d->changing = true;
     if (rc->a.replica.role == WIRE_R_ACTIVE) {
         us = rnd_in(w, 1000, 20000);
@@ -409,6 +417,7 @@ replica_command(struct world *w, struct node *nd, const struct ha_action *a)
     rc = world_alloc(w, sizeof *rc);
     rc->db = a->replica.db;
     rc->life = d->life;
+    rc->seq = ++d->sent_seq;
     rc->a = *a;
     world_in(w, 100, role_arrives, nd, 0, rc);
 }
@@ -426,6 +435,8 @@ loaded(struct world *w, struct node *nd, enum ha_db db, uint64_t had_life)
     }
     d->server_up = true;
     d->worker_up = true;
+    d->mute = false;
+    d->sent_seq = d->change_seq;
     d->life++;
     d->role = WIRE_R_IDLE;
     d->token = 0;
@@ -483,6 +494,18 @@ replica_crash(struct world *w, struct node *nd, enum ha_db db)
     d->worker_up = false;
     node_local(w, nd);
     replica_start(w, nd, db);
+}
+
+/* The worker hangs, or goes on. */
+void
+replica_mute(struct world *w, struct node *nd, enum ha_db db, bool mute)
+{
+    struct ha_local l;
+
+    memset(&l, 0, sizeof l);
+    replica_facts(w, nd, &l);
+    nd->db[db].told = l.db[db];
+    nd->db[db].mute = mute;
 }
 
 static void

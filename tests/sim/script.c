@@ -274,6 +274,8 @@ do_freeze(struct story *s)
         had_freeze(s->w, nd);
     } else if (!strcmp(what, "fence")) {
         fence_freeze(s->w, nd);
+    } else if (!strcmp(what, "sb-worker")) {
+        replica_mute(s->w, nd, HA_SB, true);
     } else if (!strcmp(what, "corosync")) {
         group_freeze(s->w, nd);
     } else if (!strcmp(what, "node")) {
@@ -294,6 +296,8 @@ do_thaw(struct story *s)
         had_thaw(s->w, nd);
     } else if (!strcmp(what, "fence")) {
         fence_thaw(s->w, nd);
+    } else if (!strcmp(what, "sb-worker")) {
+        replica_mute(s->w, nd, HA_SB, false);
     } else if (!strcmp(what, "corosync")) {
         group_thaw(s->w, nd);
     } else if (!strcmp(what, "node")) {

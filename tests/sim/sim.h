@@ -232,6 +232,8 @@ struct db {
 
     /* The worker. */
     bool worker_up;
+    bool mute; /* It hangs; what it said last stands. */
+    struct ha_local_db told;
     uint64_t life;
     uint32_t role;
     uint32_t token;
@@ -243,6 +245,7 @@ struct db {
     int64_t snapshot_until; /* 0: none under way. */
     bool changing;          /* A role command is being carried out. */
     uint64_t change_seq;
+    uint64_t sent_seq;
     struct peer_seen peers[HA_MAX_NODES];
 };
 
@@ -504,6 +507,7 @@ void bmc_set_mode(struct world *, struct node *, enum bmc_mode);
 void replica_boot(struct world *, struct node *);
 void replica_start(struct world *, struct node *, enum ha_db);
 void replica_crash(struct world *, struct node *, enum ha_db);
+void replica_mute(struct world *, struct node *, enum ha_db, bool mute);
 void replica_down(struct world *, struct node *);
 void replica_power_cut(struct world *, struct node *);
 void replica_wipe(struct world *, struct node *);

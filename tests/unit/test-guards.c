@@ -1324,6 +1324,242 @@ test_support_of_the_old_active_waits_longer(void **state)
     assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
 }
 
+/* Node 2 has begun epoch 3.2. */
+static void
+say_begun(void)
+{
+    struct ha_status st = status_of(2, HA_ACTIVE);
+
+    st.hold = (struct ha_epoch){ 3, 2 };
+    st.log_ready = true;
+    say_status(2, &st);
+    feed_type(HA_EV_TICK);
+}
+
+/* This node, the active of 2.3, hands over to node 2 in epoch 3 while its NB
+ * worker does not answer: by a plan, or not. */
+static void
+hand_over(bool planned)
+{
+    struct ha_record rec = record_of(3, 2);
+    struct ha_msg m = { .type = HA_MSG_ACCEPT, .ballot = { 5, 2 } };
+
+    start();
+    serve();
+    t.lazy_replica = true;
+    rec.suspects = set_of(SELF, 0, 0);
+    m.rev = 2;
+    m.elected = true;
+    m.planned = planned;
+    m.durable.record = rec;
+    say(2, &m);
+    m = support_of(2, 2, 5, 2, 50);
+    m.status.hold = rec.epoch;
+    say(2, &m);
+    memset(t.n_sent, 0, sizeof t.n_sent);
+    t.fence.open = false;
+    t.fence.closed = true;
+    feed_fence();
+    t.local.db[HA_SB].role_token = t.last_role[HA_SB].replica.token;
+    feed_local();
+    wait_us(MUTE_US / 4 * 7);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+}
+
+/* In a planned move a silent worker's log is owed, until the worker tells where
+ * it ends. */
+static void
+test_handed_log_is_owed(void **state)
+{
+    (void) state;
+    hand_over(false);
+    assert_false(t.last[HA_MSG_SUPPORT].owes);
+    hand_over(true);
+    assert_true(t.last[HA_MSG_SUPPORT].owes);
+    assert_int_equal(t.last[HA_MSG_SUPPORT].pos[HA_NB].lineage, 0);
+    wait_us(4 * MUTE_US);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+    t.local.db[HA_NB].role_token = t.last_role[HA_NB].replica.token;
+    t.local.db[HA_NB].pos = pos_at(1, 1, 60);
+    feed_local();
+    feed_type(HA_EV_TICK);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 2);
+    assert_false(t.last[HA_MSG_SUPPORT].owes);
+    assert_int_equal(t.last[HA_MSG_SUPPORT].pos[HA_NB].seq, 60);
+}
+
+/* One that has lost a database could not serve again: it has failed. */
+static void
+test_broken_owes_for_a_while(void **state)
+{
+    (void) state;
+    hand_over(true);
+    t.local.db[HA_NB].server_ok = false;
+    feed_local();
+    wait_us(8000000);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+    wait_us(2000000);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 2);
+    assert_false(t.last[HA_MSG_SUPPORT].owes);
+}
+
+/* Once the new active has begun, nothing is owed any more.  Its log is not
+ * followed before this node has said where the old one ended. */
+static void
+test_owes_nothing_once_begun(void **state)
+{
+    (void) state;
+    hand_over(true);
+    assert_true(t.core.handed);
+    say_begun();
+    assert_int_equal(t.core.state, HA_STANDBY);
+    assert_false(t.core.handed);
+
+    hand_over(true);
+    t.core.supported = false;
+    t.core.support_since = t.now;
+    say_begun();
+    assert_int_equal(t.core.state, HA_STANDBY);
+    assert_int_equal(t.last_role[HA_SB].replica.role, 0);
+    wait_us(2 * MUTE_US);
+    assert_int_equal(t.last_role[HA_SB].replica.role, 1);
+}
+
+/* The role comes back to it, and it waits for its workers, however long.  What
+ * others have of its log it has, too: it only does not say so yet. */
+static void
+called_off_waits_for_workers(uint64_t others)
+{
+    struct ha_record rec = record_of(4, SELF);
+    struct ha_msg m = { .type = HA_MSG_ACCEPT, .ballot = { 5, 2 } };
+
+    hand_over(true);
+    rec.suspects = set_of(2, 0, 0);
+    m.rev = 3;
+    m.elected = true;
+    m.why = HA_WHY_OWES;
+    m.durable.record = rec;
+    say(2, &m);
+    say_support(2, 2, 5, 3, others);
+    wait_us(10 * OPEN_US);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.core.why, others > 50 ? HA_WHY_TAIL : HA_WHY_LOG);
+    t.lazy_replica = false;
+    for (int db = 0; db < HA_N_DBS; db++) {
+        t.local.db[db].role_token = t.last_role[db].replica.token;
+        t.local.db[db].pos.seq = others;
+        t.local.db[db].pos.chain = others * 7;
+    }
+    feed_local();
+    feed_type(HA_EV_TICK);
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+    assert_false(t.core.handed);
+}
+
+static void
+test_called_off_waits_for_workers(void **state)
+{
+    (void) state;
+    called_off_waits_for_workers(50);
+    called_off_waits_for_workers(55);
+}
+
+/* Without its databases it would wait for ever. */
+static void
+test_called_off_without_database(void **state)
+{
+    struct ha_record rec = record_of(4, SELF);
+
+    (void) state;
+    hand_over(true);
+    rec.suspects = set_of(2, 0, 0);
+    say_accept(2, 5, 3, &rec);
+    say_support(2, 2, 5, 3, 50);
+    t.local.unfit = true;
+    feed_local();
+    wait_us(MUTE_US + OPEN_US + 50000);
+    assert_int_equal(t.core.state, HA_DEMOTING);
+}
+
+/* Named by a plan, it does not go on without what the old active owes; nor
+ * does it wait for one that says nothing more. */
+static void
+test_heir_waits_for_what_is_owed(void **state)
+{
+    struct ha_record rec = record_of(2, SELF);
+    struct ha_status st = status_of(1, HA_STANDBY);
+    struct ha_msg m;
+
+    (void) state;
+    start();
+    st.leaving = true; /* The move is not called off, then. */
+    rec.suspects = set_of(1, 0, 0);
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    m = support_of(1, 2, 5, 1, 0);
+    m.owes = true;
+    m.status = st;
+    m.pos[HA_NB].lineage = m.pos[HA_SB].lineage = 0;
+    say(1, &m);
+    say_support(2, 2, 5, 1, 50);
+    for (int i = 0; i < 20; i++) {
+        wait_us(TAIL_US / 4);
+        say_status(1, &st);
+    }
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+    assert_int_equal(t.core.why, HA_WHY_OWES);
+    wait_us(LEASE_US + LEASE_US / 100 + 4 * MUTE_US - 50000);
+    assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+    wait_us(100000);
+    assert_int_equal(t.core.stage > HA_STAGE_TAIL, true);
+}
+
+/* The coordinator calls the move off, unless the old active could not serve
+ * again, ends, or the new one has begun. */
+static void
+test_move_is_called_off(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    struct ha_status st;
+    struct ha_msg m;
+
+    (void) state;
+    for (int i = 0; i < 5; i++) {
+        start_as(1, 3);
+        rec.suspects = set_of(SELF, 0, 0);
+        view(set_of(1, 2, 3));
+        wait_us(50000);
+        t.core.settled = true;
+        t.core.proposal = t.core.record = t.core.durable.record = rec;
+        t.core.proposed = t.core.in_force = t.core.supported = true;
+        t.core.in_flight = t.core.collecting = false;
+        t.core.prop_ballot = t.core.durable.promised;
+        t.core.prop_rev = 1;
+        t.core.support_since = t.now;
+        st = status_of(2, HA_PROMOTING);
+        st.hold = rec.epoch;
+        st.log_ready = i == 1;
+        m = support_of(2, 1, t.core.prop_ballot.n, 1, 50);
+        m.status = st;
+        say(2, &m);
+        t.n_sent[HA_MSG_ACCEPT] = 0;
+        m = support_of(SELF, 1, t.core.prop_ballot.n, 1, 0);
+        m.owes = i != 2;
+        m.status.leaving = i == 3;
+        m.status.local.unfit = i == 4;
+        say(SELF, &m);
+        assert_int_equal(t.n_sent[HA_MSG_ACCEPT], i == 0);
+        if (i == 0) {
+            assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.active,
+                             SELF);
+            assert_int_equal(t.last[HA_MSG_ACCEPT].why, HA_WHY_OWES);
+            assert_false(t.last[HA_MSG_ACCEPT].planned);
+        }
+    }
+}
+
 /* Own promises are told with the support. */
 static void
 test_support_tells_promises(void **state)
@@ -2327,6 +2563,13 @@ main(void)
         cmocka_unit_test(test_support_is_for_one_proposal),
         cmocka_unit_test(test_support_waits),
         cmocka_unit_test(test_support_of_the_old_active_waits_longer),
+        cmocka_unit_test(test_handed_log_is_owed),
+        cmocka_unit_test(test_broken_owes_for_a_while),
+        cmocka_unit_test(test_owes_nothing_once_begun),
+        cmocka_unit_test(test_called_off_waits_for_workers),
+        cmocka_unit_test(test_called_off_without_database),
+        cmocka_unit_test(test_heir_waits_for_what_is_owed),
+        cmocka_unit_test(test_move_is_called_off),
         cmocka_unit_test(test_support_tells_promises),
         cmocka_unit_test(test_fence_worker_anew),
         cmocka_unit_test(test_same_ballot_again),
