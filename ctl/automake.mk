@@ -9,6 +9,7 @@ ovn_hactl_SOURCES = \
 	ctl/confirm.h \
 	ctl/daemon.c \
 	ctl/daemon.h \
+	ctl/failover.c \
 	ctl/fence.c \
 	ctl/main.c \
 	ctl/replay.c \

@@ -22,6 +22,10 @@ static void __attribute__((noreturn)) usage(int status)
         "                   the cluster as this node sees it\n"
         "  switchover [--to NODE] [--timeout SECONDS] [--no-verify]\n"
         "                   move the active role, and wait until it is so\n"
+        "  failover --allow-data-loss [--to NODE] [--yes] [--timeout "
+        "SECONDS]\n"
+        "                   last resort: make a node active that lacks "
+        "records\n"
         "  reinit NODE [--yes]\n"
         "                   let data of another lineage give way there\n"
         "  accept-shrink [NODE]\n"
@@ -67,6 +71,7 @@ static const struct verb verbs[] = {
     { "status", verb_status, "jw", NULL },
     { "switchover", verb_switchover, "tTN", NULL },
     { "verify", verb_verify, "j", NULL },
+    { "failover", verb_failover, "tTyA", NULL },
     { "fence", verb_fence, "yT", "the name of one node" },
     { "reinit", verb_reinit, "y", NULL },
     { "accept-shrink", verb_accept_shrink, "", NULL },
@@ -87,6 +92,7 @@ static const struct option longs[] = {
     { "no-verify", no_argument, NULL, 'N' },
     { "lines", required_argument, NULL, 'n' },
     { "yes", no_argument, NULL, 'y' },
+    { "allow-data-loss", no_argument, NULL, 'A' },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { NULL, 0, NULL, 0 },
@@ -128,6 +134,9 @@ set_option(struct verb_args *args, int c)
         break;
     case 'y':
         args->yes = true;
+        break;
+    case 'A':
+        args->allow_data_loss = true;
         break;
     case 'N':
         args->no_verify = true;

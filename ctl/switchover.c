@@ -97,11 +97,9 @@ tell_called_off(const char *from)
     return VERB_FAILED;
 }
 
-/* Waits until another node than 'from', which was active in 'epoch', is.
- * Returns an exit status. */
-static int
-wait_for_other(const char *from, long epoch, const struct verb_args *args,
-               mono_t begin)
+int
+verbs_wait_active(const char *from, long epoch, const struct verb_args *args,
+                  mono_t begin)
 {
     const struct timespec pause = { .tv_nsec = POLL_NS };
     mono_t deadline = mono_add_us(begin, args->timeout_seconds * 1e6);
@@ -211,5 +209,5 @@ verb_switchover(struct verb_args *args)
         return rc;
     }
     free(reply);
-    return wait_for_other(from, epoch, args, begin);
+    return verbs_wait_active(from, epoch, args, begin);
 }

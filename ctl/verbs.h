@@ -8,6 +8,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "lib/mono.h"
+
 enum verb_exit {
     VERB_FINE = 0,
     VERB_FAILED = 1, /* Or refused. */
@@ -23,6 +25,7 @@ struct verb_args {
     double watch_seconds;
     const char *to; /* Node; NULL: the best, or all. */
     bool yes;       /* Asks nothing back. */
+    bool allow_data_loss;
     double timeout_seconds;
     int lines;
     const char *operand; /* Of the verbs that need one: a journal, a node. */
@@ -38,8 +41,14 @@ int verbs_show(const char *method, const char *const argv[]);
  * status, after a line of error if it is not 0. */
 int verbs_get_status(json_t **ret_status);
 
+/* For the verbs: waits until another node than 'from' (""; or the active of
+ * 'epoch') is active.  Returns an exit status. */
+int verbs_wait_active(const char *from, long epoch, const struct verb_args *,
+                      mono_t begin);
+
 int verb_status(struct verb_args *);
 int verb_switchover(struct verb_args *);
+int verb_failover(struct verb_args *);
 int verb_reinit(struct verb_args *);
 int verb_accept_shrink(struct verb_args *);
 int verb_fence(struct verb_args *);

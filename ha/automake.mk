@@ -19,6 +19,8 @@ ha_libsupervisor_a_SOURCES = \
 	ha/control.h \
 	ha/ev.c \
 	ha/ev.h \
+	ha/failover.c \
+	ha/failover.h \
 	ha/fence.c \
 	ha/fence.h \
 	ha/fencing.c \

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ha/ev.h"
+#include "ha/failover.h"
 #include "ha/group.h"
 #include "ha/fencing.h"
 #include "ha/had.h"
@@ -361,6 +362,8 @@ static const struct command commands[] = {
     { "cluster/status", "[--json]", 0, 2, false, run_status },
     { "config", "", 0, 0, false, run_config },
     { "exit", "", 0, 0, true, run_stop },
+    { "failover", "NODE WHO", 2, 2, true, failover_run },
+    { "failover/preview", "[NODE]", 0, 1, false, failover_run_preview },
     { "fence", "NODE", 1, 1, true, fencing_run_fence },
     { "fence-ack", "NODE", 1, 1, true, fencing_run_ack },
     { "history", "[LINES]", 0, 1, false, run_history },

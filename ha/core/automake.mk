@@ -10,6 +10,7 @@ ha_core_libcore_a_SOURCES = \
 	ha/core/core-private.h \
 	ha/core/core.c \
 	ha/core/core.h \
+	ha/core/force.c \
 	ha/core/member.c \
 	ha/core/promote.c \
 	ha/core/record.c \

@@ -71,9 +71,10 @@ coord_state(struct ha_core *c, uint32_t from, const struct ha_msg *m)
     p->held = m->durable;
 }
 
-enum ha_why
-coord_why_not(const struct ha_core *c, const struct ha_record *rec,
-              uint32_t id)
+/* 'forced': by an operator's word, who waives that the data are fresh. */
+static enum ha_why
+why_not(const struct ha_core *c, const struct ha_record *rec, uint32_t id,
+        bool forced)
 {
     const struct ha_peer *p = core_peer_const(c, id);
     const struct ha_local *l;
@@ -90,13 +91,13 @@ coord_why_not(const struct ha_core *c, const struct ha_record *rec,
     for (int db = 0; db < HA_N_DBS; db++) {
         if (l->db[db].ask == HA_ASK_REINIT) {
             return HA_WHY_REINIT;
-        } else if (l->db[db].ask == HA_ASK_SHRINK) {
+        } else if (l->db[db].ask == HA_ASK_SHRINK && !forced) {
             return HA_WHY_SHRINK;
         }
     }
-    if (id != rec->active && !ha_set_has(&rec->in_sync, id)) {
+    if (id != rec->active && !ha_set_has(&rec->in_sync, id) && !forced) {
         return HA_WHY_NOT_IN_SYNC;
-    } else if (id == c->cfg.self && verdict_stale(c)) {
+    } else if (id == c->cfg.self && verdict_stale(c) && !forced) {
         return HA_WHY_STALE;
     }
     for (int db = 0; db < HA_N_DBS; db++) {
@@ -112,6 +113,19 @@ coord_why_not(const struct ha_core *c, const struct ha_record *rec,
 }
 
 enum ha_why
+coord_why_not(const struct ha_core *c, const struct ha_record *rec,
+              uint32_t id)
+{
+    return why_not(c, rec, id, false);
+}
+
+enum ha_why
+coord_why_not_forced(const struct ha_core *c, uint32_t id)
+{
+    return why_not(c, &c->record, id, true);
+}
+
+enum ha_why
 ha_core_why_not(const struct ha_core *c, uint32_t id)
 {
     return coord_why_not(c, &c->record, id);
@@ -119,9 +133,9 @@ ha_core_why_not(const struct ha_core *c, uint32_t id)
 
 /* True if 'a' is to be preferred to 'b': position first, then priority, then
  * the lower id. */
-static bool
-better(const struct ha_core *c, const struct ha_peer *a,
-       const struct ha_peer *b)
+bool
+coord_better(const struct ha_core *c, const struct ha_peer *a,
+             const struct ha_peer *b)
 {
     const struct ha_local *x = &a->status.local;
     const struct ha_local *y = &b->status.local;
@@ -151,7 +165,7 @@ coord_best(const struct ha_core *c, const struct ha_record *rec,
         const struct ha_peer *p = &c->peers[i];
 
         if (p->id != not_id && coord_why_not(c, rec, p->id) == HA_WHY_NONE
-            && (!best || better(c, p, best))) {
+            && (!best || coord_better(c, p, best))) {
             best = p;
         }
     }
@@ -210,6 +224,7 @@ elect(struct ha_core *c, const struct ha_record *base, uint32_t winner,
     struct ha_record rec = *base;
 
     rec.epoch.n = top_epoch(c, base).n + 1;
+    rec.epoch.n += force_node(c) && verdict_apart(c) ? FORCE_AHEAD : 0;
     rec.epoch.node = winner;
     rec.active = winner;
     rec.lease_us = c->cfg.lease_us;
@@ -371,6 +386,15 @@ called_off(const struct ha_core *c, const struct ha_record *rec)
     return 0;
 }
 
+/* Who is to be elected; 0: nobody may. */
+static uint32_t
+successor(const struct ha_core *c, const struct ha_record *rec)
+{
+    uint32_t back = called_off(c, rec);
+
+    return force_node(c) ? force_node(c) : back ? back : coord_best(c, rec, 0);
+}
+
 /* The same for an active that is not in the group. */
 static const char *
 election_due_absent(const struct ha_core *c, const struct ha_record *rec,
@@ -404,7 +428,9 @@ election_due(const struct ha_core *c, const struct ha_record *rec,
     mono_t since = c->in_force ? c->support_since : c->view_at;
 
     *ret_why = HA_WHY_NONE;
-    if (called_off(c, rec)) {
+    if (force_node(c) && force_node(c) != rec->active) {
+        return "an operator accepts that records are lost";
+    } else if (called_off(c, rec)) {
         return ha_why_text(HA_WHY_OWES);
     }
     if (!p || !ha_set_has(&c->view, p->id)) {
@@ -519,7 +545,7 @@ drive(struct ha_core *c, struct ha_actions *out)
     because = election_due(c, rec, &c->coord_why);
     if (because) {
         uint32_t back = called_off(c, rec);
-        uint32_t winner = back ? back : coord_best(c, rec, 0);
+        uint32_t winner = successor(c, rec);
         struct ha_peer *active = core_peer(c, rec->active);
 
         if (active && active->heard
@@ -528,12 +554,12 @@ drive(struct ha_core *c, struct ha_actions *out)
                  && !core_past(c, active->failed_at, c->cfg.retry_us))) {
             active->failed = true;
             active->failed_at = c->now;
-            winner = back ? back : coord_best(c, rec, 0);
+            winner = successor(c, rec);
         }
         c->coord_why = winner ? HA_WHY_NONE : HA_WHY_NOT_ELIGIBLE;
         if (winner) {
             elect(c, rec, winner, false, because, out)->why =
-                back ? HA_WHY_OWES : HA_WHY_NONE;
+                winner == back ? HA_WHY_OWES : HA_WHY_NONE;
             return;
         }
         if (is_unbegun(c, rec)) {
@@ -571,9 +597,7 @@ must_prepare(const struct ha_core *c)
         /* In force, but its coordinator left an election undone. */
         enum ha_why why;
 
-        if (!election_due(c, &c->record, &why)
-            || (!called_off(c, &c->record)
-                && coord_best(c, &c->record, 0) == 0)) {
+        if (!election_due(c, &c->record, &why) || !successor(c, &c->record)) {
             return false;
         }
         since = mono_max(since, c->due_since);

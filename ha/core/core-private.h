@@ -60,6 +60,10 @@ uint32_t coord_best(const struct ha_core *, const struct ha_record *,
                     uint32_t not_id);
 enum ha_why coord_why_not(const struct ha_core *, const struct ha_record *,
                           uint32_t id);
+/* The same where an operator waives that the data are fresh. */
+enum ha_why coord_why_not_forced(const struct ha_core *, uint32_t id);
+bool coord_better(const struct ha_core *, const struct ha_peer *,
+                  const struct ha_peer *);
 
 /* consent.c: what replicas ask operators for. */
 bool consent_is_request(uint32_t request);
@@ -70,11 +74,24 @@ void consent_message(struct ha_core *, const struct ha_msg *,
 void consent_tell(const struct ha_local *old, const struct ha_local *new,
                   struct ha_actions *);
 
+/* force.c: the last resort. */
+void force_event(struct ha_core *, const struct ha_event *,
+                 struct ha_actions *);
+void force_message(struct ha_core *, uint32_t from, const struct ha_msg *,
+                   struct ha_actions *);
+/* What the other node of a pair agreed on alone is not known here; it must not
+ * stand above what this one goes on with, in ballots and epochs. */
+#define FORCE_AHEAD 1000
+/* The node that an operator let become active, whatever it lacks; 0: none. */
+uint32_t force_node(const struct ha_core *);
+
 /* verdict.c: proof that another node is dead. */
 void verdict_view(struct ha_core *, const struct ha_set *old,
                   struct ha_actions *);
 void verdict_heard(struct ha_core *, struct ha_peer *);
 void verdict_told(struct ha_core *, uint32_t node);
+/* An operator is the proof that the other node of a pair is off. */
+void verdict_vouched(struct ha_core *, struct ha_actions *);
 void verdict_fenced(struct ha_core *, const struct ha_event *,
                     struct ha_actions *);
 void verdict_run(struct ha_core *, struct ha_actions *);

@@ -286,6 +286,8 @@ on_msg(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     case HA_MSG_REQUEST:
         if (consent_is_request(m->request)) {
             consent_message(c, m, out);
+        } else if (m->request == HA_REQ_FORCE) {
+            force_message(c, from, m, out);
         } else if (m->request == HA_REQ_FENCED) {
             verdict_told(c, m->node);
         } else {
@@ -438,6 +440,9 @@ dispatch(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
         break;
     case HA_EV_FENCED:
         verdict_fenced(c, ev, out);
+        break;
+    case HA_EV_FORCE:
+        force_event(c, ev, out);
         break;
     }
 }

@@ -113,6 +113,8 @@ enum ha_why {
     HA_WHY_FENCE_LIMIT,       /* Pair: too often in a short time. */
     HA_WHY_ALIVE,             /* Vouched for a node that is here. */
     HA_WHY_OWES,              /* Planned move: old active's end of log. */
+    HA_WHY_SERVED,            /* Nothing to force: somebody serves. */
+    HA_WHY_UNDER_WAY,         /* Nothing to force: it goes by itself. */
     HA_N_WHYS
 };
 
@@ -195,6 +197,7 @@ enum ha_request {
     HA_REQ_REINIT,        /* Data of another lineage of 'node' may give way. */
     HA_REQ_ACCEPT_SHRINK, /* 'node' may lose most rows, up to 'pos'. */
     HA_REQ_FENCED,        /* To all: 'node' is proven to be off. */
+    HA_REQ_FORCE,         /* To all: 'node' may be active, with data lost. */
 };
 
 /* One message of the group.  Sent as it is: all members are of one
@@ -238,6 +241,7 @@ enum ha_event_type {
     HA_EV_CONSENT,        /* Operator: REINIT or ACCEPT_SHRINK of 'to'. */
     HA_EV_POLICY,         /* Once, before the group is joined. */
     HA_EV_FENCED,         /* Fencing ended, or an operator vouches. */
+    HA_EV_FORCE,          /* Operator: last resort, to 'to'. */
 };
 
 /* How a node of a pair may go on without the other. */
@@ -472,6 +476,7 @@ struct ha_core {
     uint32_t coord_rev;
     struct ha_record base;
     enum ha_why coord_why; /* Why nothing can be proposed. */
+    uint32_t forced;       /* Operator's last resort; 0: none. */
     bool switching;        /* Operator's wish under way, */
     uint32_t switch_to;    /* to whom (0: the best). */
     bool req_in_sync;      /* The active asked for 'req_set'. */
@@ -541,6 +546,10 @@ enum ha_why ha_core_why_not(const struct ha_core *c, uint32_t id);
 /* The node that a switchover without a name would move the active role to; 0:
  * none. */
 uint32_t ha_core_heir(const struct ha_core *c);
+/* The last resort (force.c): who would lack the least; 0: nobody may.  And why
+ * there is no need for it, or 'to' cannot be; HA_WHY_NONE if it may. */
+uint32_t ha_core_force_best(const struct ha_core *c);
+enum ha_why ha_core_force_why_not(struct ha_core *c, uint32_t to);
 /* True if this node has quorum, or needs none to serve (a pair that lives on
  * proof). */
 bool ha_core_may_act(const struct ha_core *c);

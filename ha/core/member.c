@@ -29,6 +29,7 @@ member_view(struct ha_core *c, struct ha_actions *out)
 {
     (void) out;
     c->proposed = c->supported = c->in_force = c->owe_state = false;
+    c->forced = 0;
     forget_supports(c);
 }
 
@@ -94,7 +95,8 @@ record_flaw(const struct ha_core *c, const struct ha_record *new)
         return "its epoch is older than the one in force";
     } else if (c->in_force && ha_epoch_cmp(new->epoch, c->record.epoch) > 0
                && new->active != c->record.active && c->record.in_sync.n
-               && !ha_set_has(&c->record.in_sync, new->active)) {
+               && !ha_set_has(&c->record.in_sync, new->active)
+               && force_node(c) != new->active) {
         return "its active was not in sync";
     }
     return NULL;
@@ -172,6 +174,9 @@ member_support(struct ha_core *c, uint32_t from, const struct ha_msg *m,
             core_tell(out, "record: epoch %u.%u in force, in sync: %s",
                       c->proposal.epoch.n, c->proposal.epoch.node,
                       ha_set_print(&c->proposal.in_sync, set, sizeof set));
+        }
+        if (ha_epoch_cmp(c->record.epoch, c->proposal.epoch)) {
+            c->forced = 0;
         }
         c->record = c->proposal;
         c->in_force = true;

@@ -71,6 +71,11 @@ run_db(struct ha_core *c, enum ha_db db, struct ha_actions *out)
     const struct ha_record *rec = &c->record;
     const struct ha_peer *active = core_peer_const(c, rec->active);
 
+    if (c->hold.n && ha_epoch_cmp(c->stopped_epoch[db], c->hold) < 0
+        && replica_in_role(c, db, ROLE_ACTIVE, c->hold)) {
+        /* It has its own log, whoever proposes this epoch anew. */
+        c->stopped_epoch[db] = c->hold;
+    }
     if (c->proposed && !c->dirty
         && ha_epoch_cmp(c->stopped_epoch[db], c->proposal.epoch) < 0) {
         /* Only once the fence worker has closed the door are the last

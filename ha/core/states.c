@@ -172,6 +172,13 @@ static const struct why_row whys[HA_N_WHYS] = {
         "the node that hands over does not say where its log ends: a replica "
         "worker does not answer there",
         "its replica workers answer, or the move is called off" },
+    [HA_WHY_SERVED] = { "served",
+        "an active node serves; ovn-hactl switchover moves the role, and "
+        "loses nothing",
+        "no node serves any more" },
+    [HA_WHY_UNDER_WAY] = { "under-way",
+        "a node is about to become active without that",
+        "nobody is left who may become active" },
 };
 /* clang-format on */
 

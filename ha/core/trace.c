@@ -288,6 +288,7 @@ event_body(struct pass *s, struct ha_event *ev)
         i32(s, &ev->probed.error);
         break;
     case HA_EV_SWITCH:
+    case HA_EV_FORCE:
         u32(s, &ev->ctl.to);
         break;
     case HA_EV_CONSENT:
@@ -467,7 +468,7 @@ step(struct pass *s, struct trace_entry *e, uint8_t first)
 /* LIFE and IMAGE have numbers that are no event's. */
 #define FIRST_LIFE 0x1e
 #define FIRST_IMAGE 0x1f
-_Static_assert((int) HA_EV_FENCED < FIRST_LIFE, "events fit into five bits");
+_Static_assert((int) HA_EV_FORCE < FIRST_LIFE, "events fit into five bits");
 
 static void
 entry(struct pass *s, struct trace_entry *e, uint8_t first)
@@ -480,7 +481,7 @@ entry(struct pass *s, struct trace_entry *e, uint8_t first)
     } else if (s->read) {
         e->kind = TRACE_STEP;
         e->event.type = first & EVENT_MASK;
-        s->bad |= (first & EVENT_MASK) > HA_EV_FENCED;
+        s->bad |= (first & EVENT_MASK) > HA_EV_FORCE;
     }
     if (e->kind == TRACE_LIFE) {
         config(s, &e->config);

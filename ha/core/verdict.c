@@ -68,7 +68,8 @@ verdict_stale(const struct ha_core *c)
     const struct ha_peer *p = other_node(c);
     mono_t until;
 
-    if (!verdict_apart(c) || c->durable.alone || is_active_here(c)) {
+    if (!verdict_apart(c) || c->durable.alone || is_active_here(c)
+        || force_node(c) == c->cfg.self) {
         return false;
     }
     until = p->proof != HA_PROOF_NONE ? p->proof_at : c->now;
@@ -159,6 +160,18 @@ verdict_told(struct ha_core *c, uint32_t node)
     if (p) {
         set_proof(c, p, HA_PROOF_FENCED);
     }
+}
+
+void
+verdict_vouched(struct ha_core *c, struct ha_actions *out)
+{
+    struct ha_peer *p = other_node(c);
+
+    set_proof(c, p, HA_PROOF_OPERATOR);
+    core_tell(out,
+              "verdict: node %u serves no more: an operator vouches "
+              "for it",
+              p->id);
 }
 
 void

@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	tests/cluster/test_kernel_lease.py \
 	tests/cluster/test_fencing.py \
 	tests/cluster/test_lab.py \
+	tests/cluster/test_last_resort.py \
 	tests/cluster/test_lost_file.py \
 	tests/cluster/test_owner.py \
 	tests/cluster/test_pair.py \

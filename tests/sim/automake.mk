@@ -37,6 +37,8 @@ SIM_STORIES = \
 	tests/sim/frozen-corosync.sim \
 	tests/sim/had-crash.sim \
 	tests/sim/had-gone.sim \
+	tests/sim/last-resort.sim \
+	tests/sim/last-resort-pair.sim \
 	tests/sim/move-called-off.sim \
 	tests/sim/pair.sim \
 	tests/sim/pair-fence.sim \

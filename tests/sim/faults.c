@@ -35,6 +35,7 @@ enum fault {
     FAULT_FLAP,
     FAULT_SWITCH,
     FAULT_SHUTDOWN,
+    FAULT_FORCE,
     N_FAULTS,
     FAULT_BMC = N_FAULTS, /* Only where there are fence devices. */
     FAULT_VOUCH,          /* Only in a pair that lives on proof. */
@@ -372,6 +373,20 @@ ask_switch(struct world *w, struct node *nd)
     had_post(w, nd, &ev);
 }
 
+/* An operator in need; where there is none, it is refused. */
+static void
+ask_force(struct world *w, struct node *nd)
+{
+    struct ha_event ev = { .type = HA_EV_FORCE };
+    struct node *other = &w->nodes[nd->id == 1 ? 1 : 0];
+
+    if (w->policy.fence && other->up) {
+        return; /* In a pair, it vouches, too. */
+    }
+    tell(w, nd, "== an operator accepts that records are lost");
+    had_post(w, nd, &ev);
+}
+
 /* An operator who has looked. */
 static void
 vouch(struct world *w, struct node *nd)
@@ -433,6 +448,10 @@ strike_any(struct world *w, struct node *nd, uint64_t classes, void *ptr)
     t->other = any_node(w);
     if (t->fault == FAULT_VOUCH) {
         vouch(w, any_node(w));
+        return;
+    }
+    if (t->fault == FAULT_FORCE) {
+        ask_force(w, any_node(w));
         return;
     }
     if (t->fault == FAULT_SWITCH) {

@@ -210,7 +210,8 @@ sent_accept(struct world *w, struct node *nd, const struct ha_msg *m)
         .record = m->durable.record,
     };
     p = &o->props[o->n_props - 1];
-    p->eligible = is_eligible(w, p);
+    p->forced = nd->had.core.forced == p->record.active;
+    p->eligible = p->forced || is_eligible(w, p);
 }
 
 /* A support says: no older epoch is served here, and my log ends here. */
@@ -319,6 +320,10 @@ note_support(struct world *w, struct node *nd, const struct ha_event *ev)
         return;
     }
     p = find_proposal(w, m->ballot, m->rev);
+    if (nd->had.core.stage > HA_STAGE_TAIL
+        && mono_before(nd->had.core.stage_since, ev->now)) {
+        return; /* Its worker is late, and so is this. */
+    }
     if (!p || ha_epoch_cmp(p->record.epoch, nd->sup_epoch) < 0
         || !ha_set_has(&nd->had.core.view, ev->msg.from)) {
         return;
@@ -363,7 +368,8 @@ was_planned(const struct world *w)
 {
     const struct oracle *o = &w->oracle;
 
-    return !w->n_broken && o->wish_at && w->now - o->wish_at < 20 * SEC
+    return !w->n_broken && !o->chosen.forced && o->wish_at
+           && w->now - o->wish_at < 20 * SEC
            && o->fault_at + CALM_BEFORE_WISH < o->wish_at;
 }
 
@@ -394,7 +400,8 @@ count_lost(struct world *w, struct node *nd, enum ha_db db)
         }
         e->lost = true;
         lost++;
-        if (l->e[l->n - 1].at - e->at > loss_bound_us(w)) {
+        if (l->e[l->n - 1].at - e->at > loss_bound_us(w)
+            && !w->oracle.chosen.forced) {
             violation(w, "loss-bound", "%s: lost a write %lld ms old",
                       ha_db_name(db),
                       (long long) (l->e[l->n - 1].at - e->at) / 1000);

@@ -307,6 +307,18 @@ do_thaw(struct story *s)
     }
 }
 
+/* "failover to 2", on that node: the last resort. */
+static void
+do_failover(struct story *s)
+{
+    struct ha_event ev = { .type = HA_EV_FORCE };
+    struct node *nd = node_arg(s, 2);
+
+    ev.ctl.to = nd->id;
+    tell(s->w, nd, "== an operator accepts that it lacks records");
+    had_post(s->w, nd, &ev);
+}
+
 /* "switchover to 2", "shutdown 1". */
 static void
 do_operator(struct story *s, enum ha_event_type type)
@@ -416,6 +428,8 @@ do_command(struct story *s)
         do_vouch(s);
     } else if (!strcmp(verb, "switchover")) {
         do_operator(s, HA_EV_SWITCH);
+    } else if (!strcmp(verb, "failover")) {
+        do_failover(s);
     } else if (!strcmp(verb, "shutdown")) {
         do_operator(s, HA_EV_SHUTDOWN);
     } else {

@@ -310,7 +310,8 @@ struct proposal {
     uint32_t rev;
     struct ha_record record;
     mask_t accepted; /* By whom, ever. */
-    bool eligible;   /* Its active was in sync. */
+    bool eligible;   /* Its active was in sync, */
+    bool forced;     /* or an operator let it. */
 };
 
 struct oracle {

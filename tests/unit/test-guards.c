@@ -34,8 +34,8 @@ static struct {
     bool disk_full;
     unsigned n_sent[8];
     struct ha_msg last[8]; /* By type. */
-    unsigned n_requests[HA_REQ_FENCED + 1];
-    struct ha_msg last_request[HA_REQ_FENCED + 1];
+    unsigned n_requests[HA_REQ_FORCE + 1];
+    struct ha_msg last_request[HA_REQ_FORCE + 1];
     unsigned n_acts[HA_ACT_FENCE_NODE + 1];
     struct ha_action last_act[HA_ACT_FENCE_NODE + 1];
     struct ha_action last_role[HA_N_DBS];
@@ -1560,6 +1560,212 @@ test_move_is_called_off(void **state)
     }
 }
 
+/* ---- The last resort -------------------------------------------------- */
+
+/* Nodes 2 and 3 are left; the record of epoch 1 is in force, whose active, node
+ * 1, is gone, and neither is in sync.  Node 2 is the coordinator. */
+static void
+block(void)
+{
+    struct ha_record rec = record_of(1, 1);
+
+    start();
+    rec.in_sync = set_of(1, 0, 0);
+    view(set_of(2, 3, 0));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(2, 2, 5, 1, 50);
+    assert_true(t.core.in_force);
+    memset(t.n_sent, 0, sizeof t.n_sent);
+    memset(t.n_requests, 0, sizeof t.n_requests);
+    memset(t.n_acts, 0, sizeof t.n_acts);
+}
+
+static void
+force(uint32_t to)
+{
+    struct ha_event ev = { .type = HA_EV_FORCE, .ctl.to = to };
+
+    feed(&ev);
+}
+
+static void
+assert_force_refused(uint32_t to, enum ha_why why)
+{
+    t.n_acts[HA_ACT_REFUSED] = 0;
+    force(to);
+    assert_int_equal(t.n_acts[HA_ACT_REFUSED], 1);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, why);
+    assert_int_equal(t.n_requests[HA_REQ_FORCE], 0);
+    assert_int_equal(t.core.forced, 0);
+}
+
+/* It waives freshness, and nothing else. */
+static void
+test_force(void **state)
+{
+    struct ha_record rec = record_of(2, SELF);
+    struct ha_status st;
+
+    (void) state;
+    block();
+    assert_int_equal(ha_core_force_best(&t.core), 2);
+    st = status_of(2, HA_BLOCKED);
+    st.local.db[HA_NB].pos.seq = 49;
+    say_status(2, &st);
+    assert_int_equal(ha_core_force_best(&t.core), SELF);
+    st.local.db[HA_NB].ask = HA_ASK_SHRINK;
+    st.local.db[HA_NB].pos.seq = 51;
+    say_status(2, &st);
+    assert_int_equal(ha_core_force_best(&t.core), 2);
+    st.local.db[HA_NB].complete = false;
+    say_status(2, &st);
+    assert_force_refused(2, HA_WHY_INCOMPLETE);
+    st = status_of(2, HA_BLOCKED);
+    st.local.nofailover = true;
+    say_status(2, &st);
+    assert_force_refused(2, HA_WHY_NOFAILOVER);
+    assert_force_refused(1, HA_WHY_ABSENT);
+    t.core.dirty = true;
+    t.core.disk_bad = true;
+    t.core.disk_at = t.now;
+    assert_force_refused(SELF, HA_WHY_DISK);
+    t.core.dirty = t.core.disk_bad = false;
+    t.core.in_force = false;
+    t.core.coord_why = HA_WHY_HOLDERS;
+    assert_force_refused(SELF, HA_WHY_HOLDERS);
+    t.core.in_force = true;
+
+    /* Without it such an epoch is none. */
+    rec.in_sync = set_of(1, SELF, 0);
+    say_accept(2, 5, 2, &rec);
+    assert_int_equal(t.core.durable.record.epoch.n, 1);
+    force(0);
+    assert_int_equal(t.n_acts[HA_ACT_REFUSED], 1); /* The one before. */
+    assert_int_equal(t.n_requests[HA_REQ_FORCE], 1);
+    assert_int_equal(t.core.forced, SELF);
+    say_accept(2, 5, 3, &rec);
+    assert_int_equal(t.core.durable.record.epoch.n, 2);
+    assert_int_equal(t.core.forced, SELF);
+    say_support(2, 2, 5, 3, 50);
+    assert_int_equal(t.core.forced, 0); /* For one epoch. */
+}
+
+/* Not where somebody serves, or is about to. */
+static void
+test_force_is_not_needed(void **state)
+{
+    struct ha_record rec = record_of(1, 1);
+    struct ha_status st = status_of(2, HA_ACTIVE);
+
+    (void) state;
+    start();
+    view(set_of(2, 3, 0));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(2, 2, 5, 1, 50);
+    assert_force_refused(SELF, HA_WHY_UNDER_WAY); /* Both are in sync. */
+
+    start();
+    rec = record_of(2, 2);
+    rec.in_sync = set_of(2, 0, 0);
+    view(set_of(2, 3, 0));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(2, 2, 5, 1, 50);
+    st.hold = rec.epoch;
+    st.open = true;
+    say_status(2, &st);
+    assert_force_refused(SELF, HA_WHY_SERVED);
+    st.open = false;
+    say_status(2, &st);
+    assert_force_refused(SELF, HA_WHY_UNDER_WAY);
+    wait_us(TAIL_US + OPEN_US);
+    force(SELF);
+    assert_int_equal(t.n_requests[HA_REQ_FORCE], 1);
+}
+
+/* The word is about one epoch, in one view. */
+static void
+test_force_is_void(void **state)
+{
+    struct ha_msg m = { .type = HA_MSG_REQUEST, .request = HA_REQ_FORCE };
+
+    (void) state;
+    block();
+    m.node = SELF;
+    m.epoch = (struct ha_epoch){ 2, 2 };
+    say(2, &m);
+    assert_int_equal(t.core.forced, 0);
+    m.epoch = (struct ha_epoch){ 1, 1 };
+    m.node = 1;
+    say(2, &m);
+    assert_int_equal(t.core.forced, 0);
+    m.node = SELF;
+    say(2, &m);
+    assert_int_equal(t.core.forced, SELF);
+    view(set_of(1, 2, 3));
+    assert_int_equal(t.core.forced, 0);
+}
+
+/* The coordinator elects who was named, and a planned move's debt is off. */
+static void
+test_force_elects(void **state)
+{
+    struct ha_record rec = record_of(1, 3);
+    struct ha_msg m = { .type = HA_MSG_REQUEST, .request = HA_REQ_FORCE };
+
+    (void) state;
+    start_as(1, 3);
+    rec.in_sync = set_of(3, 0, 0);
+    view(set_of(1, 2, 0));
+    wait_us(50000);
+    t.core.settled = true;
+    t.core.proposal = t.core.record = t.core.durable.record = rec;
+    t.core.proposed = t.core.in_force = t.core.supported = true;
+    t.core.in_flight = t.core.collecting = false;
+    t.core.prop_ballot = t.core.durable.promised;
+    t.core.prop_rev = 1;
+    t.core.ever_active = true;
+    say_support(2, 1, t.core.prop_ballot.n, 1, 50);
+    wait_us(3000000);
+    t.n_sent[HA_MSG_ACCEPT] = 0;
+    t.core.handed = true;
+    m.node = 2;
+    m.epoch = rec.epoch;
+    say(2, &m);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+    assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.active, 2);
+    assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.epoch.n, 2);
+    assert_false(t.core.handed);
+}
+
+/* An active whose workers took the log without having told where they stopped
+ * goes on with it when its epoch is proposed anew. */
+static void
+test_log_taken_without_a_stop(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    start();
+    t.lazy_replica = true;
+    name_self(&rec);
+    say_support(2, 2, 5, 1, 50);
+    wait_us(MUTE_US + 100000);
+    assert_int_equal(t.core.stage, HA_STAGE_LOG);
+    say_prepare(2, 6);
+    assert_int_equal(t.last_role[HA_NB].replica.role, 2);
+    for (int db = 0; db < HA_N_DBS; db++) {
+        t.local.db[db].role_token = t.last_role[db].replica.token;
+    }
+    feed_local();
+    say_accept(2, 6, 1, &rec);
+    wait_us(50000);
+    assert_int_equal(t.last_role[HA_NB].replica.role, 2);
+    assert_int_equal(t.last_role[HA_SB].replica.role, 2);
+}
+
 /* Own promises are told with the support. */
 static void
 test_support_tells_promises(void **state)
@@ -2570,6 +2776,11 @@ main(void)
         cmocka_unit_test(test_called_off_without_database),
         cmocka_unit_test(test_heir_waits_for_what_is_owed),
         cmocka_unit_test(test_move_is_called_off),
+        cmocka_unit_test(test_force),
+        cmocka_unit_test(test_force_is_not_needed),
+        cmocka_unit_test(test_force_is_void),
+        cmocka_unit_test(test_force_elects),
+        cmocka_unit_test(test_log_taken_without_a_stop),
         cmocka_unit_test(test_support_tells_promises),
         cmocka_unit_test(test_fence_worker_anew),
         cmocka_unit_test(test_same_ballot_again),

@@ -158,6 +158,10 @@ test_small_events(void **state)
     ev.ctl.to = 3;
     there_and_back(&ev, &back);
     assert_int_equal(back.ctl.to, 3);
+    ev.type = HA_EV_FORCE;
+    ev.ctl.to = 2;
+    there_and_back(&ev, &back);
+    assert_int_equal(back.ctl.to, 2);
     ev.type = HA_EV_SHUTDOWN;
     there_and_back(&ev, &back);
 
