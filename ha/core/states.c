@@ -77,7 +77,8 @@ static const struct why_row whys[HA_N_WHYS] = {
         "the database files of all nodes but one are set aside" },
     [HA_WHY_NOT_ELIGIBLE] = { "not-eligible",
         "no node here may be promoted; each node's row says why",
-        "one node's own reason is mended" },
+        "one node's own reason is mended, or, as the last resort, by ovn-hactl "
+        "failover --allow-data-loss" },
     [HA_WHY_GRACE] = { "grace",
         "cold start: gives the last active a chance to return first",
         "the last active returns, or the start grace is over" },
@@ -140,12 +141,14 @@ static const struct why_row whys[HA_N_WHYS] = {
     [HA_WHY_UNMET] = { "unmet",
         "this node has not been with the other one since it started, and may "
         "have the older data: start the other node",
-        "both nodes are together" },
+        "both nodes are together, or, as the last resort, by ovn-hactl "
+        "failover --allow-data-loss" },
     [HA_WHY_STALE] = { "stale",
         "this node was apart from the active for longer than eligible-ms "
         "before that was proven to be dead, and lacks what it served "
         "meanwhile: start the other node",
-        "it has followed the other node again" },
+        "it has followed the other node again, or, as the last resort, by "
+        "ovn-hactl failover --allow-data-loss" },
     [HA_WHY_NO_DEVICE] = { "no-device",
         "no proof that the other node has stopped, and no fence device for "
         "it: make sure that it is off, then run ovn-hactl fence-ack NODE",
