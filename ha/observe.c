@@ -272,6 +272,14 @@ on_difference(void *h, enum ha_db db, const struct wire_r_difference *d)
     verify_take_difference(h, db, d);
 }
 
+static void
+on_install(void *h_, enum ha_db db)
+{
+    struct had *h = h_;
+
+    server_install(h->server[db]);
+}
+
 /* Databases and northd. */
 
 static void
@@ -320,8 +328,8 @@ observe_start(struct had *h)
     struct fence_handler fence = { h, on_fence, on_supported };
     struct agents_handler agents = { h, on_fenced };
     struct replica_handler replica = {
-        h,        on_replica,      on_peer,      on_probed,
-        on_aside, on_verification, on_difference
+        h,        on_replica, on_peer,         on_probed,
+        on_aside, on_install, on_verification, on_difference,
     };
     struct server_handler server = { h, on_server, may_create };
     struct northd_handler northd = { h, on_northd };

@@ -186,6 +186,7 @@ on_status(struct replica *r, const struct worker_msg *msg)
     memcpy(old, r->status.why, sizeof old);
     worker_body(msg, &r->status, sizeof r->status);
     r->status.why[sizeof r->status.why - 1] = '\0';
+    r->status.resync[sizeof r->status.resync - 1] = '\0';
     r->have_status = true;
     r->status_at = mono_now();
     progress_answer(&r->progress, r->status_at);
@@ -201,6 +202,7 @@ static void
 on_message(struct replica *r, const struct worker_msg *msg)
 {
     struct wire_r_role_done done;
+    struct wire_r_install install;
     struct wire_r_probed probed;
     struct wire_r_aside aside;
     struct wire_r_verification verification;
@@ -235,6 +237,12 @@ on_message(struct replica *r, const struct worker_msg *msg)
     case WIRE_R_DIFFERENCE:
         worker_body(msg, &difference, sizeof difference);
         r->handler.difference(r->handler.aux, r->db, &difference);
+        break;
+    case WIRE_R_INSTALL:
+        worker_body(msg, &install, sizeof install);
+        if (install.token == r->sent_token) {
+            r->handler.install(r->handler.aux, r->db);
+        }
         break;
     default:
         break;

@@ -27,6 +27,8 @@ struct replica_handler {
     void (*peer)(void *aux, enum ha_db, const struct wire_r_peer *);
     void (*probed)(void *aux, const struct wire_r_probed *);
     void (*aside)(void *aux, enum ha_db, const struct wire_r_aside *);
+    /* A whole file is to take the place of the database's. */
+    void (*install)(void *aux, enum ha_db);
     void (*verification)(void *aux, enum ha_db,
                          const struct wire_r_verification *);
     void (*difference)(void *aux, enum ha_db,

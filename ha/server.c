@@ -17,6 +17,7 @@
 #include "ha/prepare.h"
 #include "ha/progress.h"
 #include "lib/child.h"
+#include "lib/durable.h"
 #include "lib/log.h"
 #include "lib/unixpath.h"
 #include "lib/xalloc.h"
@@ -56,6 +57,7 @@ struct server {
 
     enum server_phase phase;
     bool stopping;
+    bool install; /* Another file is to take the place of its own. */
     struct prepare *prepare;
     bool prepared;
     char error[512];
@@ -152,6 +154,11 @@ on_death(void *s_)
     if (s->stopping) {
         s->phase = PHASE_STOPPED;
         ev_timer_stop(s->timer);
+        tell(s);
+        return;
+    }
+    if (s->install) {
+        start_later(s, 0);
         tell(s);
         return;
     }
@@ -281,6 +288,22 @@ on_prepared(void *s_, const char *error)
     tell(s);
 }
 
+/* Nobody has the file open now.  If the worker has withdrawn the other one,
+ * the server goes on with its own. */
+static void
+install(struct server *s)
+{
+    const char *file = s->conf->file;
+    char *other = ha_asprintf("%s%s", file, WIRE_INSTALL_SUFFIX);
+    int error = rename(other, file) ? -errno : durable_sync_folder_of(file);
+
+    s->install = false;
+    ha_log(error ? HA_LOG_WARN : HA_LOG_INFO, "server", "%s: %s %s %s%s%s",
+           name(s), other, error ? "cannot be" : "is now", file,
+           error ? ": " : "", error ? strerror(-error) : "");
+    free(other);
+}
+
 static void
 start(struct server *s)
 {
@@ -313,6 +336,9 @@ start(struct server *s)
     if (!keep_out(s)) {
         ev_timer_set_ms(s->timer, FOREIGN_LOOK_MS);
         return;
+    }
+    if (s->install) {
+        install(s);
     }
     error = spawn(s);
     if (error) {
@@ -497,6 +523,20 @@ bool
 server_stopped(const struct server *s)
 {
     return s->phase == PHASE_STOPPED;
+}
+
+void
+server_install(struct server *s)
+{
+    if (s->stopping || s->phase != PHASE_RUNNING) {
+        return; /* The worker asks again. */
+    }
+    ha_log(HA_LOG_INFO, "server",
+           "%s: ovsdb-server, process %d, is ended to be started on another "
+           "file",
+           name(s), s->child.pid);
+    s->install = true;
+    child_signal(&s->child, SIGKILL);
 }
 
 bool

@@ -38,6 +38,10 @@ void server_start(struct server *);
 void server_stop(struct server *);
 bool server_stopped(const struct server *);
 
+/* Ends it and starts it on the file that a replica worker has put beside its
+ * own (WIRE_R_INSTALL). */
+void server_install(struct server *);
+
 /* Its file exists and has the right schema. */
 bool server_has_file(const struct server *);
 /* The process if it can be connected to, else 0. */

@@ -368,6 +368,7 @@ own_db(const struct had *h, enum ha_db db)
     put(o, "replica",
         json_string(st->phase < 9 ? phases[st->phase] : "unknown"));
     put(o, "replica_why", json_string(st->why));
+    put(o, "resync", json_string(st->resync));
     put(o, "resumes", json_integer(st->resumes));
     put(o, "snapshots", json_integer(st->snapshots));
     put(o, "foreign", json_boolean(st->flags & WIRE_RS_FOREIGN));

@@ -25,6 +25,10 @@
 #define WIRE_REMOTE_LEN 128
 #define WIRE_NAME_LEN 64 /* Of a node, with its NUL. */
 
+/* A database's file with this behind its name is whole and durable, and is to
+ * take its place (WIRE_R_INSTALL). */
+#define WIRE_INSTALL_SUFFIX ".install"
+
 struct wire_hdr {
     uint16_t version; /* WIRE_VERSION. */
     uint16_t type;    /* enum wire_type. */
@@ -61,6 +65,7 @@ enum wire_type {
     WIRE_R_ROLE_DONE,          /* struct wire_r_role_done. */
     WIRE_R_PROBED,             /* struct wire_r_probed. */
     WIRE_R_ASIDE,              /* struct wire_r_aside. */
+    WIRE_R_INSTALL,            /* struct wire_r_install. */
     WIRE_R_VERIFICATION = 208, /* struct wire_r_verification. */
     WIRE_R_DIFFERENCE,         /* struct wire_r_difference. */
 
@@ -360,6 +365,9 @@ struct wire_r_status {
     uint64_t ask_seq;  /* SHRINK: of the source, after what was stopped. */
     uint64_t ask_rows; /* SHRINK: rows that count, and were there... */
     uint64_t ask_lost; /* ...and would be gone. */
+
+    char resync[WIRE_WHY_LEN]; /* How the last snapshot was taken over, and
+                                * why so; "". */
 };
 
 /* An operator's answer to what the worker asks for.  Void if it asks for
@@ -368,6 +376,14 @@ struct wire_r_consent {
     uint32_t ask; /* enum ha_ask. */
     uint32_t reserved;
     uint64_t until; /* SHRINK: 'seq' of the source up to which it holds. */
+};
+
+/* End the ovsdb-server, rename FILE.install to FILE, start the server again.
+ * Nothing is answered: the worker sees which file it is, and withdraws its
+ * offer by removing FILE.install, which may be gone therefore. */
+struct wire_r_install {
+    uint32_t token; /* Of the role, which must be the last one told. */
+    uint32_t reserved;
 };
 
 /* One per connected (or just lost) receiver, on the sending side. */

@@ -59,8 +59,7 @@ struct applier {
 
     struct ha_pos sent, durable;
     uint64_t logged;          /* 'seq' of the last one with a record. */
-    struct shadow *want;      /* Becomes the shadow when the difference is
-                                 * applied. */
+    bool resyncing;           /* The difference is under way. */
     struct shadow *dying;     /* To be freed ... */
     long long int discard_at; /* ... from then on. */
     char why[SHADOW_WHY_LEN]; /* Failure, or "". */
@@ -123,8 +122,7 @@ applier_forget(struct applier *a)
         dbserver_reset(a->server);
     }
     applier_drop_shadow(a);
-    applier_discard(a, a->want);
-    a->want = NULL;
+    a->resyncing = false;
     a->n = 0;
     a->flight_bytes = 0;
     a->draining = false;
@@ -175,7 +173,7 @@ bool
 applier_has_room(const struct applier *a)
 {
     return a->prepared && !a->draining && a->n < MAX_FLIGHT
-           && a->flight_bytes < MAX_FLIGHT_BYTES && !a->want;
+           && a->flight_bytes < MAX_FLIGHT_BYTES && !a->resyncing;
 }
 
 struct ha_pos
@@ -271,7 +269,7 @@ applier_prepare(struct applier *a)
         && a->n) {
         applier_forget(a);
     }
-    if (!dbserver_is_ready(a->server) || a->n || a->want) {
+    if (!dbserver_is_ready(a->server) || a->n || a->resyncing) {
         return false;
     }
     /* Whatever an earlier connection did is in the file by now. */
@@ -346,9 +344,7 @@ reply_error(const struct jsonrpc_msg *msg)
 static void
 applier_resynced(struct applier *a)
 {
-    applier_discard(a, a->shadow);
-    a->shadow = a->want;
-    a->want = NULL;
+    a->resyncing = false;
     a->n_foreign = 0;
 }
 
@@ -364,7 +360,7 @@ applier_landed(struct applier *a, const struct flight *f)
     if (f->durable || f->sync) {
         a->durable = f->pos;
     }
-    if (a->want) {
+    if (a->resyncing) {
         applier_resynced(a);
     }
     if (a->n <= MAX_FLIGHT / 2 && a->flight_bytes < MAX_FLIGHT_BYTES / 2) {
@@ -537,39 +533,37 @@ applier_add(struct applier *a, const char *body, const struct ha_pos *pos,
     return error;
 }
 
-struct json *
-applier_diff(const struct applier *a, const struct shadow *want,
-             struct shadow_diff *ret)
+/* Nothing differs, so no record is written, and the position file must say
+ * where this is. */
+static int
+applier_resync_empty(struct applier *a, const struct ha_pos *pos)
 {
-    struct json *params = dbserver_begin(a->server);
-
-    shadow_diff(a->shadow, want, params, ret);
-    return params;
+    if (oplog_set_pos(a->log, pos)) {
+        return applier_fail(a, "the position file cannot be written");
+    }
+    a->logged = pos->seq;
+    a->durable = *pos;
+    applier_resynced(a);
+    return 0;
 }
 
 int
-applier_resync(struct applier *a, struct json *ops, struct shadow *want,
+applier_resync(struct applier *a, const struct json *record,
                const struct ha_pos *pos)
 {
     struct record_comment comment = { .pos = *pos };
-    bool empty = json_array(ops)->n <= 2; /* Name and assertion alone. */
-    int error;
+    struct json *ops = dbserver_begin(a->server);
+    char why[SHADOW_WHY_LEN];
+    int n;
 
-    ovs_assert(!a->n && !a->want && a->prepared);
+    ovs_assert(!a->n && !a->resyncing && a->prepared);
     a->sent = *pos;
-    a->want = want;
-    if (empty) {
-        /* No record is written, so the position file must say it. */
+    n = shadow_apply_json(a->shadow, record, ops, why);
+    if (n <= 0) {
         json_destroy(ops);
-        error = oplog_set_pos(a->log, pos);
-        if (error) {
-            return applier_fail(a, "the position file cannot be written");
-        }
-        a->logged = pos->seq;
-        a->durable = *pos;
-        applier_resynced(a);
-        return 0;
+        return n ? applier_fail(a, why) : applier_resync_empty(a, pos);
     }
+    a->resyncing = true;
     add_comment(ops, RECORD_RESYNC, &comment);
     return applier_send(a, ops, pos, 0, true);
 }

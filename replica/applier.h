@@ -65,13 +65,10 @@ void applier_drop_shadow(struct applier *);
 int applier_add(struct applier *, const char *body, const struct ha_pos *pos,
                 bool last);
 
-/* The operations that make the own database into 'want'. */
-struct json *applier_diff(const struct applier *, const struct shadow *want,
-                          struct shadow_diff *ret);
-
-/* Applies 'ops' of applier_diff(), which are consumed, in one transaction,
- * after which the own database is 'want', which is consumed, at 'pos'. */
-int applier_resync(struct applier *, struct json *ops, struct shadow *want,
+/* Applies the difference 'record' (compare.h) in one transaction, after which
+ * the own database is the source's at 'pos'.  Returns 0 or a negative errno,
+ * and then applier_failure() says why. */
+int applier_resync(struct applier *, const struct json *record,
                    const struct ha_pos *pos);
 
 /* Position of the last record that was sent, and of the last one that is

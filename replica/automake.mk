@@ -19,8 +19,12 @@ replica_libplain_a_SOURCES = \
 	replica/points.h \
 	replica/record.c \
 	replica/record.h \
+	replica/rows.c \
+	replica/rows.h \
 	replica/shrink.c \
-	replica/shrink.h
+	replica/shrink.h \
+	replica/snapshot.c \
+	replica/snapshot.h
 
 noinst_LIBRARIES += replica/libreplica.a
 replica_libreplica_a_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
@@ -29,6 +33,8 @@ replica_libreplica_a_SOURCES = \
 	replica/answer.h \
 	replica/applier.c \
 	replica/applier.h \
+	replica/compare.c \
+	replica/compare.h \
 	replica/content.c \
 	replica/content.h \
 	replica/dbserver.c \
@@ -51,12 +57,16 @@ replica_libreplica_a_SOURCES = \
 	replica/probe.h \
 	replica/receiver.c \
 	replica/receiver.h \
+	replica/resync.c \
+	replica/resync.h \
 	replica/sender.c \
 	replica/sender.h \
 	replica/shadow.c \
 	replica/shadow.h \
 	replica/successor.c \
 	replica/successor.h \
+	replica/survey.c \
+	replica/survey.h \
 	replica/verifier-main.c \
 	replica/verifier-private.h \
 	replica/verifier.c \
@@ -101,3 +111,10 @@ tests_unit_test_content_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 tests_unit_test_content_SOURCES = tests/unit/test-content.c
 tests_unit_test_content_LDADD = replica/libreplica.a replica/libplain.a \
 	$(TEST_LIBS) $(OVS_LIBS)
+UNIT_TESTS += tests/unit/test-rows
+tests_unit_test_rows_SOURCES = tests/unit/test-rows.c
+tests_unit_test_rows_LDADD = replica/libplain.a $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-snapshot
+tests_unit_test_snapshot_SOURCES = tests/unit/test-snapshot.c
+tests_unit_test_snapshot_LDADD = replica/libplain.a $(TEST_LIBS)

@@ -41,6 +41,7 @@ struct touched {
 
 enum stage {
     LOST_LOAD,
+    LOST_LOAD_WANT,
     LOST_RECORDS, /* By record. */
     LOST_ROWS,    /* By content. */
     LOST_REQUEST,
@@ -51,7 +52,7 @@ struct lost {
     struct lost_config cfg;
     struct oplog_gen *gen;
     struct oplog_cursor cursor; /* gen NULL: by content. */
-    struct shadow *mine;
+    struct shadow *mine, *want; /* Own content, and the source's. */
     enum stage stage;
     struct hmap touched;
     struct lost_counts counts;
@@ -117,6 +118,8 @@ lost_create(const struct lost_config *cfg)
     l->counts.by_record = l->cursor.gen != NULL;
     upto = l->counts.by_record ? l->cursor.off : l->gen->end;
     l->mine = shadow_create(l->gen->fd, upto, NULL);
+    l->want =
+        shadow_create(cfg->snapshot_fd, cfg->snapshot_bytes, cfg->schema);
     lost_begin_text(l);
     return l;
 }
@@ -134,6 +137,7 @@ lost_destroy(struct lost *l)
         }
         hmap_destroy(&l->touched);
         shadow_destroy(l->mine);
+        shadow_destroy(l->want);
         oplog_cursor_close(&l->cursor);
         oplog_gen_unref(l->gen);
         free(l);
@@ -380,7 +384,7 @@ lost_compare(struct lost *l)
     SHASH_FOR_EACH (node, &shadow_db(l->mine)->tables) {
         const struct ovsdb_table *mine = node->data;
         const struct ovsdb_table *theirs =
-            ovsdb_get_table(shadow_db(l->cfg.want), node->name);
+            ovsdb_get_table(shadow_db(l->want), node->name);
         const struct ovsdb_row *row;
 
         HMAP_FOR_EACH (row, hmap_node, &mine->rows) {
@@ -433,7 +437,7 @@ lost_will_exist(const struct lost *l, const struct ovsdb_table *table,
 {
     const struct touched *t = lost_find(l, uuid);
 
-    return find_row(l->cfg.want, table, uuid)
+    return find_row(l->want, table, uuid)
            || (t && !t->before && find_row(l->mine, table, uuid));
 }
 
@@ -652,7 +656,7 @@ static void
 lost_put_row(struct lost *l, const struct touched *t)
 {
     const struct ovsdb_row *mine = ovsdb_table_get_row(t->table, &t->uuid);
-    const struct ovsdb_row *there = find_row(l->cfg.want, t->table, &t->uuid);
+    const struct ovsdb_row *there = find_row(l->want, t->table, &t->uuid);
 
     if (mine && there) {
         lost_modify(l, t, mine, there);
@@ -743,13 +747,13 @@ lost_write_request(struct lost *l)
 /* ---- Work ---------------------------------------------------------------- */
 
 static int
-lost_load(struct lost *l)
+lost_load(struct shadow *s, const char *whose)
 {
     char why[SHADOW_WHY_LEN];
-    int ret = shadow_load(l->mine, SLICE, why);
+    int ret = shadow_load(s, SLICE, why);
 
     if (ret < 0) {
-        ha_log(HA_LOG_WARN, "lost", "the own file does not load: %s", why);
+        ha_log(HA_LOG_WARN, "lost", "%s does not load: %s", whose, why);
     }
     return ret;
 }
@@ -761,7 +765,11 @@ lost_run(struct lost *l)
 
     switch (l->stage) {
     case LOST_LOAD:
-        ret = lost_load(l);
+        ret = lost_load(l->mine, "the own file");
+        l->stage = ret ? LOST_LOAD : LOST_LOAD_WANT;
+        break;
+    case LOST_LOAD_WANT:
+        ret = lost_load(l->want, "the source's snapshot");
         if (!ret) {
             l->stage = l->counts.by_record ? LOST_RECORDS : LOST_ROWS;
         }

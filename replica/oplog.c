@@ -306,6 +306,12 @@ oplog_lose(struct oplog *log, struct ha_pos pos)
            log->path, pos.seq);
 }
 
+bool
+oplog_is_file(const struct oplog *log, uint64_t dev, uint64_t ino)
+{
+    return log->gen && log->gen->dev == dev && log->gen->ino == ino;
+}
+
 const char *
 oplog_why(const struct oplog *log)
 {
@@ -386,6 +392,7 @@ oplog_begin_gen(struct oplog *log, struct oplog_gen *gen)
     log->n_records = 0;
     log->since_mark = 0;
     log->skip = 0;
+    memset(&log->installed, 0, sizeof log->installed);
     log->trouble_since = 0;
     log->damaged = false;
     log->why[0] = '\0';
@@ -489,6 +496,28 @@ oplog_note_foreign(struct oplog *log, const char *why,
     log->foreign_chain = record_chain(log->foreign_chain, sha1);
 }
 
+/* The file was installed as a whole: up to 'c->end' it is not ours. */
+static void
+oplog_begin_install(struct oplog *log, const struct record_comment *c)
+{
+    log->installed = c->pos;
+    log->skip = c->end;
+    log->gen->end_pos = (struct ha_pos){ .seq = 0 };
+}
+
+/* At the end of what was installed its position holds, whatever was before. */
+static void
+oplog_end_install(struct oplog *log)
+{
+    if (log->installed.lineage && log->gen->end == log->skip) {
+        log->gen->end_pos = log->installed;
+        memset(&log->installed, 0, sizeof log->installed);
+        oplog_forgive(log);
+        oplog_cut_index(log);
+        log->want_point = true;
+    }
+}
+
 /* Follows a record while only this worker is to write. */
 static void
 oplog_count_follow(struct oplog *log, const char *body)
@@ -499,11 +528,14 @@ oplog_count_follow(struct oplog *log, const char *body)
     enum record_kind kind;
 
     kind = record_find_comment(body, log->header.body_len, &c);
-    if (kind == RECORD_RESYNC) {
+    if (kind == RECORD_INSTALL && log->n_records == 1) {
+        oplog_begin_install(log, &c);
+        return;
+    } else if (kind == RECORD_RESYNC) {
         oplog_forgive(log);
         oplog_cut_index(log);
         log->want_point = true;
-    } else if (kind == RECORD_PLAIN
+    } else if (kind == RECORD_PLAIN || kind == RECORD_INSTALL
                || (pos->lineage && c.pos.lineage != pos->lineage)) {
         if (pos->lineage) {
             oplog_describe(body, log->gen->end, why);
@@ -583,6 +615,9 @@ oplog_succeed(struct oplog *log, const char *body)
     struct oplog_gen *gen = log->gen;
     size_t n = log->header.body_len;
 
+    if (log->installed.lineage) {
+        return; /* It says its position by itself. */
+    }
     log->mode = log->was_mode;
     if (!old->end_pos.lineage || log->n_foreign
         || (gen->end_pos.lineage && log->mode == POINTS_FOLLOW)) {
@@ -681,6 +716,7 @@ oplog_take(struct oplog *log, const char *body)
     if (log->n_records == 2 && log->prev && !log->prev->next) {
         oplog_succeed(log, body);
     }
+    oplog_end_install(log);
     if (log->want_point) {
         log->want_point = false;
         if (!oplog_knows_point(log)) {

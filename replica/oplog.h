@@ -76,8 +76,10 @@ struct oplog {
     struct ha_epoch epoch;     /* POINTS_ACTIVE: of what comes. */
     struct ha_pos durable;     /* Of what was synced last. */
     uint64_t n_records;        /* In 'gen', the schema included. */
-    uint64_t skip;      /* Up to here, records are checked, not counted. */
-    bool damaged;       /* More was in the file than can be read. */
+    uint64_t skip; /* Up to here, records are checked, not counted. */
+    struct ha_pos installed; /* Holds at 'skip' of a file that was installed
+                              * as a whole. */
+    bool damaged;            /* More was in the file than can be read. */
     struct ha_pos lost; /* Where the log was when its position was lost. */
     struct ha_epoch lost_epoch; /* ... and the last one of its records. */
     struct successor *check; /* Whether the content of the current generation
@@ -115,6 +117,9 @@ void oplog_wait(struct oplog *, bool more);
 /* Reads to the end of the file now.  Returns 0, or -EAGAIN if there is no
  * file. */
 int oplog_catch_up(struct oplog *);
+
+/* True if 'dev' and 'ino' are of the file that is being read. */
+bool oplog_is_file(const struct oplog *, uint64_t dev, uint64_t ino);
 
 /* What is wrong with the file, or "". */
 const char *oplog_why(const struct oplog *);

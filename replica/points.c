@@ -25,15 +25,6 @@ points_add(struct points *ps, const struct point *p)
     ps->a[ps->n++] = *p;
 }
 
-static void
-sha1_to_hex(const uint8_t sha1[RECORD_SHA1_LEN],
-            char hex[2 * RECORD_SHA1_LEN + 1])
-{
-    for (int i = 0; i < RECORD_SHA1_LEN; i++) {
-        snprintf(hex + 2 * i, 3, "%02x", sha1[i]);
-    }
-}
-
 static bool
 sha1_from_hex(const char *hex, uint8_t sha1[RECORD_SHA1_LEN])
 {
@@ -51,7 +42,7 @@ sha1_from_hex(const char *hex, uint8_t sha1[RECORD_SHA1_LEN])
 static bool
 point_parse(const char *line, struct point *p)
 {
-    char mode[8], sha1[2 * RECORD_SHA1_LEN + 1];
+    char mode[8], sha1[RECORD_HEX_LEN];
     struct point q;
 
     memset(&q, 0, sizeof q);
@@ -132,9 +123,9 @@ points_write(FILE *f, const struct points *ps)
     fprintf(f, "file %" PRIu64 " %" PRIu64 "\n", ps->dev, ps->ino);
     for (size_t i = 0; i < ps->n; i++) {
         const struct point *p = &ps->a[i];
-        char sha1[2 * RECORD_SHA1_LEN + 1];
+        char sha1[RECORD_HEX_LEN];
 
-        sha1_to_hex(p->sha1, sha1);
+        record_format_sha1(p->sha1, sha1);
         fprintf(f,
                 "point %" PRIu64 " %" PRIu64 " %s %s %" PRIu32 ".%" PRIu32
                 " %016" PRIx64 " %" PRIu32 ".%" PRIu32 " %" PRIu64

@@ -5,16 +5,12 @@
 #include "replica/receiver.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "openvswitch/json.h"
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "stream.h"
@@ -26,27 +22,20 @@
 #include "replica/applier.h"
 #include "replica/certs.h"
 #include "replica/dbserver.h"
-#include "replica/giveway.h"
 #include "replica/finding.h"
 #include "replica/link.h"
-#include "replica/lost.h"
 #include "replica/oplog.h"
+#include "replica/resync.h"
 #include "replica/shrink.h"
 #include "replica/verify.h"
 
-#define RETRY_MS 50          /* After a session ended. */
-#define RETRY_OWN_MS 500     /* After the own server refused something. */
-#define RETRY_FAILED_MS 5000 /* After one that cannot go well. */
-#define CONNECT_MS 3000      /* For connecting and the handshake. */
-#define SILENCE_MS 5000      /* The source has a heartbeat each second. */
+#define CONNECT_MS 3000 /* For connecting and the handshake. */
+#define SILENCE_MS 5000 /* The source has a heartbeat each second. */
 #define ACK_MS 1000
 #define QUEUE_BYTES (16u << 20) /* Records that wait for the applier. */
 #define FRAMES 1024             /* Taken in one round. */
-#define ASIDE_MS 30000       /* Between the first two copies of a file ... */
-#define ASIDE_MAX_MS 3600000 /* ... and at most. */
-#define LOAD_SLICE (1u << 20)
-#define PROOF_MS 10000 /* Until a repair is verified again. */
-#define PARK_MS 1000   /* A session is kept for the next role. */
+#define PROOF_MS 10000          /* Until a repair is verified again. */
+#define PARK_MS 1000            /* A session is kept for the next role. */
 
 enum receiver_state {
     RECEIVER_OFF,
@@ -57,10 +46,7 @@ enum receiver_state {
     RECEIVER_WELCOME,   /* Said hello. */
     RECEIVER_SCHEMA,
     RECEIVER_ANNOUNCE, /* Waits for the snapshot's begin. */
-    RECEIVER_SNAPSHOT, /* Takes in its bytes. */
-    RECEIVER_LOAD,     /* Builds the database of it. */
-    RECEIVER_ASIDE,    /* Saves what gives way. */
-    RECEIVER_RESYNC,   /* The difference is under way. */
+    RECEIVER_RESYNC,   /* Takes it over. */
     RECEIVER_STREAM,
 };
 
@@ -88,18 +74,10 @@ struct receiver {
     uint8_t hello_body[FRAME_FIXED_MAX];
     enum oplog_found found; /* What the source says of our position. */
 
-    int snapshot_fd; /* -1: none. */
-    struct frame_snapshot snapshot;
-    uint64_t snapshot_have;
-    struct shadow *want; /* Being built from it. */
-    struct json *ops;    /* Operations towards it. */
-    struct ha_pos fork;  /* The source's and the own log share; seq 0: not
-                          * known. */
-    struct giveway *giveway;
-    bool has_aside; /* 'aside' was not taken yet. */
-    struct wire_r_aside aside;
-    long long int next_aside; /* Not before, if it is to be done often. */
-    int aside_ms;             /* Grows with each copy. */
+    char *schema;       /* The source's. */
+    struct ha_pos fork; /* The source's and the own log share; seq 0: not
+                         * known. */
+    struct resync *resync;
 
     struct frame_record record; /* Being taken in. */
     char *body;
@@ -126,36 +104,30 @@ struct receiver *
 receiver_create(const struct receiver_config *cfg, struct oplog *log,
                 struct dbserver *server, struct applier *applier)
 {
+    struct resync_config resync = {
+        .db = cfg->db,
+        .self = cfg->self,
+        .file = cfg->file,
+        .state_dir = cfg->state_dir,
+        .installs = cfg->installs,
+        .guard = cfg->guard,
+        .log = log,
+        .server = server,
+        .applier = applier,
+    };
     struct receiver *r = xzalloc(sizeof *r);
 
     r->cfg = *cfg;
     r->log = log;
     r->server = server;
     r->applier = applier;
-    r->snapshot_fd = -1;
     r->verify = verify_create();
     ovs_list_init(&r->queue);
+    r->resync = resync_create(&resync);
     return r;
 }
 
 /* ---- Ending -------------------------------------------------------------- */
-
-static void
-receiver_drop_snapshot(struct receiver *r)
-{
-    if (r->snapshot_fd >= 0) {
-        close(r->snapshot_fd);
-    }
-    r->snapshot_fd = -1;
-    shadow_destroy(r->want);
-    r->want = NULL;
-    json_destroy(r->ops);
-    r->ops = NULL;
-    giveway_destroy(r->giveway);
-    r->giveway = NULL;
-    memset(&r->snapshot, 0, sizeof r->snapshot);
-    r->snapshot_have = 0;
-}
 
 static void
 receiver_drop_records(struct receiver *r)
@@ -177,7 +149,7 @@ receiver_disconnect(struct receiver *r)
 {
     link_finish(r->link);
     r->link = NULL;
-    receiver_drop_snapshot(r);
+    resync_stop(r->resync);
     receiver_drop_records(r);
     verify_fail(r->verify, "the connection to the source is lost");
 }
@@ -232,6 +204,8 @@ receiver_destroy(struct receiver *r)
     if (r) {
         receiver_stop(r);
         verify_destroy(r->verify);
+        resync_destroy(r->resync);
+        free(r->schema);
         free(r);
     }
 }
@@ -489,14 +463,12 @@ receiver_welcome(struct receiver *r, const struct link_frame *f)
 static void
 receiver_schema(struct receiver *r, const struct link_frame *f)
 {
-    char *theirs = xmemdup0((const char *) f->body, f->n);
     const char *ours = dbserver_schema(r->server);
     char why[SHADOW_WHY_LEN];
-    int error;
 
-    error = shadow_check_schema(ours, theirs, why);
-    free(theirs);
-    if (error) {
+    free(r->schema);
+    r->schema = xmemdup0((const char *) f->body, f->n);
+    if (shadow_check_schema(ours, r->schema, why)) {
         receiver_fail(r, why);
     } else if (r->found == OPLOG_FOUND) {
         r->resumes++;
@@ -513,310 +485,87 @@ receiver_schema(struct receiver *r, const struct link_frame *f)
 
 /* ---- Snapshot ------------------------------------------------------------ */
 
-static const char *
-found_to_string(enum oplog_found found)
+/* The snapshot is the own database now. */
+static void
+receiver_resynced(struct receiver *r, bool installed)
 {
-    switch (found) {
-    case OPLOG_FOUND:
-        return "it is found";
-    case OPLOG_OTHER_LINEAGE:
-        return "own lineage is another";
-    case OPLOG_OLDER:
-        return "own position is older than the source's log";
-    case OPLOG_BEYOND:
-        return "own position is beyond the end of the source's log";
-    case OPLOG_DIFFERS:
-        return "own last record is not in the source's log";
-    case OPLOG_NONE:
-    default:
-        return "own position is not known";
+    resync_stop(r->resync);
+    r->repaired = true;
+    r->next_proof = 0;
+    if (!installed) {
+        r->taken = applier_sent(r->applier);
+        receiver_begin_stream(r);
+        return;
     }
-}
-
-/* A file without a name, so that nothing is left behind. */
-static int
-open_nameless(const char *folder)
-{
-    char *path;
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-    if (fd >= 0) {
-        return fd;
-    }
-    path = xasprintf("%s/snapshot.XXXXXX", folder);
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd >= 0) {
-        unlink(path);
-    }
-    free(path);
-    return fd;
+    r->why[0] = '\0';
+    r->state = RECEIVER_PREPARE;
+    r->next_try = 0;
 }
 
 static void
-receiver_begin_snapshot(struct receiver *r, const struct link_frame *f)
+receiver_heed(struct receiver *r, enum resync_outcome outcome)
 {
+    switch (outcome) {
+    case RESYNC_GOES_ON:
+        break;
+    case RESYNC_OFFERED:
+        link_finish(r->link);
+        r->link = NULL;
+        break;
+    case RESYNC_APPLIED:
+    case RESYNC_INSTALLED:
+        receiver_resynced(r, outcome == RESYNC_INSTALLED);
+        break;
+    case RESYNC_AGAIN:
+        receiver_again(r, resync_retry_ms(r->resync), resync_why(r->resync));
+        break;
+    case RESYNC_REFUSED:
+        receiver_fail(r, resync_why(r->resync));
+        break;
+    case RESYNC_HELD:
+        receiver_hold(r);
+        break;
+    }
+}
+
+static void
+receiver_begin_resync(struct receiver *r, const struct link_frame *f)
+{
+    struct resync_source source = {
+        .node = r->source.id,
+        .schema = r->schema,
+        .found = r->found,
+        .fork = r->fork,
+        .reinit = r->reinit,
+        .differs = r->cfg.finding->differs && !r->repaired,
+    };
+    enum resync_outcome outcome;
+
     if (r->hello.pos.lineage == r->lineage
         && ha_epoch_cmp(r->hello.pos.epoch, r->epoch) > 0) {
         receiver_fail(r, "the own data is of a later epoch than the source's; "
                          "it does not give way");
-        return;
-    }
-    if (frame_get_snapshot(f->body, f->n, &r->snapshot)
-        || !r->snapshot.pos.lineage || !r->snapshot.bytes) {
+    } else if (frame_get_snapshot(f->body, f->n, &source.snapshot)
+               || !source.snapshot.pos.lineage || !source.snapshot.bytes) {
         receiver_again(r, RETRY_MS, "the source's snapshot is garbled");
-        return;
-    }
-    r->snapshot_have = 0;
-    r->snapshot_fd = open_nameless(r->cfg.state_dir);
-    if (r->snapshot_fd < 0) {
-        receiver_again(r, RETRY_FAILED_MS,
-                       "no file can be made for the "
-                       "snapshot");
-        return;
-    }
-    r->snapshots++;
-    r->state = RECEIVER_SNAPSHOT;
-    ha_log(HA_LOG_INFO, "receiver",
-           "node %" PRIu32 " sends a snapshot of "
-           "%" PRIu64 " bytes: %s",
-           r->source.id, r->snapshot.bytes,
-           r->log->n_foreign          ? "own file holds foreign records"
-           : r->log->damaged          ? "own file is damaged"
-           : receiver_needs_repair(r) ? "own file differs from the source's"
-                                      : found_to_string(r->found));
-}
-
-static void
-receiver_snapshot_data(struct receiver *r, const struct link_frame *f)
-{
-    const uint8_t *p = f->body;
-    size_t n = f->n;
-
-    if (n > r->snapshot.bytes - r->snapshot_have) {
-        receiver_again(r, RETRY_MS, "the source's snapshot is too long");
-        return;
-    }
-    while (n) {
-        ssize_t done = write(r->snapshot_fd, p, n);
-
-        if (done <= 0) {
-            receiver_again(r, RETRY_FAILED_MS,
-                           "the snapshot cannot be written to the own disk");
-            return;
-        }
-        p += done;
-        n -= done;
-    }
-    r->snapshot_have += f->n;
-    if (r->snapshot_have == r->snapshot.bytes) {
-        r->want = shadow_create(r->snapshot_fd, r->snapshot.bytes,
-                                dbserver_schema(r->server));
-        r->state = RECEIVER_LOAD;
+    } else {
+        r->state = RECEIVER_RESYNC;
+        outcome = resync_begin(r->resync, &source);
+        r->snapshots += outcome == RESYNC_GOES_ON;
+        receiver_heed(r, outcome);
     }
 }
 
-static void
-receiver_apply_diff(struct receiver *r)
+bool
+receiver_take_install(struct receiver *r)
 {
-    struct json *ops = r->ops;
-    struct shadow *want = r->want;
-
-    r->ops = NULL;
-    r->want = NULL;
-    r->state = RECEIVER_RESYNC;
-    if (applier_resync(r->applier, ops, want, &r->snapshot.pos)) {
-        receiver_again(r, RETRY_OWN_MS, applier_failure(r->applier));
-    }
-}
-
-/* True if what gives way may be nowhere else.  What the same epoch's active
- * node wrote and this follower only repeated is not lost: an epoch's records
- * are numbered by one node alone, which never begins again within it, so a
- * lower number of the same epoch is an ancestor.  Even so, a difference that
- * removes nearly everything is not trusted that far. */
-static bool
-receiver_must_set_aside(const struct receiver *r, const struct shadow_diff *d)
-{
-    const struct ha_pos *own = &r->log->gen->end_pos;
-    /* Then even what was deleted here is something that the source lacks. */
-    bool forked = r->log->n_foreign || r->found == OPLOG_BEYOND
-                  || r->found == OPLOG_DIFFERS;
-
-    if (r->log->damaged) {
-        return true;
-    }
-    if (!forked
-        && ((!d->n_delete && !d->n_update)
-            || !shadow_has_data(applier_shadow(r->applier)))) {
-        return false;
-    }
-    if (!d->n_delete && !d->n_update && !d->n_insert) {
-        return false;
-    }
-    return r->log->n_foreign || r->found != OPLOG_OLDER
-           || ha_epoch_cmp(own->epoch, r->snapshot.pos.epoch)
-           || d->n_delete > 9 * d->n_shared;
-}
-
-/* Copies must not fill the disk if their reason comes again and again. */
-static bool
-receiver_may_copy(struct receiver *r)
-{
-    long long int now = time_msec();
-
-    if (!receiver_needs_repair(r)) {
-        return true;
-    }
-    if (now < r->next_aside) {
-        return false;
-    }
-    r->aside_ms = now > r->next_aside + ASIDE_MAX_MS
-                      ? ASIDE_MS
-                      : MIN(MAX(2 * r->aside_ms, ASIDE_MS), ASIDE_MAX_MS);
-    r->next_aside = now + r->aside_ms;
-    return true;
-}
-
-static void
-receiver_begin_aside(struct receiver *r)
-{
-    struct giveway_config cfg = {
-        .state_dir = r->cfg.state_dir,
-        .db = r->cfg.db,
-        .self = r->cfg.self,
-        .source = r->source.id,
-        .log = r->log,
-        .fork = r->fork,
-        .want = r->want,
-    };
-
-    r->giveway = giveway_create(&cfg);
-    if (!r->giveway) {
-        receiver_again(r, RETRY_FAILED_MS,
-                       "own data that the source does "
-                       "not have cannot be set aside");
-        return;
-    }
-    r->state = RECEIVER_ASIDE;
-}
-
-/* Keeps what the supervisor is to be told. */
-static void
-receiver_note_aside(struct receiver *r)
-{
-    const struct lost_counts *n = giveway_counts(r->giveway);
-
-    ha_log(HA_LOG_WARN, "receiver",
-           "own data that node %" PRIu32 " does not have gives way: %" PRIu64
-           " records; a copy is %s, beside it are a report and a transaction "
-           "of %" PRIu64 " operations",
-           r->source.id, n->n_records, giveway_path(r->giveway), n->n_ops);
-    memset(&r->aside, 0, sizeof r->aside);
-    r->aside.source = r->source.id;
-    r->aside.by_record = n->by_record;
-    r->aside.n_records = n->n_records;
-    r->aside.n_ops = n->n_ops;
-    r->aside.n_left_out = n->n_left_out;
-    ovs_strlcpy(r->aside.name, giveway_name(r->giveway), sizeof r->aside.name);
-    r->has_aside = true;
+    return resync_take_install(r->resync);
 }
 
 bool
 receiver_take_aside(struct receiver *r, struct wire_r_aside *ret)
 {
-    bool has = r->has_aside;
-
-    *ret = r->aside;
-    r->has_aside = false;
-    return has;
-}
-
-static void
-receiver_loaded(struct receiver *r)
-{
-    const struct oplog_gen *gen = r->log->gen;
-    struct shadow_diff d;
-
-    if (!gen || r->log->state != OPLOG_READY
-        || !applier_is_prepared(r->applier)) {
-        receiver_again(r, 0, "the own file was replaced");
-        return;
-    }
-    r->ops = applier_diff(r->applier, r->want, &d);
-    ha_log(HA_LOG_INFO, "receiver",
-           "the snapshot at record %" PRIu64 " differs by %" PRIu64
-           " new, %" PRIu64 " changed and %" PRIu64
-           " removed rows of %" PRIu64,
-           r->snapshot.pos.seq, d.n_insert, d.n_update, d.n_delete,
-           d.n_insert + d.n_shared);
-    /* Data of another lineage give way as a whole, or not at all. */
-    if (!shrink_may_replace(r->cfg.guard, &r->snapshot.pos, d.n_counted,
-                            r->reinit ? 0 : d.n_counted_delete)) {
-        receiver_hold(r);
-        return;
-    }
-    if (!receiver_must_set_aside(r, &d)) {
-        receiver_apply_diff(r);
-        return;
-    }
-    if (!receiver_may_copy(r)) {
-        receiver_again(r, RETRY_FAILED_MS,
-                       "the own file must be copied again and again; waiting "
-                       "before the next copy is set aside");
-        return;
-    }
-    receiver_begin_aside(r);
-}
-
-static void
-receiver_load(struct receiver *r)
-{
-    char why[SHADOW_WHY_LEN], text[WIRE_WHY_LEN];
-    int ret = shadow_load(r->want, LOAD_SLICE, why);
-
-    if (ret < 0) {
-        snprintf(text, sizeof text,
-                 "the source's snapshot does not load: "
-                 "%.120s",
-                 why);
-        receiver_fail(r, text);
-    } else if (ret > 0) {
-        poll_immediate_wake();
-    } else {
-        receiver_loaded(r);
-    }
-}
-
-static void
-receiver_set_aside(struct receiver *r)
-{
-    int ret = giveway_run(r->giveway);
-
-    if (ret > 0) {
-        poll_immediate_wake();
-    } else if (ret < 0) {
-        receiver_again(r, RETRY_FAILED_MS,
-                       "own data that the source does "
-                       "not have cannot be set aside");
-    } else {
-        receiver_note_aside(r);
-        receiver_apply_diff(r);
-    }
-}
-
-static void
-receiver_resync(struct receiver *r)
-{
-    if (applier_failure(r->applier)) {
-        receiver_again(r, RETRY_OWN_MS, applier_failure(r->applier));
-    } else if (!applier_is_busy(r->applier)) {
-        oplog_catch_up(r->log);
-        receiver_drop_snapshot(r);
-        r->repaired = true;
-        r->next_proof = 0;
-        r->taken = applier_sent(r->applier);
-        receiver_begin_stream(r);
-    }
+    return resync_take_aside(r->resync, ret);
 }
 
 /* ---- Records ------------------------------------------------------------- */
@@ -1092,7 +841,7 @@ receiver_awaits(const struct receiver *r)
         return FRAME_SCHEMA;
     case RECEIVER_ANNOUNCE:
         return FRAME_SNAPSHOT;
-    case RECEIVER_SNAPSHOT:
+    case RECEIVER_RESYNC:
         return FRAME_DATA;
     default:
         return 0;
@@ -1117,9 +866,9 @@ receiver_take(struct receiver *r, const struct link_frame *f)
     } else if (f->type == FRAME_SCHEMA && awaited) {
         receiver_schema(r, f);
     } else if (f->type == FRAME_SNAPSHOT && awaited) {
-        receiver_begin_snapshot(r, f);
+        receiver_begin_resync(r, f);
     } else if (f->type == FRAME_DATA && awaited) {
-        receiver_snapshot_data(r, f);
+        receiver_heed(r, resync_take(r->resync, f->body, f->n));
     } else if (f->type == FRAME_RECORD && r->state == RECEIVER_STREAM) {
         receiver_record(r, f);
     } else if (f->type == FRAME_MORE && r->state == RECEIVER_STREAM) {
@@ -1137,8 +886,8 @@ receiver_take(struct receiver *r, const struct link_frame *f)
 static bool
 receiver_is_open(const struct receiver *r)
 {
-    return r->link && r->state > RECEIVER_PREPARE && r->state != RECEIVER_LOAD
-           && r->state != RECEIVER_ASIDE && r->state != RECEIVER_RESYNC
+    return r->link && r->state > RECEIVER_PREPARE
+           && (r->state != RECEIVER_RESYNC || resync_is_open(r->resync))
            && r->queue_bytes < QUEUE_BYTES;
 }
 
@@ -1191,18 +940,12 @@ receiver_run(struct receiver *r)
     if (r->state == RECEIVER_PREPARE) {
         receiver_prepare(r);
     }
-    if (r->state > RECEIVER_PREPARE) {
+    if (r->link && r->state > RECEIVER_PREPARE) {
         receiver_run_link(r);
     }
     switch (r->state) {
-    case RECEIVER_LOAD:
-        receiver_load(r);
-        break;
-    case RECEIVER_ASIDE:
-        receiver_set_aside(r);
-        break;
     case RECEIVER_RESYNC:
-        receiver_resync(r);
+        receiver_heed(r, resync_run(r->resync));
         break;
     case RECEIVER_STREAM:
         receiver_stream(r);
@@ -1223,6 +966,8 @@ receiver_wait(struct receiver *r)
 {
     if (r->state == RECEIVER_PREPARE) {
         poll_timer_wait_until(MAX(r->next_try, time_msec() + 20));
+    } else if (r->state == RECEIVER_RESYNC) {
+        resync_wait(r->resync);
     }
     if (r->link) {
         link_wait(r->link, receiver_is_open(r));
@@ -1243,9 +988,6 @@ receiver_phase(const struct receiver *r)
     case RECEIVER_STREAM:
         return WIRE_RP_FOLLOWING;
     case RECEIVER_ANNOUNCE:
-    case RECEIVER_SNAPSHOT:
-    case RECEIVER_LOAD:
-    case RECEIVER_ASIDE:
     case RECEIVER_RESYNC:
         return WIRE_RP_SNAPSHOT;
     case RECEIVER_PREPARE:
@@ -1283,10 +1025,7 @@ receiver_get_status(const struct receiver *r, struct wire_r_status *s)
     }
     s->resumes = r->resumes;
     s->snapshots = r->snapshots;
-    if (s->phase == WIRE_RP_SNAPSHOT) {
-        s->progress_done = r->snapshot_have;
-        s->progress_total = r->snapshot.bytes;
-    }
+    resync_get_status(r->resync, s);
     if (r->link && r->state > RECEIVER_WELCOME) {
         s->flags |= WIRE_RS_CONNECTED;
     }

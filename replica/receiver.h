@@ -33,6 +33,8 @@ struct receiver_config {
     const char *state_dir;
     struct shrink *guard;
     struct finding *finding;
+    const char *file; /* The database's. */
+    bool installs;    /* Somebody can put a whole file in its place. */
 };
 
 struct receiver *receiver_create(const struct receiver_config *,
@@ -62,6 +64,8 @@ void receiver_wait(struct receiver *);
  * wire_r_verify. */
 void receiver_verify(struct receiver *, uint32_t token);
 struct verify *receiver_get_verify(struct receiver *);
+/* True, once, if the file that the receiver offers is to be installed. */
+bool receiver_take_install(struct receiver *);
 
 /* Fills in what the receiver knows: phase, source, head, counts, progress,
  * reason. */

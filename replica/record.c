@@ -17,6 +17,7 @@
  * members of the record's own object: columns never begin with '_'. */
 #define COMMENT_LEAD "\"_comment\":\"ovn-ha:1 "
 #define DATE_LEAD "\"_date\":"
+#define DIFF "\"_is_diff\":true"
 
 static int
 hex_digit(char c)
@@ -142,6 +143,29 @@ record_parse_header(const char *buf, size_t n,
 }
 
 void
+record_format_sha1(const uint8_t sha1[RECORD_SHA1_LEN],
+                   char hex[RECORD_HEX_LEN])
+{
+    for (int i = 0; i < RECORD_SHA1_LEN; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", sha1[i]);
+    }
+}
+
+size_t
+record_format_header(const char *body, size_t n, char buf[RECORD_HEADER_MAX])
+{
+    uint8_t sha1[RECORD_SHA1_LEN];
+    char hex[RECORD_HEX_LEN];
+    int len;
+
+    digest_sha1(body, n, sha1);
+    record_format_sha1(sha1, hex);
+    len = snprintf(buf, RECORD_HEADER_MAX, "OVSDB JSON %zu %s\n", n, hex);
+    assert(len > 0 && len < RECORD_HEADER_MAX);
+    return len;
+}
+
+void
 record_format_comment(enum record_kind kind,
                       const struct record_comment *comment,
                       char buf[RECORD_COMMENT_MAX])
@@ -153,6 +177,8 @@ record_format_comment(enum record_kind kind,
     assert(kind != RECORD_PLAIN);
     if (kind == RECORD_APPLIED) {
         snprintf(prev, sizeof prev, "%" PRIu64, comment->prev);
+    } else if (kind == RECORD_INSTALL) {
+        snprintf(prev, sizeof prev, "@%020" PRIu64, comment->end);
     }
     n = snprintf(buf, RECORD_COMMENT_MAX,
                  "ovn-ha:1 %016" PRIx64 " %" PRIu32 ".%" PRIu32 " %" PRIu64
@@ -183,7 +209,12 @@ record_find_comment(const char *body, size_t n,
         || !parse_hex64(&p, end, &c.pos.chain) || !parse_char(&p, end, ' ')) {
         return RECORD_PLAIN;
     }
-    if (!parse_char(&p, end, '-')) {
+    if (parse_char(&p, end, '@')) {
+        kind = RECORD_INSTALL;
+        if (!parse_u64(&p, end, &c.end)) {
+            return RECORD_PLAIN;
+        }
+    } else if (!parse_char(&p, end, '-')) {
         kind = RECORD_APPLIED;
         if (!parse_u64(&p, end, &c.prev)) {
             return RECORD_PLAIN;
@@ -195,6 +226,12 @@ record_find_comment(const char *body, size_t n,
     }
     *ret_comment = c;
     return kind;
+}
+
+bool
+record_is_diff(const char *body, size_t n)
+{
+    return memmem(body, n, DIFF, strlen(DIFF)) != NULL;
 }
 
 int64_t

@@ -27,6 +27,7 @@
 #include "replica/oplog.h"
 #include "replica/ops.h"
 #include "replica/shrink.h"
+#include "replica/rows.h"
 
 struct shadow {
     struct ovsdb *db; /* NULL until the schema is read. */
@@ -111,9 +112,8 @@ shadow_offset(const struct shadow *s)
     return s->off;
 }
 
-/* Turns an error of libovsdb, if there is one, into 'why'. */
-static int
-explain(struct ovsdb_error *error, char why[SHADOW_WHY_LEN])
+int
+shadow_explain(struct ovsdb_error *error, char why[SHADOW_WHY_LEN])
 {
     if (error) {
         char *text = ovsdb_error_to_string_free(error);
@@ -134,7 +134,7 @@ shadow_load_schema(struct shadow *s, const char *body,
     struct ovsdb_schema *schema;
     int error;
 
-    error = explain(ovsdb_schema_from_json(json, &schema), why);
+    error = shadow_explain(ovsdb_schema_from_json(json, &schema), why);
     json_destroy(json);
     if (!error) {
         s->db = ovsdb_create(schema, ovsdb_storage_create_unbacked(NULL));
@@ -149,10 +149,10 @@ shadow_replay(struct shadow *s, const char *body, char why[SHADOW_WHY_LEN])
     struct ovsdb_txn *txn;
     int error;
 
-    error = explain(ovsdb_file_txn_from_json(s->db, json, s->converting, &txn),
-                    why);
+    error = shadow_explain(
+        ovsdb_file_txn_from_json(s->db, json, s->converting, &txn), why);
     json_destroy(json);
-    return error ? error : explain(ovsdb_txn_replay_commit(txn), why);
+    return error ? error : shadow_explain(ovsdb_txn_replay_commit(txn), why);
 }
 
 /* Loads one record.  Returns 1, 0 at the end, or a negative errno. */
@@ -191,18 +191,51 @@ shadow_load(struct shadow *s, size_t budget, char why[SHADOW_WHY_LEN])
     return ret > 0 && s->off >= s->upto ? 0 : ret;
 }
 
-uint64_t
-shadow_rows(const struct shadow *s)
+const struct ovsdb *
+shadow_db(const struct shadow *s)
 {
+    return s->db;
+}
+
+/* In the middle of a transaction, as after it. */
+struct shadow_count
+shadow_count(const struct shadow *s)
+{
+    struct shadow_count c = { .rows = 0 };
     struct shash_node *node;
-    uint64_t n = 0;
 
     SHASH_FOR_EACH (node, &s->db->tables) {
         const struct ovsdb_table *table = node->data;
+        size_t n = hmap_count(&table->rows);
 
-        n += hmap_count(&table->rows);
+        c.rows += n;
+        c.counted += shrink_counts(node->name) ? n : 0;
     }
-    return n;
+    return c;
+}
+
+static struct ovsdb_table *
+shadow_find_table(const struct shadow *s, const struct rows_row *r)
+{
+    char name[128];
+
+    if (r->table_len >= sizeof name) {
+        return NULL;
+    }
+    memcpy(name, r->table, r->table_len);
+    name[r->table_len] = '\0';
+    return ovsdb_get_table(s->db, name);
+}
+
+const struct ovsdb_row *
+shadow_find_row(const struct shadow *s, const struct rows_row *r)
+{
+    const struct ovsdb_table *table = shadow_find_table(s, r);
+    struct uuid uuid;
+
+    return table && uuid_from_string_prefix(&uuid, r->uuid)
+               ? ovsdb_table_get_row(table, &uuid)
+               : NULL;
 }
 
 /* True if 'row', of Address_Set, is what northd makes by itself. */
@@ -289,25 +322,24 @@ apply_change(const struct ovsdb_row *old, const struct ovsdb_row *new,
     return true;
 }
 
-int
-shadow_visit(struct shadow *s, const char *body, shadow_change_cb *each,
-             bool (*may_commit)(void *aux), void *aux,
-             char why[SHADOW_WHY_LEN])
+static int
+shadow_visit_json(struct shadow *s, const struct json *record,
+                  shadow_change_cb *each, bool (*may_commit)(void *aux),
+                  void *aux, char why[SHADOW_WHY_LEN])
 {
-    struct json *json = json_from_string(body);
     struct ovsdb_txn_progress *progress;
     struct ovsdb_txn *txn;
     int error;
 
-    error = explain(ovsdb_file_txn_from_json(s->db, json, false, &txn), why);
-    json_destroy(json);
+    error = shadow_explain(
+        ovsdb_file_txn_from_json(s->db, record, false, &txn), why);
     if (error) {
         return error;
     }
     /* The precommit in it finds out what changes. */
     progress = ovsdb_txn_propose_commit(txn, false);
-    error = explain(ovsdb_error_clone(ovsdb_txn_progress_get_error(progress)),
-                    why);
+    error = shadow_explain(
+        ovsdb_error_clone(ovsdb_txn_progress_get_error(progress)), why);
     ovsdb_txn_progress_destroy(progress);
     if (!error) {
         ovsdb_txn_for_each_change(txn, each, aux);
@@ -321,19 +353,16 @@ shadow_visit(struct shadow *s, const char *body, shadow_change_cb *each,
     return 0;
 }
 
-/* Rows that count; in the middle of a transaction, as after it. */
-static uint64_t
-shadow_counted(const struct shadow *s)
+int
+shadow_visit(struct shadow *s, const char *body, shadow_change_cb *each,
+             bool (*may_commit)(void *aux), void *aux,
+             char why[SHADOW_WHY_LEN])
 {
-    struct shash_node *node;
-    uint64_t n = 0;
+    struct json *json = json_from_string(body);
+    int error = shadow_visit_json(s, json, each, may_commit, aux, why);
 
-    SHASH_FOR_EACH (node, &s->db->tables) {
-        const struct ovsdb_table *table = node->data;
-
-        n += shrink_counts(node->name) ? hmap_count(&table->rows) : 0;
-    }
-    return n;
+    json_destroy(json);
+    return error;
 }
 
 static bool
@@ -342,7 +371,7 @@ apply_judge(void *aux_)
     struct apply_aux *aux = aux_;
     struct shadow_effect *e = &aux->effect;
 
-    e->rows = shadow_counted(aux->shadow) + e->deleted - e->inserted;
+    e->rows = shadow_count(aux->shadow).counted + e->deleted - e->inserted;
     return aux->judge(e, aux->judge_aux);
 }
 
@@ -358,10 +387,14 @@ shadow_apply(struct shadow *s, const char *body, struct json *ops,
     return error ? error : aux.n;
 }
 
-struct ovsdb *
-shadow_db(const struct shadow *s)
+int
+shadow_apply_json(struct shadow *s, const struct json *record,
+                  struct json *ops, char why[SHADOW_WHY_LEN])
 {
-    return s->db;
+    struct apply_aux aux = { .ops = ops };
+    int error = shadow_visit_json(s, record, apply_change, NULL, &aux, why);
+
+    return error ? error : aux.n;
 }
 
 /* ---- Difference ---------------------------------------------------------- */
@@ -495,7 +528,7 @@ schema_parse(const char *text, struct ovsdb_schema **ret,
              char why[SHADOW_WHY_LEN])
 {
     struct json *json = json_from_string(text);
-    int error = explain(ovsdb_schema_from_json(json, ret), why);
+    int error = shadow_explain(ovsdb_schema_from_json(json, ret), why);
 
     json_destroy(json);
     return error;
@@ -519,4 +552,22 @@ shadow_check_schema(const char *ours_text, const char *theirs_text,
     }
     ovsdb_schema_destroy(ours);
     return error;
+}
+
+bool
+shadow_schemas_are_equal(const char *one_text, const char *other_text)
+{
+    struct ovsdb_schema *one, *other;
+    char why[SHADOW_WHY_LEN];
+    bool equal = false;
+
+    if (schema_parse(one_text, &one, why)) {
+        return false;
+    }
+    if (!schema_parse(other_text, &other, why)) {
+        equal = ovsdb_schema_equal(one, other);
+        ovsdb_schema_destroy(other);
+    }
+    ovsdb_schema_destroy(one);
+    return equal;
 }

@@ -19,6 +19,8 @@
 struct json;
 struct ovsdb;
 struct ovsdb_row;
+struct ovsdb_error;
+struct rows_row;
 struct shadow;
 
 #define SHADOW_WHY_LEN 160
@@ -44,8 +46,15 @@ int shadow_load(struct shadow *, size_t budget, char why[SHADOW_WHY_LEN]);
 void shadow_extend(struct shadow *, uint64_t upto);
 uint64_t shadow_offset(const struct shadow *);
 
-/* Counts what was loaded. */
-uint64_t shadow_rows(const struct shadow *);
+/* Rows that were loaded, and those of them that count (shrink.h). */
+struct shadow_count {
+    uint64_t rows, counted;
+};
+struct shadow_count shadow_count(const struct shadow *);
+
+/* The row of that table and '_uuid'; NULL: there is none. */
+const struct ovsdb_row *shadow_find_row(const struct shadow *,
+                                        const struct rows_row *);
 
 /* True if there is anything that packages and an idle northd do not write by
  * themselves. */
@@ -78,8 +87,16 @@ int shadow_visit(struct shadow *, const char *body, shadow_change_cb *each,
                  bool (*may_commit)(void *aux), void *aux,
                  char why[SHADOW_WHY_LEN]);
 
+/* Does the same with a record that is JSON already, and was judged. */
+int shadow_apply_json(struct shadow *, const struct json *record,
+                      struct json *ops, char why[SHADOW_WHY_LEN]);
+
 /* The database itself, to be read; NULL as long as no schema was loaded. */
-struct ovsdb *shadow_db(const struct shadow *);
+const struct ovsdb *shadow_db(const struct shadow *);
+
+/* Turns an error of libovsdb, if there is one, into 'why', and frees it.
+ * Returns 0 or -EINVAL. */
+int shadow_explain(struct ovsdb_error *, char why[SHADOW_WHY_LEN]);
 
 struct shadow_diff {
     uint64_t n_insert, n_delete, n_update;
@@ -96,5 +113,8 @@ void shadow_diff(const struct shadow *have, const struct shadow *want,
  * be in 'ours'.  Returns 0, or -EPROTO with a reason. */
 int shadow_check_schema(const char *ours, const char *theirs,
                         char why[SHADOW_WHY_LEN]);
+
+/* True if both are the same schema, however they are written. */
+bool shadow_schemas_are_equal(const char *one, const char *other);
 
 #endif /* replica/shadow.h */

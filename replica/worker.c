@@ -56,6 +56,7 @@ struct worker_msg {
         struct wire_r_verify verify;
         struct wire_r_verification verification;
         struct wire_r_difference difference;
+        struct wire_r_install install;
     };
 };
 
@@ -114,6 +115,8 @@ worker_create_parts(struct worker *w)
         .state_dir = cfg->state_dir,
         .guard = &w->guard,
         .finding = finding_create(differs_path),
+        .file = cfg->file,
+        .installs = cfg->fd >= 0,
     };
 
     shrink_init(&w->guard, cfg->shrink_share, cfg->shrink_rows);
@@ -189,6 +192,8 @@ body_len(enum wire_type type)
         return sizeof(struct wire_r_verification);
     case WIRE_R_DIFFERENCE:
         return sizeof(struct wire_r_difference);
+    case WIRE_R_INSTALL:
+        return sizeof(struct wire_r_install);
     default:
         OVS_NOT_REACHED();
     }
@@ -708,6 +713,18 @@ worker_report_verify(struct worker *w)
     }
 }
 
+static void
+worker_ask_install(struct worker *w)
+{
+    struct worker_msg m;
+
+    memset(&m, 0, sizeof m);
+    if (receiver_take_install(w->receiver)) {
+        m.install.token = w->role.token;
+        worker_post(w, WIRE_R_INSTALL, &m);
+    }
+}
+
 /* ---- The loop ------------------------------------------------------------ */
 
 bool
@@ -729,6 +746,7 @@ worker_run(struct worker *w)
     probe_run(w->probe);
     worker_report_probe(w);
     worker_report_aside(w);
+    worker_ask_install(w);
     worker_report(w);
     worker_report_verify(w);
     worker_flush(w);

@@ -22,7 +22,7 @@ from lab import wait_until
 from lab.ovsdb import Closed, Session, dial
 
 ROLE, PEERS, SERVER, PROBE, CONSENT = range(128, 133)
-STATUS, PEER, ROLE_DONE, PROBED, ASIDE = range(192, 197)
+STATUS, PEER, ROLE_DONE, PROBED, ASIDE, INSTALL = range(192, 198)
 VERIFY, VERIFICATION, DIFFERENCE = 144, 208, 209
 IDLE, FOLLOW, ACTIVE = range(3)
 ASK_NONE, ASK_REINIT, ASK_SHRINK = range(3)
@@ -42,7 +42,7 @@ LINEAGE = 0xfeedc0de12345678
 Pos = namedtuple("Pos", "lineage n node seq chain")
 Status = namedtuple("Status", "role phase flags resumes snapshots source pos "
                     "head file_bytes done total seen_us why ask ask_seq "
-                    "ask_rows ask_lost")
+                    "ask_rows ask_lost resync")
 PeerStatus = namedtuple("PeerStatus", "node connected complete acked head "
                         "lag_us")
 Done = namedtuple("Done", "role token pos error")
@@ -52,6 +52,7 @@ Verification = namedtuple("Verification", "token state phase tables done "
                           "total rows differ skipped source pos took_ms "
                           "ended_ms why")
 Difference = namedtuple("Difference", "table row column there here")
+Install = namedtuple("Install", "token")
 
 POS = struct.Struct("=QIIQQ")
 HDR = struct.Struct("=HHI")
@@ -68,9 +69,10 @@ def parse(kind, body):
         return Pos(*POS.unpack_from(body, offset))
     if kind == STATUS:
         head = struct.unpack_from("=6I", body)
-        rest = struct.unpack_from("=QQQq160sI4xQQQ", body, 88)
+        rest = struct.unpack_from("=QQQq160sI4xQQQ160s", body, 88)
+        why, *ask, resync = rest[4:]
         return Status(*head, pos(24), pos(56), *rest[:4],
-                      text(rest[4]), *rest[5:])
+                      text(why), *ask, text(resync))
     if kind == PEER:
         node, connected, complete, _ = struct.unpack_from("=4I", body)
         return PeerStatus(node, connected, complete, pos(16), pos(48),
@@ -89,6 +91,8 @@ def parse(kind, body):
     if kind == DIFFERENCE:
         return Difference(*map(text, struct.unpack_from(
             "=64s40s64s160s160s", body)))
+    if kind == INSTALL:
+        return Install(*struct.unpack_from("=I", body))
     return Probed(*struct.unpack_from("=IiI", body))
 
 
@@ -148,6 +152,10 @@ class Node:
         self.cond = threading.Condition()
         self.peer_ids = []
         self.last_role = None
+        self.installs = []
+        self.may_install = True
+        self.installer = None
+        self.env = {}
 
     # The database.
 
@@ -163,7 +171,7 @@ class Node:
              f"--unixctl={self.ctl}", "-vconsole:off",
              f"--log-file={self.folder}/server.log", "--no-chdir",
              str(self.file)])
-        wait_until(self.answers, 10, "ovsdb-server answers")
+        wait_until(self.answers, 120, "ovsdb-server answers")
         if self.sup:
             self.send(SERVER, struct.pack("=I", self.server.pid))
 
@@ -179,6 +187,15 @@ class Node:
         self.server.kill()
         self.server.wait()
         self.sock.unlink(missing_ok=True)
+
+    def install(self):
+        """What ovn-had does when the worker offers another file."""
+        self.stop_server()
+        try:
+            os.rename(f"{self.file}.install", self.file)
+        except FileNotFoundError:
+            pass  # Withdrawn.
+        self.start_server()
 
     def session(self):
         return Session(dial(self.sock))
@@ -231,7 +248,8 @@ class Node:
             argv += [f"--private-key={self.tls}-key.pem",
                      f"--certificate={self.tls}-cert.pem",
                      f"--ca-cert={self.tls.parent}/ca.pem"]
-        self.worker = subprocess.Popen(argv, pass_fds=[theirs.fileno()])
+        self.worker = subprocess.Popen(argv, pass_fds=[theirs.fileno()],
+                                       env={**os.environ, **self.env})
         theirs.close()
         self.sup = mine
         self.status = None
@@ -279,6 +297,12 @@ class Node:
                     self.verifications.append(m)
                 elif kind == DIFFERENCE:
                     self.differences.append(m)
+                elif kind == INSTALL:
+                    self.installs.append(m)
+                    if m.token == self.token and self.may_install:
+                        self.installer = threading.Thread(
+                            target=self.install, daemon=True)
+                        self.installer.start()
                 else:
                     self.probes[m.token] = m
                 self.cond.notify_all()
@@ -351,6 +375,9 @@ class Node:
     def active(self, n, lineage=LINEAGE):
         done = self.role(ACTIVE, (n, self.id), lineage=lineage)
         assert done.error == 0, done
+        # The answer comes before the status that says the same.
+        self.wait(lambda s: s.role == ACTIVE and s.flags & COMPLETE
+                  and s.pos.seq >= done.pos.seq, what="active")
         return done
 
     def follow(self, source, n, lineage=LINEAGE):

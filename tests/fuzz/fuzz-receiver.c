@@ -128,25 +128,19 @@ applier_add(struct applier *a, const char *body, const struct ha_pos *pos,
     return a->failed ? -EIO : 0;
 }
 
-struct json *
-applier_diff(const struct applier *a, const struct shadow *want,
-             struct shadow_diff *ret)
-{
-    struct json *ops = json_array_create_empty();
-
-    assert(!with_key);
-    shadow_diff(a->shadow, want, ops, ret);
-    return ops;
-}
-
 int
-applier_resync(struct applier *a, struct json *ops, struct shadow *want,
+applier_resync(struct applier *a, const struct json *record,
                const struct ha_pos *pos)
 {
+    struct json *ops = json_array_create_empty();
+    char why[SHADOW_WHY_LEN];
+
     assert(!with_key && pos->lineage);
+    a->failed = shadow_apply_json(a->shadow, record, ops, why) < 0;
     json_destroy(ops);
-    shadow_destroy(a->shadow);
-    a->shadow = want;
+    if (a->failed) {
+        return -EIO;
+    }
     a->sent = *pos;
     return oplog_set_pos(a->log, pos);
 }
@@ -174,7 +168,8 @@ dbserver_schema(const struct dbserver *server)
 struct giveway *
 giveway_create(const struct giveway_config *cfg)
 {
-    assert(cfg->state_dir && cfg->db == HA_NB && cfg->log && cfg->want);
+    assert(cfg->state_dir && cfg->db == HA_NB && cfg->log && cfg->schema
+           && cfg->snapshot_fd >= 0 && cfg->snapshot_bytes);
     return (struct giveway *) &own;
 }
 
@@ -448,6 +443,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         .guard = &guard,
         .state_dir = logfile_folder(),
         .finding = &finding,
+        .file = db_path,
     };
     struct receiver *r;
 

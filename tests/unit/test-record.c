@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "lib/digest.h"
+
 #define SHA "0123456789abcdef0123456789abcdef01234567"
 
 static int
@@ -83,6 +85,7 @@ static const struct record_comment example = {
         .chain = 0x1,
     },
     .prev = 18446744073709551614u,
+    .end = 18446744073709551613u,
 };
 
 static void
@@ -98,6 +101,8 @@ check_comment(enum record_kind kind, const char *before, const char *after)
     assert_memory_equal(&c.pos, &example.pos, sizeof c.pos);
     if (kind == RECORD_APPLIED) {
         assert_int_equal(c.prev, example.prev);
+    } else if (kind == RECORD_INSTALL) {
+        assert_int_equal(c.end, example.end);
     }
     /* Cut short anywhere, it is none. */
     for (size_t n = 0; n < strlen(body) - strlen(after) - 1; n++) {
@@ -111,6 +116,7 @@ test_comment(void **state)
     (void) state;
     check_comment(RECORD_APPLIED, "", "\"");
     check_comment(RECORD_RESYNC, "", "\"");
+    check_comment(RECORD_INSTALL, "", "\"");
     check_comment(RECORD_APPLIED, "\"T\":{\"u\":{\"c\":1}},", "\\nmore\"");
 }
 
@@ -128,6 +134,8 @@ test_comment_forged(void **state)
         "{\"_comment\":\"ovn-ha:1 0000000000000001 1.1 5 0000000000000002\"}",
         "{\"_comment\":\"ovn-ha:1 0000000000000001 1.1 5 0000000000000002 4x"
         "\"}",
+        "{\"_comment\":\"ovn-ha:1 0000000000000001 1.1 5 0000000000000002 "
+        "@\"}",
         "{\"_comment\":\"ovn-ha:2 0000000000000001 1.1 5 0000000000000002 4"
         "\"}",
     };
@@ -138,6 +146,38 @@ test_comment_forged(void **state)
         assert_int_equal(record_find_comment(bodies[i], strlen(bodies[i]), &c),
                          RECORD_PLAIN);
     }
+}
+
+static void
+test_format_header(void **state)
+{
+    static const char body[] = "{\"_date\":1}";
+    char line[RECORD_HEADER_MAX];
+    uint8_t sha1[RECORD_SHA1_LEN];
+    struct record_header h;
+    size_t n;
+
+    (void) state;
+    n = record_format_header(body, strlen(body), line);
+    assert_int_equal(record_parse_header(line, n, &h), 0);
+    assert_int_equal(h.header_len, n);
+    assert_int_equal(h.body_len, strlen(body));
+    digest_sha1(body, strlen(body), sha1);
+    assert_memory_equal(h.sha1, sha1, sizeof sha1);
+}
+
+/* What is written before its length is known. */
+static void
+test_install_comment_has_one_length(void **state)
+{
+    struct record_comment c = example;
+    char one[RECORD_COMMENT_MAX], other[RECORD_COMMENT_MAX];
+
+    (void) state;
+    record_format_comment(RECORD_INSTALL, &c, one);
+    c.end = 0;
+    record_format_comment(RECORD_INSTALL, &c, other);
+    assert_int_equal(strlen(one), strlen(other));
 }
 
 static void
@@ -182,6 +222,8 @@ main(void)
         cmocka_unit_test(test_header_bad),
         cmocka_unit_test(test_comment),
         cmocka_unit_test(test_comment_forged),
+        cmocka_unit_test(test_format_header),
+        cmocka_unit_test(test_install_comment_has_one_length),
         cmocka_unit_test(test_date),
         cmocka_unit_test(test_chain),
     };
