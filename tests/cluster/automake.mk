@@ -4,9 +4,11 @@
 
 EXTRA_DIST += \
 	tests/cluster/certs.py \
+	tests/cluster/big_sb.py \
 	tests/cluster/conftest.py \
 	tests/cluster/fence_parts.py \
 	tests/cluster/guard.py \
+	tests/cluster/killat.c \
 	tests/cluster/replica_parts.py \
 	tests/cluster/test_alternatives.py \
 	tests/cluster/test_bench.py \
@@ -20,8 +22,10 @@ EXTRA_DIST += \
 	tests/cluster/test_frozen.py \
 	tests/cluster/test_kernel_lease.py \
 	tests/cluster/test_fencing.py \
+	tests/cluster/test_kills.py \
 	tests/cluster/test_lab.py \
 	tests/cluster/test_last_resort.py \
+	tests/cluster/test_large.py \
 	tests/cluster/test_lost_file.py \
 	tests/cluster/test_owner.py \
 	tests/cluster/test_pair.py \
@@ -29,6 +33,7 @@ EXTRA_DIST += \
 	tests/cluster/test_replica.py \
 	tests/cluster/test_security.py \
 	tests/cluster/test_shrink.py \
+	tests/cluster/test_resync.py \
 	tests/cluster/test_start.py \
 	tests/cluster/test_status_socket.py \
 	tests/cluster/test_supervisor.py \
