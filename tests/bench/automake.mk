@@ -3,6 +3,7 @@
 # Measurements; each prints its figures, none of them is a test.
 
 EXTRA_DIST += tests/bench/replica_lag.py tests/bench/verify_cost.py
+EXTRA_DIST += tests/bench/replica_lag.py tests/bench/replica_resync.py
 # Benchmarks: `tests/bench/run` measures, 'make check' runs none of them.
 
 EXTRA_DIST += \

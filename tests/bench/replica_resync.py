@@ -1,0 +1,355 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a resynchronisation of a large OVN_Southbound costs, and whom.
+
+Hand-started ovsdb-servers on this machine: ovn-ha's workers, and beside them
+ovsdb-server's built-in backup mode (--sync-from) and a new member of a RAFT
+cluster.
+
+    empty      into an empty standby: seconds until it has all; longest wait
+               of a client of the active meanwhile (beside 'quiet', the same
+               without a resynchronisation), longest silence of the standby's
+               server, most memory of server and worker, and the processor
+               time of all of them, which tells more where a machine is busy
+    differs    the same where 1 % of the flows differ
+    unchanged  records that a standby writes when it connects again
+    memory     of server and worker beside the server's alone, once quiet
+    cpu        of the active's server for each transaction, with two standbys
+               beside none
+
+Usage: replica_resync.py [--scale X] [--only NAME] [--repeat N]"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "cluster")]
+
+import big_sb  # noqa: E402
+from lab import wait_until  # noqa: E402
+from lab.ovsdb import Closed, Session, dial  # noqa: E402
+from replica_lag import rss_mb  # noqa: E402
+from replica_parts import FOLLOW, NAMES, P_IDLE, Cluster, program  # noqa: E402
+
+BINDINGS, FLOWS = 50000, 300000
+DB = NAMES["sb"]
+PATIENCE = 1200
+
+
+def peak_mb(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
+def cpu_of(pid):
+    """Seconds that a process has run; finer than clock ticks."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def ask(sock, end, pipe):
+    """Asks a server again and again for one row; tells the longest time
+    between two answers."""
+    query = [DB, {"op": "select", "table": "SB_Global", "where": [],
+                  "columns": ["nb_cfg"]}]
+    session, longest = None, 0
+    last = time.monotonic()
+    while not end.is_set():
+        try:
+            session = session or Session(dial(sock))
+            session.call("transact", query, PATIENCE)
+            now = time.monotonic()
+            longest, last = max(longest, now - last), now
+        except (OSError, Closed):
+            session = None
+        time.sleep(.002)
+    pipe.send(max(longest, time.monotonic() - last))
+
+
+class Asker:
+    """A client that asks all the time, in a process of its own."""
+
+    def __init__(self, sock):
+        fork = multiprocessing.get_context("fork")
+        self.pipe, theirs = fork.Pipe()
+        self.end = fork.Event()
+        self.process = fork.Process(target=ask,
+                                    args=(sock, self.end, theirs))
+        self.process.start()
+
+    def stop(self):
+        """The longest silence in milliseconds."""
+        self.end.set()
+        longest = self.pipe.recv()
+        self.process.join()
+        return round(longest * 1000, 1)
+
+
+def holds(sock, nb_cfg):
+    """True if a server has that nb_cfg, which the active alone has at
+    first."""
+    try:
+        session = Session(dial(sock))
+        rows = session.call("transact", [DB, {
+            "op": "select", "table": "SB_Global", "where": [],
+            "columns": ["nb_cfg"]}], PATIENCE)["result"][0]["rows"]
+        session.close()
+        return rows and rows[0]["nb_cfg"] == nb_cfg
+    except (OSError, Closed, KeyError):
+        return False
+
+
+def timed(active_sock, standby_sock, begin, done):
+    """Runs begin() and waits for done() beside two clients."""
+    askers = [Asker(active_sock), Asker(standby_sock)]
+    start = time.monotonic()
+    begin()
+    wait_until(done, PATIENCE, "resynchronised")
+    took = time.monotonic() - start
+    active, standby = (a.stop() for a in askers)
+    return {"seconds": round(took, 1), "active_stall_ms": active,
+            "standby_silent_ms": standby}
+
+
+def put_file(node, source):
+    """Puts a copy of a file in the place of a node's, and restarts it."""
+    node.stop_worker()
+    node.stop_server()
+    node.file.unlink()
+    if source:
+        subprocess.run(["cp", str(source), str(node.file)], check=True)
+    for old in (node.state / "sb.pos", Path(f"{node.file}.ovn-ha")):
+        old.unlink(missing_ok=True)
+    node.start_server()
+    node.last_role = None
+    node.start_worker()
+    node.wait(lambda s: s.phase == P_IDLE, PATIENCE)
+
+
+class Bench:
+    """An active node, with the large file, and standbys."""
+
+    def __init__(self, folder, scale):
+        self.folder = Path(folder)
+        rows = big_sb.make_rows(int(BINDINGS * scale), int(FLOWS * scale))
+        self.file = self.folder / "sb.db"
+        big_sb.write(self.file, rows)
+        big_sb.change(rows, .01)
+        next(iter(rows["SB_Global"].values()))["nb_cfg"] = 0
+        self.other = self.folder / "other.db"
+        big_sb.write(self.other, rows)
+        del rows
+        self.cluster = Cluster(folder, program(), db="sb")
+        self.active = self.cluster.add()
+        put_file(self.active, self.file)
+        self.active.active(1)
+        self.alone_mb = rss_mb(self.active.server.pid)
+
+    def ours(self, standby, source):
+        put_file(standby, source)
+        self.cluster.meet()
+        active = self.active
+
+        def done():
+            status = standby.status
+            return status and status.pos.seq == active.status.pos.seq \
+                and status.phase == 6
+        def used():
+            # Of a server that was started anew all counts.
+            return sum(cpu_of(p.pid) for p in (
+                active.server, active.worker, standby.worker,
+                standby.server))
+        before, server = used(), standby.server
+        gone = cpu_of(server.pid)
+        result = timed(active.sock, standby.sock,
+                       lambda: standby.send_role(FOLLOW, (1, active.id),
+                                                 active), done)
+        again = gone if standby.server is not server else 0
+        result["cpu_s"] = round(used() - before + again, 2)
+        result["way"] = standby.status.resync
+        result["peak_mb"] = [round(peak_mb(p.pid)) for p in
+                             (standby.server, standby.worker)]
+        return result
+
+    def quiet(self, seconds):
+        asker = Asker(self.active.sock)
+        time.sleep(seconds)
+        return asker.stop()
+
+    def builtin(self, source):
+        """The same with --sync-from."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        file, sock, ctl = folder / "db", folder / "sock", folder / "ctl"
+        if source:
+            subprocess.run(["cp", str(source), str(file)], check=True)
+        else:
+            subprocess.run(["ovsdb-tool", "create", str(file),
+                            big_sb.SCHEMA], check=True)
+        # It listens before it begins to replicate, as does ovn-ha's.
+        server = subprocess.Popen(
+            ["ovsdb-server", f"--remote=punix:{sock}", f"--unixctl={ctl}",
+             "-vconsole:off", "--no-chdir",
+             "--active", f"--sync-from=unix:{self.active.sock}", str(file)])
+        try:
+            wait_until(ctl.exists, PATIENCE, "the server runs")
+            appctl = ["ovs-appctl", "-T", str(PATIENCE), "-t", str(ctl)]
+            subprocess.run([*appctl, "version"], check=True,
+                           stdout=subprocess.DEVNULL)
+            before = cpu_of(server.pid) + cpu_of(self.active.server.pid)
+            result = timed(
+                self.active.sock, sock,
+                lambda: subprocess.run([
+                    *appctl, "ovsdb-server/connect-active-ovsdb-server"],
+                    check=True, stdout=subprocess.DEVNULL),
+                lambda: holds(sock, 1))
+            result["cpu_s"] = round(cpu_of(server.pid) + cpu_of(
+                self.active.server.pid) - before, 2)
+            result["peak_mb"] = [round(peak_mb(server.pid))]
+            return result
+        finally:
+            server.kill()
+            server.wait()
+
+    def raft(self):
+        """A new member of a cluster whose one member has the database."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        servers = []
+
+        def start(name):
+            servers.append(subprocess.Popen(
+                ["ovsdb-server", f"--remote=punix:{folder / name}.sock",
+                 f"--unixctl={folder / name}.ctl", "-vconsole:off",
+                 "--no-chdir", str(folder / name)]))
+        first = f"unix:{folder}/one.raft"
+        subprocess.run(["ovsdb-tool", "create-cluster", str(folder / "one"),
+                        str(self.file), first], check=True)
+        subprocess.run(["ovsdb-tool", "join-cluster", str(folder / "two"), DB,
+                        f"unix:{folder}/two.raft", first], check=True)
+        try:
+            start("one")
+            wait_until(lambda: holds(folder / "one.sock", 1), PATIENCE,
+                       "the first member serves")
+            result = timed(folder / "one.sock", folder / "two.sock",
+                           lambda: start("two"),
+                           lambda: holds(folder / "two.sock", 1))
+            result["peak_mb"] = [round(peak_mb(servers[1].pid))]
+            return result
+        finally:
+            for s in servers:
+                s.kill()
+                s.wait()
+
+    def unchanged(self, standby):
+        before = standby.file.stat().st_size
+        standby.stop_worker()
+        standby.start_worker()
+        standby.wait_following(PATIENCE)
+        standby.wait_at(self.active.head(), PATIENCE)
+        return {"bytes_written": standby.file.stat().st_size - before,
+                "resumes": standby.status.resumes}
+
+    def memory(self, standby):
+        mb = [rss_mb(p.pid) for p in (standby.server, standby.worker)]
+        return {"server_alone_mb": round(self.alone_mb),
+                "standby_mb": [round(m) for m in mb],
+                "ratio": round(sum(mb) / self.alone_mb, 2)}
+
+
+def burn(node, n):
+    """CPU seconds of a node's server for each of 'n' transactions."""
+    session = node.session()
+    session.call("echo", [])
+    before = cpu_of(node.server.pid)
+    for i in range(n):
+        session.call("transact", [DB, {
+            "op": "update", "table": "SB_Global", "where": [],
+            "row": {"nb_cfg": i + 2}}])
+    used = cpu_of(node.server.pid) - before
+    session.close()
+    return used / n
+
+
+def measure_cpu(folder, rounds, n=10000):
+    """In turns with and without, so that both see the same machine."""
+    cluster = Cluster(folder, program(), db="sb")
+    try:
+        a, b, c = (cluster.add() for _ in range(3))
+        a.transact({"op": "insert", "table": "SB_Global", "row": {}})
+        a.active(1)
+        used = {"none": [], "two": []}
+        for _ in range(rounds):
+            for node in (b, c):
+                node.idle()
+            wait_until(lambda: not any(p.connected for p in a.peers.values()),
+                       20, "disconnected")
+            used["none"].append(burn(a, n))
+            for node in (b, c):
+                node.follow(a, 1)
+                node.wait_following(30)
+            used["two"].append(burn(a, n))
+        median = {k: statistics.median(v) for k, v in used.items()}
+        ratios = [t / o for o, t in zip(used["none"], used["two"])]
+        return {**{f"us_{k}": round(v * 1e6, 2) for k, v in median.items()},
+                "median_ratio": round(statistics.median(ratios), 3),
+                "ratios": [round(r, 3) for r in ratios]}
+    finally:
+        cluster.stop()
+
+
+def measure(folder, args, wanted):
+    if wanted("cpu"):
+        part = Path(folder) / "cpu"
+        part.mkdir()
+        yield "cpu", measure_cpu(part, 2 * args.repeat)
+    if not any(map(wanted, ("empty", "differs", "unchanged", "memory"))):
+        return
+    bench = Bench(folder, args.scale)
+    try:
+        yield "file_mb", bench.file.stat().st_size >> 20
+        yield "quiet_stall_ms", bench.quiet(20)
+        b = bench.cluster.add()
+        for i in range(args.repeat):
+            for name, source in (("empty", None), ("differs", bench.other)):
+                if wanted(name):
+                    yield f"{name} ovn-ha {i}", bench.ours(b, source)
+                    yield f"{name} backup {i}", bench.builtin(source)
+            if wanted("empty"):
+                yield f"empty raft {i}", bench.raft()
+        if wanted("unchanged") or wanted("memory"):
+            if not b.last_role:
+                bench.ours(b, None)
+            yield "unchanged", bench.unchanged(b)
+            yield "memory", bench.memory(b)
+    finally:
+        bench.cluster.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--scale", type=float, default=1,
+                        help="1: 50,000 bindings, 300,000 flows")
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--only", action="append",
+                        help="one of the names above; may be repeated")
+    args = parser.parse_args()
+
+    def wanted(name):
+        return not args.only or name in args.only
+    with tempfile.TemporaryDirectory() as folder:
+        for name, result in measure(folder, args, wanted):
+            print(f"{name:<18} {json.dumps(result)}", flush=True)
+    print(f"{'load_average':<18} {os.getloadavg()}")
+
+
+if __name__ == "__main__":
+    main()
