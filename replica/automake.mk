@@ -111,6 +111,13 @@ tests_unit_test_content_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 tests_unit_test_content_SOURCES = tests/unit/test-content.c
 tests_unit_test_content_LDADD = replica/libreplica.a replica/libplain.a \
 	$(TEST_LIBS) $(OVS_LIBS)
+
+UNIT_TESTS += tests/unit/test-compare
+tests_unit_test_compare_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+tests_unit_test_compare_SOURCES = tests/unit/test-compare.c
+tests_unit_test_compare_LDADD = replica/libreplica.a replica/libplain.a \
+	$(TEST_LIBS) $(OVS_LIBS)
+
 UNIT_TESTS += tests/unit/test-rows
 tests_unit_test_rows_SOURCES = tests/unit/test-rows.c
 tests_unit_test_rows_LDADD = replica/libplain.a $(TEST_LIBS)
