@@ -34,6 +34,7 @@ EXTRA_DIST += \
 	tests/cluster/test_security.py \
 	tests/cluster/test_shrink.py \
 	tests/cluster/test_resync.py \
+	tests/cluster/test_snapshot_faults.py \
 	tests/cluster/test_start.py \
 	tests/cluster/test_status_socket.py \
 	tests/cluster/test_supervisor.py \

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A snapshot meets a disk without room, a read-only file system, a compaction,
+a record of 50 MB.  The standby keeps what it has, says why, and catches up."""
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import big_sb
+import pytest
+from lab import wait_until
+from replica_parts import P_FOLLOWING
+from test_resync import (assert_same, cluster, dump, large, leftovers,
+                         put_file, start, write)
+
+
+def mount(*args):
+    subprocess.run(["mount", *args], check=True)
+
+
+@pytest.fixture
+def on_small_disk(cluster, large, tmp_path):
+    """An active node with the large database, and one with a few other rows,
+    whose folder is on a file system too small for a snapshot."""
+    a, b = start(cluster, large)
+    few = tmp_path / "few.db"
+    big_sb.write(few, big_sb.make_rows(20, 100, seed=3))
+    put_file(b, few)
+    b.stop_worker()
+    b.stop_server()
+    copy = shutil.copytree(b.folder, tmp_path / "copy",
+                           ignore=shutil.ignore_patterns("*.ctl"))
+    mount("-t", "tmpfs", "-o", "size=12m", "small", str(b.folder))
+    try:
+        shutil.copytree(copy, b.folder, dirs_exist_ok=True)
+        b.start_server()
+        b.start_worker()
+        yield a, b
+        print(b.tail())
+        assert b.stop() == 0
+    finally:
+        subprocess.run(["umount", "--lazy", str(b.folder)], check=True)
+
+
+def assert_kept(node, why, before):
+    """The node says why it takes no snapshot, and is what it was."""
+    node.wait(lambda s: why in s.why, 30, why)
+    assert dump(node) == before
+    assert leftovers(node) == [] and not node.installs and not node.asides
+
+
+def test_no_room_for_it(on_small_disk):
+    a, b = on_small_disk
+    before = dump(b)
+    b.follow(a, 1)
+    assert_kept(b, "No space left on device", before)
+    write(a)
+    mount("-o", "remount,size=99m", str(b.folder))
+    b.wait_following(60)
+    assert len(b.installs) == 1
+    assert_same(a, b)
+
+
+def test_read_only_file_system(on_small_disk):
+    """For whoever opens or names a file from now on."""
+    a, b = on_small_disk
+    mount("-o", "remount,size=99m", str(b.folder))
+    before = dump(b)
+    mount("--bind", str(b.folder), str(b.folder))
+    mount("-o", "remount,bind,ro", str(b.folder))
+    try:
+        b.follow(a, 1)
+        assert_kept(b, "Read-only file system", before)
+        write(a)
+    finally:
+        subprocess.run(["umount", "--lazy", str(b.folder)], check=True)
+    b.wait_following(60)
+    assert len(b.installs) == 1
+    assert_same(a, b)
