@@ -61,6 +61,7 @@ struct session {
     bool checked;  /* Its certificate, if there is TLS, is a member's. */
     long long int began, next_heartbeat;
     uint8_t challenge[FRAME_CHALLENGE_LEN];
+    uint8_t schema[DIGEST_SHA256_LEN]; /* Of that which was announced. */
 
     struct oplog_cursor cursor;          /* Next record to ship. */
     uint64_t snapshot_off, snapshot_end; /* In the cursor's generation. */
@@ -463,6 +464,7 @@ session_welcome(struct sender *s, struct session *session,
     n = frame_put_welcome(body, &m);
     link_send(session->link, FRAME_WELCOME, body, n, NULL, 0);
     link_send(session->link, FRAME_SCHEMA, schema, strlen(schema), NULL, 0);
+    memcpy(session->schema, s->log->gen->schema, sizeof session->schema);
 }
 
 /* The whole file up to its end. */
@@ -669,13 +671,10 @@ session_ship_record(struct session *session, struct oplog_record *r)
     }
 }
 
-/* Steps to the next generation, if its schema is the same. */
+/* Steps to the next generation, if the schema is that which was announced. */
 static bool
 session_step(struct sender *s, struct session *session)
 {
-    uint8_t schema[DIGEST_SHA256_LEN];
-
-    memcpy(schema, session->cursor.gen->schema, sizeof schema);
     if (!oplog_cursor_step(&session->cursor)) {
         if (s->log->state == OPLOG_READY && s->log->gen != session->cursor.gen
             && !session->cursor.gen->next
@@ -685,7 +684,7 @@ session_step(struct sender *s, struct session *session)
         }
         return false;
     }
-    if (memcmp(schema, session->cursor.gen->schema, sizeof schema)) {
+    if (memcmp(session->schema, s->log->gen->schema, sizeof session->schema)) {
         session_refuse(s, session, FRAME_CHANGED,
                        "the schema has changed; come again");
         return false;

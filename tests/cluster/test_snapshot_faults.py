@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A snapshot meets a disk without room, a read-only file system, a compaction,
-a record of 50 MB.  The standby keeps what it has, says why, and catches up."""
+"""A snapshot meets a disk without room, a read-only file system, a compaction.
+The standby keeps what it has, says why, and catches up."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 import big_sb
 import pytest
 from lab import wait_until
-from replica_parts import P_FOLLOWING
+from replica_parts import FOLLOW
 from test_resync import (assert_same, cluster, dump, large, leftovers,
                          put_file, start, write)
 
@@ -79,3 +78,29 @@ def test_read_only_file_system(on_small_disk):
     b.wait_following(60)
     assert len(b.installs) == 1
     assert_same(a, b)
+
+
+def stop_within(a, b):
+    """Lets 'b' follow, and stops its worker while a snapshot comes in."""
+    coming = Path(f"{b.file}.snapshot")
+    b.send_role(FOLLOW, (1, a.id), a)
+    wait_until(coming.exists, 30, "a snapshot", interval=0.001)
+    b.worker.send_signal(signal.SIGSTOP)
+    # More than the sockets hold is still to be sent.
+    assert coming.stat().st_size < a.file.stat().st_size / 2
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_compaction_meanwhile(cluster, large, times):
+    """What was begun is sent to its end from the file that was; and the log
+    goes on from there, unless it is too long ago."""
+    a, b = start(cluster, large)
+    stop_within(a, b)
+    for _ in range(times):
+        write(a)
+        a.compact()
+    write(a)
+    b.worker.send_signal(signal.SIGCONT)
+    b.wait_following(60)
+    assert_same(a, b)
+    assert b.status.snapshots <= times, b.status
