@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A snapshot meets a disk without room, a read-only file system, a compaction.
-The standby keeps what it has, says why, and catches up."""
+"""A snapshot meets a disk without room, a read-only file system, a compaction,
+a record of 50 MB.  The standby keeps what it has, says why, and catches up."""
 
 import shutil
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 import big_sb
 import pytest
 from lab import wait_until
-from replica_parts import FOLLOW
+from replica_parts import FOLLOW, NAMES
 from test_resync import (assert_same, cluster, dump, large, leftovers,
                          put_file, start, write)
 
@@ -104,3 +104,29 @@ def test_compaction_meanwhile(cluster, large, times):
     b.wait_following(60)
     assert_same(a, b)
     assert b.status.snapshots <= times, b.status
+
+
+def test_record_of_50_mb(cluster):
+    """As one of the log, and as one of a snapshot."""
+    a, b = cluster.add(), cluster.add()
+    a.active(1)
+    b.follow(a, 1)
+    b.wait_following()
+    a.transact({"op": "insert", "table": "SB_Global", "row": {}})
+    session = a.session()
+    session.transact(NAMES["sb"], {
+        "op": "insert", "table": "Address_Set", "row": {
+            "name": "large", "addresses": ["set", [
+                f"{i:06} " + "x" * 1017 for i in range(50 << 10)]]}},
+        timeout=90)
+    session.close()
+    write(a)
+    assert_same(a, b)
+    assert b.status.snapshots == 1
+    c = cluster.add()
+    c.follow(a, 1)
+    c.wait_following(120)
+    assert len(c.installs) == 1
+    write(a)
+    assert_same(a, c)
+    assert_same(a, b)
