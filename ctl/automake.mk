@@ -10,12 +10,37 @@ ovn_hactl_SOURCES = \
 	ctl/daemon.c \
 	ctl/daemon.h \
 	ctl/failover.c \
+	ctl/drill.c \
+	ctl/drill-act.c \
+	ctl/drill-act.h \
+	ctl/drill-args.c \
+	ctl/drill-args.h \
+	ctl/drill-clients.c \
+	ctl/drill-clients.h \
+	ctl/drill-watch.c \
+	ctl/drill-watch.h \
 	ctl/fence.c \
 	ctl/main.c \
+	ctl/ovsdb.c \
+	ctl/ovsdb.h \
 	ctl/replay.c \
 	ctl/switchover.c \
 	ctl/verbs.c \
 	ctl/verbs.h \
 	ctl/verify.c \
 	ctl/verify.h
-ovn_hactl_LDADD = ha/core/libcore.a lib/libha.a $(LIBHA_LIBS)
+ovn_hactl_LDADD = ctl/libdrill.a ha/core/libcore.a lib/libha.a $(LIBHA_LIBS)
+
+# The pure parts of a drill, so that tests can link them.
+noinst_LIBRARIES += ctl/libdrill.a
+ctl_libdrill_a_SOURCES = \
+	ctl/drill-ledger.c \
+	ctl/drill-ledger.h \
+	ctl/drill-plan.c \
+	ctl/drill-plan.h \
+	ctl/drill-report.c \
+	ctl/drill-report.h
+
+UNIT_TESTS += tests/unit/test-drill
+tests_unit_test_drill_SOURCES = tests/unit/test-drill.c
+tests_unit_test_drill_LDADD = ctl/libdrill.a $(TEST_LIBS)

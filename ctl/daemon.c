@@ -88,6 +88,21 @@ daemon_ask(const char *method, const char *const argv[], char **ret_reply)
     return VERB_FINE;
 }
 
+struct uctl_call *
+daemon_start(const char *method, const char *const argv[])
+{
+    char *error, *path = find_socket(&error);
+    struct uctl_call *call = NULL;
+
+    if (!path) {
+        free(error);
+    } else if (uctl_call_start(path, method, argv, &call)) {
+        call = NULL;
+    }
+    free(path);
+    return call;
+}
+
 int
 daemon_find(struct child *ret_child)
 {

@@ -40,6 +40,10 @@ static void __attribute__((noreturn)) usage(int status)
         "  fence-ack NODE [--yes]\n"
         "                   vouch for it that a node is off, where no "
         "device can\n"
+        "  drill KIND [--dry-run] [--yes] [--json] [LIMIT]...\n"
+        "                   do to the cluster what a bad day does, and judge "
+        "how it\n"
+        "                   comes through\n"
         "  history [-n LINES] [--json]\n"
         "                   what was decided here, and when\n"
         "  replay FILE        run a node's journal through the core once "
@@ -56,7 +60,8 @@ static void __attribute__((noreturn)) usage(int status)
         "  -V, --version    print the version\n\n"
         "exit status: 0 fine; 1 refused or failed; 2 usage; 3 ovn-had\n"
         "cannot be reached; 4 (status) no active node, or degraded;\n"
-        "5 (verify) a replica differs from the active's\n");
+        "5 (verify) a replica differs from the active's; 6 (drill) a limit\n"
+        "was exceeded\n");
     exit(status);
 }
 
@@ -76,6 +81,7 @@ static const struct verb verbs[] = {
     { "reinit", verb_reinit, "y", NULL },
     { "accept-shrink", verb_accept_shrink, "", NULL },
     { "fence-ack", verb_fence_ack, "y", "the name of one node" },
+    { "drill", verb_drill, "yjtTN" DRILL_OPTIONS, "one kind of drill" },
     { "history", verb_history, "nj", NULL },
     { "leave", verb_leave, "T", NULL },
     { "reload", verb_reload, "", NULL },
@@ -93,6 +99,12 @@ static const struct option longs[] = {
     { "lines", required_argument, NULL, 'n' },
     { "yes", no_argument, NULL, 'y' },
     { "allow-data-loss", no_argument, NULL, 'A' },
+    { "dry-run", no_argument, NULL, DRILL_DRY_RUN },
+    { "nb", required_argument, NULL, DRILL_NB },
+    { "sb", required_argument, NULL, DRILL_SB },
+    { "max-write-outage", required_argument, NULL, DRILL_MAX_OUTAGE },
+    { "max-sb-delay", required_argument, NULL, DRILL_MAX_SB_DELAY },
+    { "max-lost", required_argument, NULL, DRILL_MAX_LOST },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { NULL, 0, NULL, 0 },
@@ -149,8 +161,12 @@ set_option(struct verb_args *args, int c)
     case 'V':
         puts("ovn-hactl (ovn-ha) " PACKAGE_VERSION);
         exit(0);
-    default:
+    case '?':
         usage(2);
+    default:
+        if (!drill_args_set(&args->drill, c, optarg)) {
+            exit(2);
+        }
     }
 }
 
@@ -186,8 +202,9 @@ main(int argc, char *argv[])
 {
     struct verb_args args = { .watch_seconds = 1,
                               .timeout_seconds = 60,
-                              .lines = 50 };
-    char used[16] = "";
+                              .lines = 50,
+                              .drill = DRILL_ARGS_DEFAULT };
+    char used[64] = "";
     size_t n_used = 0;
     int c;
 

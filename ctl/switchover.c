@@ -160,10 +160,9 @@ on_verified(void *rc, const char *node, const char *db, const json_t *v)
 }
 
 /* Before the door of the active closes, the heir proves that it holds what
- * the active holds.  Puts its name into 'heir'; "" if ovn-had is going to
- * refuse anyway, and then it says why. */
-static int
-verify_heir(const struct verb_args *args, char *heir, size_t size)
+ * the active holds. */
+int
+switchover_verify(const struct verb_args *args, char *heir, size_t size)
 {
     const char *const argv[] = { args->to, NULL };
     int outcome = VERB_FINE;
@@ -176,6 +175,7 @@ verify_heir(const struct verb_args *args, char *heir, size_t size)
     char *reply;
     int rc = daemon_ask("verify/heir", argv, &reply);
 
+    heir[0] = '\0';
     if (!rc) {
         snprintf(heir, size, "%.*s", (int) strcspn(reply, " \n"), reply);
         rc = verify_follow(reply, &watch);
@@ -188,14 +188,14 @@ int
 verb_switchover(struct verb_args *args)
 {
     const char *argv[] = { args->to, NULL };
-    char from[128], heir[128] = "", *reply;
+    char from[128], heir[128], *reply;
     mono_t begin;
     long epoch;
     bool meant;
     int rc = get_active(from, sizeof from, NULL, &meant, &epoch);
 
     if (!rc && !args->no_verify) {
-        rc = verify_heir(args, heir, sizeof heir);
+        rc = switchover_verify(args, heir, sizeof heir);
     }
     if (rc) {
         return rc;

@@ -7,6 +7,9 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
+
+#include "ctl/drill-args.h"
 
 #include "lib/mono.h"
 
@@ -17,6 +20,7 @@ enum verb_exit {
     VERB_UNREACHABLE = 3, /* ovn-had does not answer. */
     VERB_UNWELL = 4,      /* No active node, or degraded. */
     VERB_DIFFERS = 5,     /* A replica is not what the active's is. */
+    VERB_DRILL = 6,       /* The cluster did not pass. */
 };
 
 struct verb_args {
@@ -31,6 +35,7 @@ struct verb_args {
     const char *operand; /* Of the verbs that need one: a journal, a node. */
     const char *node;    /* To verify; NULL: every standby. */
     bool no_verify;
+    struct drill_args drill;
 };
 
 /* For the verbs: prints what ovn-had's 'method' says.  Returns an exit
@@ -45,6 +50,10 @@ int verbs_get_status(json_t **ret_status);
  * 'epoch') is active.  Returns an exit status. */
 int verbs_wait_active(const char *from, long epoch, const struct verb_args *,
                       mono_t begin);
+/* For the verbs: has whoever would take over in a switchover verified, and puts
+ * its name into 'heir'; "" if ovn-had is going to refuse anyway, and then it
+ * says why.  Returns an exit status, after a line of error. */
+int switchover_verify(const struct verb_args *, char *heir, size_t size);
 
 int verb_status(struct verb_args *);
 int verb_switchover(struct verb_args *);
@@ -59,6 +68,7 @@ int verb_leave(struct verb_args *);
 int verb_reload(struct verb_args *);
 int verb_config(struct verb_args *);
 int verb_verify(struct verb_args *);
+int verb_drill(struct verb_args *);
 int verb_version(struct verb_args *);
 
 #endif /* ctl/verbs.h */

@@ -5,7 +5,8 @@
 
 /* A stream of JSON objects in both directions over one descriptor.
  *
- * The part that both sides of lib/uctl share; no one else needs it.  JSON-RPC
+ * The part that both sides of lib/uctl share; the clients of a drill
+ * (ctl/ovsdb), whose protocol is the same, need it, too.  JSON-RPC
  * has no framing, so the end of an object is found by counting braces, each
  * byte once, before the parser sees anything. */
 

@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	tests/cluster/test_disk.py \
 	tests/cluster/test_consent.py \
 	tests/cluster/test_diverged.py \
+	tests/cluster/test_drill.py \
 	tests/cluster/test_failover.py \
 	tests/cluster/test_faults.py \
 	tests/cluster/test_fence.py \

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/drill-args.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "2s" or "500ms". */
+static bool
+parse_duration(const char *text, int64_t *ret_us)
+{
+    char *unit;
+    double value = strtod(text, &unit);
+    double factor = !strcmp(unit, "s") ? 1e6 : !strcmp(unit, "ms") ? 1e3 : 0;
+
+    if (unit == text || !factor || !(value >= 0 && value <= 1e6)) {
+        fprintf(stderr,
+                "ovn-hactl: \"%s\" is not a time such as 2s or 500ms\n", text);
+        return false;
+    }
+    *ret_us = value * factor;
+    return true;
+}
+
+static bool
+parse_count(const char *text, int64_t *ret_count)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+
+    if (end == text || *end || value < 0) {
+        fprintf(stderr, "ovn-hactl: \"%s\" is not a number from 0 on\n", text);
+        return false;
+    }
+    *ret_count = value;
+    return true;
+}
+
+bool
+drill_args_set(struct drill_args *args, int option, const char *value)
+{
+    switch ((enum drill_option) option) {
+    case DRILL_DRY_RUN:
+        args->dry_run = true;
+        return true;
+    case DRILL_NB:
+        args->nb = value;
+        return true;
+    case DRILL_SB:
+        args->sb = value;
+        return true;
+    case DRILL_MAX_OUTAGE:
+        return parse_duration(value, &args->max_outage_us);
+    case DRILL_MAX_SB_DELAY:
+        return parse_duration(value, &args->max_sb_delay_us);
+    case DRILL_MAX_LOST:
+        return parse_count(value, &args->max_lost);
+    }
+    return false;
+}

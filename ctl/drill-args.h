@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CTL_DRILL_ARGS_H
+#define CTL_DRILL_ARGS_H 1
+
+/* The options that only 'ovn-hactl drill' has.  ctl/main parses them, ctl/drill
+ * uses them. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct drill_args {
+    bool dry_run;
+    const char *nb; /* Remotes; NULL: as $OVN_NB_DB says, or TCP port 6641 */
+    const char *sb; /* of each node; and so for SB. */
+
+    /* Limits; below 0: none. */
+    int64_t max_outage_us;
+    int64_t max_sb_delay_us;
+    int64_t max_lost;
+};
+
+#define DRILL_ARGS_DEFAULT                                        \
+    {                                                             \
+        .max_outage_us = -1, .max_sb_delay_us = -1, .max_lost = 0 \
+    }
+
+/* What getopt_long() calls these options. */
+enum drill_option {
+    DRILL_DRY_RUN = 'D',
+    DRILL_NB = 'b',
+    DRILL_SB = 's',
+    DRILL_MAX_OUTAGE = 'o',
+    DRILL_MAX_SB_DELAY = 'd',
+    DRILL_MAX_LOST = 'l',
+};
+#define DRILL_OPTIONS "Dbsodl"
+
+/* Sets one of them.  Returns false after a line of error. */
+bool drill_args_set(struct drill_args *, int option, const char *value);
+
+#endif /* ctl/drill-args.h */

@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/drill-clients.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "ctl/ovsdb.h"
+#include "lib/jsonget.h"
+#include "lib/xalloc.h"
+
+#define KNOCK_US 10000           /* Between two tries to connect... */
+#define KNOCK_PATIENCE_US 200000 /* ...and how long one of them may take. */
+#define WRITE_US 20000           /* Between two writes. */
+#define PATIENCE_US 50000        /* Without answer: rather another node... */
+#define STUBBORN_US 1000000      /* ...or the same one again. */
+#define LONG_US 10000000         /* The same for a question about many rows. */
+#define PROBE_US \
+    100000              /* The other client asks for a sign of life...
+                                  */
+#define DEAF_US 1000000 /* ...and leaves when none has come. */
+#define STEP_MS 5
+
+#define NAME "ovn_ha_drill_"
+#define LOCK "ovn_ha_drill"
+#define MARK "ovn-ha-drill"
+
+enum {
+    ID_LOCK = 1,
+    ID_MONITOR,
+    ID_ECHO,
+    ID_FIRST, /* Of transactions. */
+};
+
+/* A server, as a client sees it from outside. */
+struct door {
+    char *remote;
+    struct ovsdb *o; /* On its way; or NULL. */
+    mono_t knocked;
+};
+
+/* All servers of a database, and the session with one of them. */
+struct side {
+    struct door doors[CLIENTS_NODES_MAX];
+    size_t n;
+    struct ovsdb *session;
+    size_t at; /* Index of its door. */
+    mono_t heard;
+};
+
+struct clients {
+    struct side nb, sb;
+    struct ledger *ledger;
+    char name[32]; /* Of this drill's row... */
+    char uuid[40]; /* ...which this one is in SB; "" until it is seen. */
+    int next_id;
+    enum clients_lock lock;
+    char *refusal;
+
+    bool writing;
+    mono_t next_write;
+    bool pending; /* This write waits for its answer: */
+    int pending_id;
+    size_t number;
+    int asked_id; /* This question does; 0: none. */
+    json_t *answer;
+    mono_t sent; /* Write or question. */
+
+    mono_t next_probe;
+};
+
+/* ---- Sides --------------------------------------------------------------- */
+
+static bool
+side_init(struct side *s, const char *remotes)
+{
+    char *copy = ha_strdup(remotes), *rest = copy, *remote;
+    bool ok = true;
+
+    while (ok && (remote = strsep(&rest, ","))) {
+        ok = ovsdb_is_remote(remote) && s->n < CLIENTS_NODES_MAX;
+        if (ok) {
+            s->doors[s->n++] = (struct door){ .remote = ha_strdup(remote),
+                                              .knocked = MONO_MIN };
+        } else {
+            fprintf(stderr,
+                    "ovn-hactl: \"%s\" is not tcp:ADDRESS:PORT or unix:PATH, "
+                    "or one of more than %d\n",
+                    remote, CLIENTS_NODES_MAX);
+        }
+    }
+    free(copy);
+    return ok;
+}
+
+static void
+door_leave(struct door *d)
+{
+    ovsdb_close(d->o);
+    d->o = NULL;
+}
+
+static void
+side_leave(struct side *s)
+{
+    ovsdb_close(s->session);
+    s->session = NULL;
+}
+
+static void
+side_close(struct side *s)
+{
+    side_leave(s);
+    for (size_t i = 0; i < s->n; i++) {
+        door_leave(&s->doors[i]);
+        free(s->doors[i].remote);
+    }
+}
+
+static size_t
+side_poll(const struct side *s, struct pollfd *fds)
+{
+    size_t n = 0;
+
+    if (s->session) {
+        fds[n++] = ovsdb_pollfd(s->session);
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->doors[i].o) {
+            fds[n++] = ovsdb_pollfd(s->doors[i].o);
+        }
+    }
+    return n;
+}
+
+/* Goes on connecting.  Returns true if the connection stands. */
+static bool
+door_knock(struct door *d, mono_t now)
+{
+    int error = d->o ? ovsdb_step(d->o) : -EAGAIN;
+
+    if (!error) {
+        return true;
+    }
+    if (error != -EAGAIN
+        || mono_before(mono_add_us(d->knocked, KNOCK_PATIENCE_US), now)) {
+        door_leave(d);
+    }
+    if (!d->o && !mono_before(now, mono_add_us(d->knocked, KNOCK_US))) {
+        d->knocked = now;
+        if (ovsdb_open(d->remote, &d->o)) {
+            d->o = NULL;
+        }
+    }
+    return false;
+}
+
+/* Knocks at all doors but the one of a session that is not given up yet.
+ * Returns true if there is another session than before. */
+static bool
+side_knock(struct side *s, mono_t now, bool again)
+{
+    for (size_t k = 1; k <= s->n; k++) {
+        /* Another first choice each time. */
+        size_t i = (s->at + k) % s->n;
+
+        if ((s->session && i == s->at && !again)
+            || !door_knock(&s->doors[i], now)) {
+            continue;
+        }
+        side_leave(s);
+        s->session = s->doors[i].o;
+        s->doors[i].o = NULL;
+        s->at = i;
+        s->heard = now;
+        for (size_t j = 0; j < s->n; j++) {
+            door_leave(&s->doors[j]);
+        }
+        return true;
+    }
+    return false;
+}
+
+/* ---- The writer ---------------------------------------------------------- */
+
+/* Matches the rows of all drills. */
+static json_t *
+marked(void)
+{
+    return json_pack("[[s, s, [s, [[s, s]]]]]", "external_ids", "includes",
+                     "map", MARK, "row");
+}
+
+/* A write is an address in a range that is reserved and never used. */
+static char *
+make_address(size_t number)
+{
+    return ha_asprintf("240.%zu.%zu.%zu", number >> 16 & 255,
+                       number >> 8 & 255, number & 255);
+}
+
+/* The number of the write; SIZE_MAX if it is none. */
+static size_t
+parse_address(const char *address)
+{
+    unsigned int a, b, c;
+
+    return sscanf(address, "240.%u.%u.%u", &a, &b, &c) == 3
+               ? (size_t) a << 16 | b << 8 | c
+               : SIZE_MAX;
+}
+
+static void
+write_number(struct clients *c, mono_t now)
+{
+    char *address;
+
+    c->number = ledger_add(c->ledger, now);
+    address = make_address(c->number);
+    c->pending = true;
+    c->pending_id = c->next_id++;
+    c->sent = now;
+    c->next_write = mono_max(now, mono_add_us(c->next_write, WRITE_US));
+    ovsdb_send(c->nb.session, "transact",
+               json_pack("[s, {s:s, s:s, s:[[s, s, s]], s:[[s, s, s]]}]",
+                         "OVN_Northbound", "op", "mutate", "table",
+                         "Address_Set", "where", "name", "==", c->name,
+                         "mutations", "addresses", "insert", address),
+               c->pending_id);
+    free(address);
+}
+
+/* Why a write was not acknowledged; NULL if it was. */
+static char *
+find_refusal(const json_t *reply)
+{
+    const json_t *result = json_array_get(jsonget(reply, "result"), 0);
+    char *refusal = ovsdb_refusal(reply);
+
+    return refusal ? refusal
+           : json_integer_value(jsonget(result, "count"))
+               ? NULL
+               : ha_strdup("the drill's row is gone");
+}
+
+/* Returns false if the session is of no use any more. */
+static bool
+hear_reply(struct clients *c, const json_t *m, mono_t now)
+{
+    json_int_t id = json_integer_value(json_object_get(m, "id"));
+    char *refusal;
+
+    if (id == ID_LOCK) {
+        c->lock = jsonget_true(jsonget(m, "result"), "locked")
+                      ? CLIENTS_LOCK_OURS
+                      : CLIENTS_LOCK_TAKEN;
+    } else if (c->pending && id == c->pending_id) {
+        c->pending = false;
+        refusal = find_refusal(m);
+        if (refusal) {
+            free(c->refusal);
+            c->refusal = refusal;
+            return false;
+        }
+        ledger_ack(c->ledger, c->number, now);
+    } else if (id && id == c->asked_id) {
+        c->answer = json_incref((json_t *) m);
+        c->asked_id = 0;
+    }
+    return true;
+}
+
+static void
+leave_nb(struct clients *c)
+{
+    side_leave(&c->nb);
+    c->pending = false;
+    c->asked_id = 0;
+    c->lock = CLIENTS_LOCK_UNKNOWN;
+}
+
+static void
+hear_nb(struct clients *c, mono_t now)
+{
+    int error = ovsdb_step(c->nb.session);
+    json_t *m;
+
+    while (!error && !(error = ovsdb_get(c->nb.session, &m))) {
+        if (!strcmp(jsonget_text(m, "method"), "locked")) {
+            c->lock = CLIENTS_LOCK_OURS;
+        } else if (!hear_reply(c, m, now)) {
+            error = -EIO;
+        }
+        json_decref(m);
+    }
+    if (error != -EAGAIN) {
+        leave_nb(c);
+    }
+}
+
+static void
+step_nb(struct clients *c, mono_t now)
+{
+    int64_t waited = 0;
+
+    if (c->nb.session) {
+        hear_nb(c, now);
+    }
+    if (c->pending || c->asked_id) {
+        waited = mono_us_between(c->sent, now);
+    }
+    if ((!c->nb.session || waited > PATIENCE_US)
+        && side_knock(&c->nb, now,
+                      waited > (c->pending ? STUBBORN_US : LONG_US))) {
+        c->pending = false;
+        c->asked_id = 0;
+        c->lock = CLIENTS_LOCK_UNKNOWN;
+        ovsdb_send(c->nb.session, "lock", json_pack("[s]", LOCK), ID_LOCK);
+    }
+    if (c->nb.session && c->writing && !c->pending
+        && !mono_before(now, c->next_write)) {
+        write_number(c, now);
+    }
+}
+
+/* ---- The one that looks -------------------------------------------------- */
+
+/* Calls 'func' with the number of each write in a set of addresses. */
+static void
+each_number(struct clients *c, const json_t *set, mono_t now,
+            void (*func)(struct clients *, size_t number, mono_t now))
+{
+    const json_t *list = json_array_get(set, 1);
+
+    if (json_is_string(set)) {
+        func(c, parse_address(json_string_value(set)), now);
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *address = json_string_value(json_array_get(list, i));
+
+        func(c, parse_address(address ? address : ""), now);
+    }
+}
+
+static void
+see(struct clients *c, size_t number, mono_t now)
+{
+    ledger_seen(c->ledger, number, now);
+}
+
+/* Remembers which row is ours, because a change does not tell its name. */
+static void
+hear_row(struct clients *c, const char *uuid, const json_t *change, mono_t now)
+{
+    const json_t *row = jsonget(change, "initial");
+
+    row = row ? row : jsonget(change, "insert");
+    if (row && !strcmp(jsonget_text(row, "name"), c->name)) {
+        snprintf(c->uuid, sizeof c->uuid, "%s", uuid);
+    }
+    row = row ? row : jsonget(change, "modify");
+    if (!strcmp(uuid, c->uuid)) {
+        each_number(c, jsonget(row, "addresses"), now, see);
+    }
+}
+
+static void
+hear_updates(struct clients *c, const json_t *updates, mono_t now)
+{
+    json_t *rows = json_object_get(updates, "Address_Set"), *change;
+    const char *uuid;
+
+    json_object_foreach (rows, uuid, change) {
+        hear_row(c, uuid, change, now);
+    }
+}
+
+static void
+hear_sb(struct clients *c, mono_t now)
+{
+    int error = ovsdb_step(c->sb.session);
+    json_t *m;
+
+    while (!error && !(error = ovsdb_get(c->sb.session, &m))) {
+        c->sb.heard = now;
+        if (!strcmp(jsonget_text(m, "method"), "update2")) {
+            hear_updates(c, json_array_get(jsonget(m, "params"), 1), now);
+        } else {
+            hear_updates(c, jsonget(m, "result"), now);
+        }
+        json_decref(m);
+    }
+    if (error != -EAGAIN || mono_us_between(c->sb.heard, now) > DEAF_US) {
+        side_leave(&c->sb);
+    } else if (!mono_before(now, c->next_probe)) {
+        ovsdb_send(c->sb.session, "echo", json_array(), ID_ECHO);
+        c->next_probe = mono_add_us(now, PROBE_US);
+    }
+}
+
+static void
+step_sb(struct clients *c, mono_t now)
+{
+    if (c->sb.session) {
+        hear_sb(c, now);
+    }
+    if (!c->sb.session && side_knock(&c->sb, now, false)) {
+        /* Its updates tell what was added to a set, not all that is in it. */
+        ovsdb_send(c->sb.session, "monitor_cond",
+                   json_pack("[s, n, {s:[{s:[s, s]}]}]", "OVN_Southbound",
+                             "Address_Set", "columns", "name", "addresses"),
+                   ID_MONITOR);
+    }
+}
+
+/* ---- Both ---------------------------------------------------------------- */
+
+struct clients *
+clients_create(const char *nb, const char *sb, struct ledger *ledger)
+{
+    struct clients *c = ha_calloc(1, sizeof *c);
+    uint64_t random;
+
+    if (getrandom(&random, sizeof random, 0) != sizeof random) {
+        random = mono_now().us;
+    }
+    snprintf(c->name, sizeof c->name, NAME "%08" PRIx32, (uint32_t) random);
+    c->ledger = ledger;
+    c->next_id = ID_FIRST;
+    c->next_write = c->next_probe = mono_now();
+    if (!side_init(&c->nb, nb) || !side_init(&c->sb, sb)) {
+        clients_destroy(c);
+        return NULL;
+    }
+    return c;
+}
+
+void
+clients_destroy(struct clients *c)
+{
+    if (c) {
+        side_close(&c->nb);
+        side_close(&c->sb);
+        json_decref(c->answer);
+        free(c->refusal);
+        free(c);
+    }
+}
+
+size_t
+clients_poll(const struct clients *c, struct pollfd *fds)
+{
+    size_t n = side_poll(&c->nb, fds);
+
+    return n + side_poll(&c->sb, fds + n);
+}
+
+void
+clients_step(struct clients *c, mono_t now)
+{
+    step_nb(c, now);
+    step_sb(c, now);
+}
+
+bool
+clients_connected(const struct clients *c)
+{
+    return c->nb.session && c->sb.session;
+}
+
+enum clients_lock
+clients_lock(const struct clients *c)
+{
+    return c->lock;
+}
+
+void
+clients_stop(struct clients *c)
+{
+    c->writing = false;
+}
+
+bool
+clients_busy(const struct clients *c)
+{
+    return c->pending;
+}
+
+const char *
+clients_refusal(const struct clients *c)
+{
+    return c->refusal ? c->refusal : "";
+}
+
+/* Has operations done on the Northbound database, whose list it takes over,
+ * and asks anew where an answer does not come: they have to do no harm if done
+ * twice. */
+static int
+ask(struct clients *c, json_t *operations, mono_t deadline, json_t **ret_reply)
+{
+    json_t *params = json_pack("[s]", "OVN_Northbound");
+    struct pollfd fds[CLIENTS_FDS_MAX];
+
+    json_array_extend(params, operations);
+    json_decref(operations);
+    c->asked_id = 0;
+    while (!c->answer && mono_before(mono_now(), deadline)) {
+        poll(fds, clients_poll(c, fds), STEP_MS);
+        clients_step(c, mono_now());
+        if (c->nb.session && !c->asked_id && !c->answer) {
+            c->asked_id = c->next_id++;
+            c->sent = mono_now();
+            ovsdb_send(c->nb.session, "transact", json_incref(params),
+                       c->asked_id);
+        }
+    }
+    json_decref(params);
+    if (!c->answer) {
+        return -ETIMEDOUT;
+    }
+    *ret_reply = c->answer;
+    c->answer = NULL;
+    free(c->refusal);
+    c->refusal = ovsdb_refusal(*ret_reply);
+    if (c->refusal) {
+        json_decref(*ret_reply);
+        return -EIO;
+    }
+    return 0;
+}
+
+static void
+keep(struct clients *c, size_t number, mono_t now)
+{
+    (void) now;
+    ledger_kept(c->ledger, number);
+}
+
+int
+clients_look(struct clients *c, mono_t deadline, size_t *ret_n)
+{
+    json_t *reply, *rows;
+    int error = ask(c,
+                    json_pack("[{s:s, s:s, s:o, s:[s, s]}]", "op", "select",
+                              "table", "Address_Set", "where", marked(),
+                              "columns", "name", "addresses"),
+                    deadline, &reply);
+
+    if (error) {
+        return error;
+    }
+    rows = json_object_get(json_array_get(json_object_get(reply, "result"), 0),
+                           "rows");
+    *ret_n = json_array_size(rows);
+    for (size_t i = 0; i < *ret_n; i++) {
+        const json_t *row = json_array_get(rows, i);
+
+        if (!strcmp(jsonget_text(row, "name"), c->name)) {
+            each_number(c, jsonget(row, "addresses"), MONO_MIN, keep);
+        }
+    }
+    json_decref(reply);
+    return 0;
+}
+
+static json_t *
+make_delete(void)
+{
+    return json_pack("{s:s, s:s, s:o}", "op", "delete", "table", "Address_Set",
+                     "where", marked());
+}
+
+int
+clients_clean(struct clients *c, mono_t deadline)
+{
+    json_t *reply;
+    int error = ask(c, json_pack("[o]", make_delete()), deadline, &reply);
+
+    if (!error) {
+        json_decref(reply);
+    }
+    return error;
+}
+
+int
+clients_start(struct clients *c, mono_t deadline)
+{
+    json_t *row = json_pack("{s:s, s:[s, [[s, s]]]}", "name", c->name,
+                            "external_ids", "map", MARK, "row");
+    json_t *insert = json_pack("{s:s, s:s, s:o}", "op", "insert", "table",
+                               "Address_Set", "row", row);
+    json_t *reply;
+    int error =
+        ask(c, json_pack("[o, o]", make_delete(), insert), deadline, &reply);
+
+    if (!error) {
+        json_decref(reply);
+        c->next_write = mono_now();
+        c->writing = true;
+    }
+    return error;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/drill-report.h"
+
+#include "lib/jsonget.h"
+
+static double
+number(const json_t *o, const char *key)
+{
+    return json_number_value(json_object_get(o, key));
+}
+
+static void
+print_list(const char *head, const json_t *list, FILE *f)
+{
+    if (json_array_size(list)) {
+        fprintf(f, "\n%s:\n", head);
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        fprintf(f, "  %s\n", json_string_value(json_array_get(list, i)));
+    }
+}
+
+/* Moments of 'list', named by their member 'key'. */
+static void
+print_moments(const char *head, const json_t *list, const char *key, FILE *f)
+{
+    if (json_array_size(list)) {
+        fprintf(f, "\n%s:\n", head);
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *moment = json_array_get(list, i);
+
+        fprintf(f, "  %9.0f ms  %s\n", number(moment, "ms"),
+                jsonget_text(moment, key));
+    }
+}
+
+void
+report_print_text(const json_t *report, FILE *f)
+{
+    const json_t *checks = jsonget(report, "checks");
+    const json_t *writes = jsonget(report, "writes");
+
+    fprintf(f, "drill %s, begun on %s at %s: %s\n",
+            jsonget_text(report, "kind"), jsonget_text(report, "node"),
+            jsonget_text(report, "began"), jsonget_text(report, "verdict"));
+    if (*jsonget_text(report, "why")) {
+        fprintf(f, "  %s\n", jsonget_text(report, "why"));
+    }
+    for (size_t i = 0; i < json_array_size(checks); i++) {
+        const json_t *check = json_array_get(checks, i);
+        const char *limit = jsonget_text(check, "limit");
+
+        fprintf(f, "  %-6s %-24s %s%s%s\n",
+                !*limit                       ? ""
+                : jsonget_true(check, "pass") ? "pass"
+                                              : "FAIL",
+                jsonget_text(check, "name"), jsonget_text(check, "measured"),
+                *limit ? "; limit " : "", limit);
+    }
+    fprintf(f, "  %-6s %-24s %.0f acknowledged, %.0f without an answer\n", "",
+            "writes", number(writes, "acknowledged"),
+            number(writes, "unanswered"));
+    print_moments("phases, from the act on", jsonget(report, "phases"), "name",
+                  f);
+    print_moments("what this node said", jsonget(report, "timeline"), "text",
+                  f);
+    print_list("left as it is", jsonget(report, "notes"), f);
+    print_list("to be mended by hand", jsonget(report, "remains"), f);
+}

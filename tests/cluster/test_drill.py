@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drills: every kind comes through, every limit can fail, nothing is left
+behind however a drill ends."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+
+import pytest
+from lab import Corosync, wait_until
+from lab.node import Process
+from watch import NoReplication, bring_up, cluster, others, wait_well
+
+FINE, FAILED, USAGE, DRILL = 0, 1, 2, 6
+ON_ACTIVE = ["kill-nb", "kill-sb", "kill-northd", "stop-northd",
+             "kill-supervisor"]
+KINDS = ["switchover", *ON_ACTIVE]
+
+# A standby that hears nothing leaves the in-sync set soon.
+CONF = "[insync]\nlag-ms = 3000\n"
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    """Three control nodes and a compute node."""
+    lab = make_lab(control=3, compute=1, corosync=Corosync.fast())
+    bring_up(lab, CONF)
+    return lab
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(lab):
+    """After each test all is well, and no row of a drill is there."""
+    yield
+    assert rows(wait_well(lab)) == []
+
+
+def rows(active):
+    """The names of drills' rows."""
+    return [name for name in active.nbctl(
+        "--bare", "--columns=name", "list", "Address_Set").split()
+        if name.startswith("ovn_ha_drill_")]
+
+
+def drill(node, kind, *args):
+    """Exit status, output and errors of a drill."""
+    done = node.exec(node.lab.program("ovn-hactl", "."), "drill", kind, *args,
+                     check=False, timeout=100)
+    return done.returncode, done.stdout, done.stderr
+
+
+def report_of(out):
+    """The JSON behind the plan."""
+    return json.loads(out[out.index("\n{") + 1:])
+
+
+def drill_json(node, kind, *args):
+    """Exit status and report of a drill that nobody is asked about."""
+    code, out, err = drill(node, kind, "--yes", "--json", *args)
+    assert "\n{" in out, (code, out, err)
+    return code, report_of(out)
+
+
+def failed(report):
+    """The names of the checks that failed."""
+    return [c["name"] for c in report["checks"] if not c["pass"]]
+
+
+def assert_refused(node, text, kind, *args):
+    """One line says why, and nothing was done."""
+    before = cluster(node).get("epoch")
+    code, out, err = drill(node, kind, *args)
+    assert code in (FAILED, USAGE), (code, out, err)
+    assert err.startswith("ovn-hactl: ") and text in err, err
+    assert err.count("\n") == 1, err
+    assert cluster(node).get("epoch") == before
+
+
+class Running:
+    """A drill in the background."""
+
+    def __init__(self, node, kind, *args):
+        self.node = node
+        self.err = ""
+        self.popen = node.popen(
+            node.lab.program("ovn-hactl", "."), "drill", kind, "--yes",
+            "--json", *args, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def process(self):
+        """ovn-hactl itself."""
+        return next(p for p in self.node.processes()
+                    if p.comm == "ovn-hactl")
+
+    def wait_acted(self):
+        """Waits until it has told that it acted."""
+        line = self.popen.stderr.readline()
+        assert "+0.000 s" in line, line
+
+    def end(self):
+        """Its exit status and report."""
+        out, self.err = self.popen.communicate(timeout=100)
+        return self.popen.returncode, report_of(out)
+
+
+# The plan.
+
+def test_dry_run(lab):
+    """The plan is shown, and nothing is done."""
+    active = wait_well(lab)
+    epoch = cluster(active)["epoch"]
+    code, out, err = drill(active, "kill-nb", "--dry-run")
+    assert (code, err) == (FINE, ""), err
+    assert out.startswith("drill kill-nb: kills the Northbound"), out
+    assert f"active is {active.name}" in out
+    assert f"tcp:{active.address}:6641" in out
+    assert cluster(active)["epoch"] == epoch and rows(active) == []
+
+
+@pytest.mark.parametrize("kind", ON_ACTIVE)
+def test_only_on_the_active(lab, kind):
+    """What acts on processes says where it is to be run."""
+    active = wait_well(lab)
+    assert_refused(others(lab, active)[0],
+                   f"run it there, on {active.name}", kind, "--yes")
+
+
+def test_refusals(lab):
+    """Who asks for what cannot be is told so."""
+    active = wait_well(lab)
+    assert_refused(active, 'there is no drill "flood"', "flood", "--yes")
+    assert_refused(active, "there is no terminal", "kill-nb")
+    assert_refused(active, "not a time such as", "kill-nb", "--yes",
+                   "--max-write-outage", "2")
+    assert_refused(active, "cannot be reached at tcp:127.0.0.1:1", "kill-nb",
+                   "--yes", "--nb", "tcp:127.0.0.1:1")
+    assert_refused(active, '"tls:1.2.3.4:1" is not', "kill-nb", "--yes",
+                   "--nb", "tls:1.2.3.4:1")
+
+
+def test_not_when_degraded(lab):
+    """A cluster that is not well is not drilled."""
+    active = wait_well(lab)
+    standby = others(lab, active)[0]
+    standby.service_stop("ovn-had")
+    try:
+        wait_until(lambda: cluster(active)["health"] == "degraded", 30,
+                   "a standby is missed", interval=0.1)
+        assert_refused(active, "the cluster is degraded", "kill-nb", "--yes")
+    finally:
+        standby.start_ovn_had()
+
+
+def test_one_at_a_time(lab):
+    """While a drill holds the lock there is no other, on any node."""
+    active = wait_well(lab)
+    session = active.dial("nb")
+    try:
+        assert session.call("lock", ["ovn_ha_drill"])["result"]["locked"]
+        for node in lab.control:
+            assert_refused(node, "another drill is running", "switchover",
+                           "--yes")
+    finally:
+        session.close()
+
+
+def test_asks(lab):
+    """On a terminal the word has to be typed."""
+    active = wait_well(lab)
+    for word, code in (("no", FAILED), ("yes", FINE)):
+        ours, theirs = pty.openpty()
+        process = active.popen(lab.program("ovn-hactl", "."), "drill",
+                               "kill-northd", stdin=theirs,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True)
+        os.write(ours, f"{word}\n".encode())
+        out, err = process.communicate(timeout=100)
+        os.close(ours)
+        os.close(theirs)
+        assert process.returncode == code, (out, err)
+        assert ("PASS" in out) == (code == FINE), out
+        assert ("nothing was done" in err) == (code == FAILED), err
+
+
+# The kinds.
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds(lab, kind):
+    """Each kind comes through, and is told in full."""
+    active = wait_well(lab)
+    code, report = drill_json(active, kind, "--max-write-outage", "30s",
+                              "--max-sb-delay", "30s")
+    assert (code, report["verdict"]) == (FINE, "PASS"), report
+    assert report["kind"] == kind and report["node"] == active.name
+    assert failed(report) == [] and report["remains"] == []
+    assert report["writes"]["lost"] == 0
+    assert report["writes"]["acknowledged"] > 100
+    names = [p["name"] for p in report["phases"]]
+    assert "the longest write outage ends" in names
+    if kind == "switchover":
+        assert "elected: the record is held" in names
+        assert "another node is active" in names
+        assert f"--to {active.name} moves it back" in report["notes"][0]
+    moments = [m["ms"] for m in report["timeline"]]
+    assert moments == sorted(moments) and moments[0] == 0
+
+
+def test_from_a_standby(lab):
+    """A switchover is drilled from any node, to the one that is named."""
+    active = wait_well(lab)
+    here, to = others(lab, active)
+    code, out, err = drill(here, "switchover", "--yes", "--to", to.name)
+    assert code == FINE and "PASS" in out, (out, err)
+    assert wait_well(lab) is to
+
+
+# Each limit fails.
+
+def test_write_outage_fails(lab):
+    """A switchover cannot do without an outage."""
+    code, report = drill_json(wait_well(lab), "switchover",
+                              "--max-write-outage", "0ms")
+    assert (code, report["verdict"]) == (DRILL, "FAIL")
+    assert failed(report) == ["write outage"]
+
+
+def test_sb_delay_fails(lab):
+    """northd takes longer than nothing."""
+    code, report = drill_json(wait_well(lab), "stop-northd",
+                              "--max-sb-delay", "1ms")
+    assert (code, report["verdict"]) == (DRILL, "FAIL")
+    assert failed(report) == ["NB to SB, longest"]
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_lost_fails(lab, limit):
+    """An acknowledged write that is gone is found; the limit says whether
+    that is too much."""
+    active = wait_well(lab)
+    running = Running(active, "kill-northd", "--max-lost", limit)
+    running.wait_acted()
+    name, = rows(active)
+    active.nbctl("remove", "Address_Set", name, "addresses", "240.0.0.7")
+    code, report = running.end()
+    assert report["writes"]["lost"] == 1
+    assert failed(report) == ([] if limit else ["acknowledged and lost"])
+    assert code == (FINE if limit else DRILL)
+
+
+def test_not_well_again_fails(lab):
+    """A cluster that is not well in the end fails, and what is to be mended
+    is listed."""
+    active = wait_well(lab)
+    standby = others(lab, active)[0]
+    running = Running(active, "kill-northd", "--timeout", "6")
+    running.wait_acted()
+    with NoReplication(standby, active):
+        code, report = running.end()
+    assert (code, report["verdict"]) == (DRILL, "FAIL")
+    assert failed(report) == ["all is well again", "to be mended by hand"]
+    assert any(standby.name in text for text in report["remains"]), report
+
+
+# However it ends.
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM,
+                                    signal.SIGHUP])
+def test_interrupted(lab, number):
+    """The cluster serves, northd runs, and the row is gone."""
+    active = wait_well(lab)
+    running = Running(active, "stop-northd")
+    running.wait_acted()
+    running.process().send_signal(number)
+    code, report = running.end()
+    assert (code, report["verdict"]) == (FAILED, "ABORTED")
+    assert report["why"] == "interrupted" and report["remains"] == []
+    assert all(p.state != "T" for p in active.find("northd"))
+
+
+def test_terminal_lost(lab):
+    """The same when nobody reads what it says any more."""
+    active = wait_well(lab)
+    running = Running(active, "stop-northd")
+    running.wait_acted()
+    process = running.process()
+    running.popen.stdout.close()
+    running.popen.stderr.close()
+    process.send_signal(signal.SIGHUP)
+    assert running.popen.wait(60) == FAILED
+
+
+def test_killed(lab):
+    """What a drill that was killed left behind, the next one removes."""
+    active = wait_well(lab)
+    running = Running(active, "kill-northd")
+    running.wait_acted()
+    process: Process = running.process()
+    process.send_signal(signal.SIGKILL)
+    running.popen.wait(10)
+    wait_well(lab)
+    assert len(rows(active)) == 1
+    code, out, err = drill(active, "kill-northd", "--dry-run")
+    assert code == FINE and "1 left by earlier drills" in out, (out, err)
+    code, report = drill_json(active, "kill-northd")
+    assert code == FINE, report

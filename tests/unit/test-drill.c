@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The pure parts of a drill: the ledger's sums, and what a plan refuses. */
+
+#include "ctl/drill-ledger.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/drill-plan.h"
+
+static mono_t
+at(int ms)
+{
+    return (mono_t){ ms * 1000LL };
+}
+
+/* A write; below 0: never. */
+static void
+add(struct ledger *l, int sent, int acked, int seen)
+{
+    size_t number = ledger_add(l, at(sent));
+
+    if (acked >= 0) {
+        ledger_ack(l, number, at(acked));
+    }
+    if (seen >= 0) {
+        ledger_seen(l, number, at(seen));
+    }
+}
+
+static struct ledger_sums
+sum(const struct ledger *l, int from, int to)
+{
+    struct ledger_sums s;
+
+    ledger_sum(l, at(from), at(to), &s);
+    return s;
+}
+
+static void
+test_outage(void **state)
+{
+    struct ledger l;
+    struct ledger_sums s;
+
+    (void) state;
+    ledger_init(&l);
+    add(&l, 0, 1, 5);
+    add(&l, 20, 21, 25);
+    add(&l, 40, -1, -1); /* The fault is at 41. */
+    add(&l, 290, 300, 350);
+    add(&l, 320, 321, 350);
+    s = sum(&l, 41, 400);
+    assert_int_equal(s.acknowledged, 4);
+    assert_int_equal(s.unanswered, 1);
+    /* From the last acknowledgement before it. */
+    assert_int_equal(s.outage.from.us, 21000);
+    assert_int_equal(s.outage.to.us, 300000);
+    assert_true(s.outage.over);
+    assert_int_equal(ledger_gap_us(&s.outage), 279000);
+    assert_int_equal(ledger_gap_us(&s.sb_gap), 325000);
+    assert_int_equal(s.sb_delay_us, 50000);
+    assert_int_equal(s.unseen, 0);
+    /* What was before does not count. */
+    s = sum(&l, 310, 350);
+    assert_int_equal(ledger_gap_us(&s.outage), 29000);
+    ledger_close(&l);
+}
+
+static void
+test_never_back(void **state)
+{
+    struct ledger l;
+    struct ledger_sums s;
+
+    (void) state;
+    ledger_init(&l);
+    add(&l, 0, 1, 5);
+    add(&l, 20, 21, -1);
+    s = sum(&l, 30, 5000);
+    assert_false(s.outage.over);
+    assert_int_equal(ledger_gap_us(&s.outage), 4979000);
+    /* It was in northd's hands when northd died. */
+    assert_int_equal(s.unseen, 1);
+    assert_int_equal(s.sb_delay_us, 4979000);
+    assert_false(s.sb_gap.over);
+    ledger_close(&l);
+}
+
+static void
+test_lost(void **state)
+{
+    struct ledger l;
+    struct ledger_sums s;
+
+    (void) state;
+    ledger_init(&l);
+    add(&l, 0, 1, 5);
+    add(&l, 20, 21, -1);
+    add(&l, 40, -1, -1);
+    ledger_doubt(&l);
+    ledger_kept(&l, 0);
+    ledger_kept(&l, 2); /* Not acknowledged, and there: allowed. */
+    ledger_kept(&l, 3); /* Not of this drill. */
+    s = sum(&l, 10, 100);
+    assert_int_equal(s.lost, 1);
+    /* What is lost cannot arrive. */
+    assert_int_equal(s.unseen, 0);
+    ledger_close(&l);
+}
+
+static void
+test_seen_twice(void **state)
+{
+    struct ledger l;
+
+    (void) state;
+    ledger_init(&l);
+    add(&l, 0, 1, 5);
+    ledger_seen(&l, 0, at(50));
+    ledger_seen(&l, SIZE_MAX, at(50));
+    assert_int_equal(l.n_seen, 1);
+    assert_int_equal(l.writes[0].seen.us, 5000);
+    ledger_close(&l);
+}
+
+/* ---- The plan ------------------------------------------------------------ */
+
+static json_t *
+well(void)
+{
+    json_t *status = json_loads(
+        "{\"node\": \"n1\","
+        " \"cluster\": {\"health\": \"ok\", \"active\": \"n1\","
+        "               \"quorate\": true},"
+        " \"nodes\": [{\"name\": \"n1\", \"in_sync\": true,"
+        "              \"not_eligible\": null, \"address\": \"192.0.2.1\"},"
+        "             {\"name\": \"n2\", \"in_sync\": true,"
+        "              \"not_eligible\": null, \"address\": \"2001:db8::2\"}],"
+        " \"local\": {\"fencing\": {\"devices\":"
+        "              [{\"name\": \"d1\", \"well\": true, \"why\": \"\"}]}},"
+        " \"problems\": []}",
+        0, NULL);
+
+    assert_non_null(status);
+    return status;
+}
+
+static void
+assert_in_the_way(json_t *status, bool here, const char *text)
+{
+    json_t *list = plan_obstacles(status, here);
+
+    if (!text) {
+        assert_int_equal(json_array_size(list), 0);
+    } else {
+        assert_int_equal(json_array_size(list), 1);
+        assert_non_null(
+            strstr(json_string_value(json_array_get(list, 0)), text));
+    }
+    json_decref(list);
+    json_decref(status);
+}
+
+static json_t *
+change(const char *path, const char *key, json_t *value)
+{
+    json_t *status = well(), *o = json_object_get(status, path);
+
+    if (json_is_array(o)) {
+        o = json_array_get(o, 1);
+    }
+    json_object_set_new(o, key, value);
+    return status;
+}
+
+static void
+test_obstacles(void **state)
+{
+    json_t *device, *status = well();
+
+    (void) state;
+    assert_in_the_way(well(), true, NULL);
+    assert_in_the_way(change("cluster", "health", json_string("degraded")),
+                      true, "the cluster is degraded");
+    assert_in_the_way(change("cluster", "quorate", json_false()), true,
+                      "no quorum");
+    assert_in_the_way(change("cluster", "active", json_string("n2")), true,
+                      "run it there, on n2");
+    assert_in_the_way(change("cluster", "active", json_string("n2")), false,
+                      NULL);
+    assert_in_the_way(change("nodes", "in_sync", json_false()), false,
+                      "no standby is in sync");
+    assert_in_the_way(change("nodes", "not_eligible", json_object()), false,
+                      "no standby is in sync");
+    device = json_array_get(
+        json_object_get(
+            json_object_get(json_object_get(status, "local"), "fencing"),
+            "devices"),
+        0);
+    json_object_set_new(device, "well", json_false());
+    assert_in_the_way(status, true, "fence device d1 does not work");
+}
+
+static void
+test_remotes(void **state)
+{
+    json_t *status = well();
+    char *remotes = plan_remotes(status, 6641);
+
+    (void) state;
+    assert_string_equal(remotes, "tcp:192.0.2.1:6641,tcp:[2001:db8::2]:6641");
+    free(remotes);
+    json_decref(status);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_outage),    cmocka_unit_test(test_never_back),
+        cmocka_unit_test(test_lost),      cmocka_unit_test(test_seen_twice),
+        cmocka_unit_test(test_obstacles), cmocka_unit_test(test_remotes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
