@@ -29,13 +29,14 @@ ovn_hactl_SOURCES = \
 	ctl/verbs.h \
 	ctl/verify.c \
 	ctl/verify.h
-ovn_hactl_LDADD = ctl/libdrill.a ha/core/libcore.a lib/libha.a $(LIBHA_LIBS)
+ovn_hactl_LDADD = ctl/libdrill.a ha/core/libcore.a lib/libha.a $(LIBHA_LIBS) -lm
 
 # The pure parts of a drill, so that tests can link them.
 noinst_LIBRARIES += ctl/libdrill.a
 ctl_libdrill_a_SOURCES = \
 	ctl/drill-ledger.c \
 	ctl/drill-ledger.h \
+	ctl/drill-page.c \
 	ctl/drill-plan.c \
 	ctl/drill-plan.h \
 	ctl/drill-report.c \
@@ -43,4 +44,4 @@ ctl_libdrill_a_SOURCES = \
 
 UNIT_TESTS += tests/unit/test-drill
 tests_unit_test_drill_SOURCES = tests/unit/test-drill.c
-tests_unit_test_drill_LDADD = ctl/libdrill.a $(TEST_LIBS)
+tests_unit_test_drill_LDADD = ctl/libdrill.a $(TEST_LIBS) -lm

@@ -55,6 +55,12 @@ drill_args_set(struct drill_args *args, int option, const char *value)
         return parse_duration(value, &args->max_sb_delay_us);
     case DRILL_MAX_LOST:
         return parse_count(value, &args->max_lost);
+    case DRILL_JUNIT:
+        args->junit = value;
+        return true;
+    case DRILL_HTML:
+        args->html = value;
+        return true;
     }
     return false;
 }

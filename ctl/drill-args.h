@@ -10,6 +10,8 @@
 
 struct drill_args {
     bool dry_run;
+    const char *junit; /* Files; NULL: none. */
+    const char *html;
     const char *nb; /* Remotes; NULL: as $OVN_NB_DB says, or TCP port 6641 */
     const char *sb; /* of each node; and so for SB. */
 
@@ -32,8 +34,10 @@ enum drill_option {
     DRILL_MAX_OUTAGE = 'o',
     DRILL_MAX_SB_DELAY = 'd',
     DRILL_MAX_LOST = 'l',
+    DRILL_JUNIT = 'u',
+    DRILL_HTML = 'H',
 };
-#define DRILL_OPTIONS "Dbsodl"
+#define DRILL_OPTIONS "DbsodluH"
 
 /* Sets one of them.  Returns false after a line of error. */
 bool drill_args_set(struct drill_args *, int option, const char *value);

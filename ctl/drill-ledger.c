@@ -2,6 +2,7 @@
 #include "ctl/drill-ledger.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/xalloc.h"
 
@@ -127,4 +128,26 @@ ledger_sum(const struct ledger *l, mono_t from, mono_t to,
     }
     add_gap(&s->outage, acked, to, false);
     add_gap(&s->sb_gap, seen, to, false);
+}
+
+static void
+count(mono_t when, mono_t from, int64_t step_us, size_t n, int *counts)
+{
+    int64_t us = mono_us_between(from, when);
+
+    if (us >= 0 && us / step_us < (int64_t) n) {
+        counts[us / step_us]++;
+    }
+}
+
+void
+ledger_count(const struct ledger *l, mono_t from, int64_t step_us, size_t n,
+             int *ret_acked, int *ret_seen)
+{
+    memset(ret_acked, 0, n * sizeof *ret_acked);
+    memset(ret_seen, 0, n * sizeof *ret_seen);
+    for (size_t i = 0; i < l->n; i++) {
+        count(l->writes[i].acked, from, step_us, n, ret_acked);
+        count(l->writes[i].seen, from, step_us, n, ret_seen);
+    }
 }

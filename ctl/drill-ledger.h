@@ -62,6 +62,11 @@ struct ledger_sums {
 void ledger_sum(const struct ledger *, mono_t from, mono_t to,
                 struct ledger_sums *);
 
+/* Counts, for each of 'n' steps from 'from' on, the writes that were
+ * acknowledged, and those that were seen in SB. */
+void ledger_count(const struct ledger *, mono_t from, int64_t step_us,
+                  size_t n, int *ret_acked, int *ret_seen);
+
 /* How long it is. */
 int64_t ledger_gap_us(const struct ledger_gap *);
 

@@ -11,4 +11,11 @@
 
 void report_print_text(const json_t *report, FILE *);
 
+/* For continuous integration: a test case for each limit. */
+void report_print_junit(const json_t *report, FILE *);
+
+/* A page for people with a picture of what happened, which needs nothing but
+ * itself. */
+void report_print_html(const json_t *report, FILE *);
+
 #endif /* ctl/drill-report.h */

@@ -35,7 +35,13 @@
 #define FRESH_US 1000000 /* What is older is no sign of life. */
 #define SERVE_MS 30000   /* Patience with a cluster after an abort... */
 #define ROW_MS 30000     /* ...and with the end of the row. */
-#define HISTORY "200"    /* Lines. */
+#define LINE_US 200000
+#define HISTORY "200" /* Lines. */
+
+/* The picture begins before the act, and ends after the last phase. */
+#define PICTURE_STEPS 160
+#define PICTURE_BEFORE_US 500000
+#define PICTURE_AFTER_US 1000000
 
 struct drill {
     const struct verb_args *args;
@@ -57,6 +63,11 @@ struct drill {
     mono_t ended; /* The last write was sent before. */
     mono_t looked;
     bool loss_known;
+
+    FILE *junit, *html; /* NULL: not wanted. */
+    const char *doing;  /* What the line of progress says. */
+    bool terminal, shown;
+    mono_t next_line;
 
     json_t *timeline, *remains;
     char *why; /* What ended it early; or NULL. */
@@ -87,6 +98,41 @@ catch_signals(void)
 
 /* ---- What happens -------------------------------------------------------- */
 
+/* Only a terminal has a line that lives; elsewhere what happens is told as it
+ * comes. */
+static void
+clear_progress(struct drill *d)
+{
+    if (d->shown) {
+        fputs("\r\033[K", stderr);
+        d->shown = false;
+    }
+}
+
+static void
+show_progress(struct drill *d, mono_t now)
+{
+    const struct ledger *l = &d->ledger;
+    const json_t *status;
+
+    if (!d->terminal || !d->doing || mono_before(now, d->next_line)) {
+        return;
+    }
+    status = watch_status(d->watch);
+    d->next_line = mono_add_us(now, LINE_US);
+    fprintf(stderr,
+            "\r\033[K%s %.0f s: %zu written, %zu in SB (%.1f, %.1f s ago); "
+            "%s, %s active",
+            d->doing, mono_us_between(d->began, now) / 1e6, l->n_acked,
+            l->n_seen,
+            mono_us_between(mono_max(l->last_acked, d->began), now) / 1e6,
+            mono_us_between(mono_max(l->last_seen, d->began), now) / 1e6,
+            watch_health(status),
+            *watch_active(status) ? watch_active(status) : "nobody");
+    fflush(stderr);
+    d->shown = true;
+}
+
 static void
 on_event(void *d_, mono_t when, const char *text)
 {
@@ -97,6 +143,7 @@ on_event(void *d_, mono_t when, const char *text)
         json_array_append_new(
             d->timeline,
             json_pack("{s:I, s:s}", "ms", (json_int_t) ms, "text", text));
+        clear_progress(d);
         fprintf(stderr, "%+9.3f s  %s\n", ms / 1e3, text);
     }
 }
@@ -117,6 +164,7 @@ turn(struct drill *d)
     clients_step(d->clients, now);
     if (d->watch) {
         watch_step(d->watch, now);
+        show_progress(d, now);
     }
     return now;
 }
@@ -307,6 +355,8 @@ warm_up(struct drill *d)
 
     d->began = now;
     d->patience_us = FRESH_US;
+    d->doing = "before";
+    d->terminal = isatty(STDERR_FILENO);
     d->watch = watch_create(on_event, d);
     while (!error && !n_caught && mono_before(now, deadline)) {
         if (d->ledger.n_acked >= WARM_UP_WRITES && watch_status(d->watch)
@@ -377,6 +427,7 @@ measure(struct drill *d)
         mono_add_us(d->acted, d->args->timeout_seconds * 1000000);
     mono_t now = mono_now();
 
+    d->doing = "measuring";
     while (!n_caught && !d->recovered && mono_before(now, deadline)) {
         now = turn(d);
         d->recovered = is_calm(d, now);
@@ -410,6 +461,7 @@ restore(struct drill *d)
     if (!d->has_acted) {
         return;
     }
+    d->doing = "restoring";
     act_undo(&d->act);
     while (!d->recovered && n_caught < cut && mono_before(now, deadline)
            && (!serves(d, now)
@@ -426,6 +478,7 @@ finish_writes(struct drill *d)
     mono_t deadline = mono_add_us(mono_now(), d->patience_us);
     mono_t last = d->ledger.last_acked;
 
+    d->doing = "ending";
     clients_stop(d->clients);
     while (clients_busy(d->clients) && mono_before(mono_now(), deadline)) {
         turn(d);
@@ -657,6 +710,28 @@ make_phases(const struct drill *d, const struct ledger_sums *s)
     return phases;
 }
 
+/* What the picture is drawn from. */
+static json_t *
+make_rates(const struct drill *d, const json_t *phases)
+{
+    const json_t *last = json_array_get(phases, json_array_size(phases) - 1);
+    int64_t end_us = json_integer_value(jsonget(last, "ms")) * 1000;
+    int64_t step_us =
+        (PICTURE_BEFORE_US + end_us + PICTURE_AFTER_US) / PICTURE_STEPS;
+    int acked[PICTURE_STEPS], seen[PICTURE_STEPS];
+    json_t *acknowledged = json_array(), *in_sb = json_array();
+
+    ledger_count(&d->ledger, mono_add_us(d->acted, -PICTURE_BEFORE_US),
+                 step_us, PICTURE_STEPS, acked, seen);
+    for (size_t i = 0; i < PICTURE_STEPS; i++) {
+        json_array_append_new(acknowledged, json_integer(acked[i]));
+        json_array_append_new(in_sb, json_integer(seen[i]));
+    }
+    return json_pack("{s:f, s:f, s:o, s:o}", "from_ms",
+                     -PICTURE_BEFORE_US / 1e3, "step_ms", step_us / 1e3,
+                     "acknowledged", acknowledged, "in_sb", in_sb);
+}
+
 /* What is not as before, and meant so. */
 static json_t *
 make_notes(const struct drill *d)
@@ -719,16 +794,49 @@ make_report(struct drill *d, int *ret_rc)
             "sb_delay_ms", (json_int_t) sums.sb_delay_us / 1000, "unseen",
             (json_int_t) sums.unseen));
     json_object_set_new(report, "phases", make_phases(d, &sums));
+    json_object_set_new(report, "rates",
+                        make_rates(d, jsonget(report, "phases")));
     json_object_set(report, "timeline", d->timeline);
     json_object_set_new(report, "notes", make_notes(d));
     json_object_set(report, "remains", d->remains);
     return report;
 }
 
+/* Returns false after a line of error. */
+static bool
+open_file(const char *path, FILE **ret_file)
+{
+    *ret_file = path ? fopen(path, "we") : NULL;
+    if (path && !*ret_file) {
+        fprintf(stderr, "ovn-hactl: %s cannot be written: %s\n", path,
+                strerror(errno));
+    }
+    return !path || *ret_file;
+}
+
+/* The same, if not all of it could be written. */
+static bool
+close_file(const char *path, FILE *file)
+{
+    if (file && (ferror(file) | fclose(file))) {
+        fprintf(stderr, "ovn-hactl: %s cannot be written: %s\n", path,
+                strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 static void
 print_report(const struct drill *d, const json_t *report)
 {
     char *text;
+
+    if (d->junit) {
+        report_print_junit(report, d->junit);
+    }
+    if (d->html) {
+        report_print_html(report, d->html);
+    }
 
     if (!d->args->json) {
         putchar('\n');
@@ -760,6 +868,7 @@ run(struct drill *d)
     finish_writes(d);
     remove_row(d);
     list_remains(d);
+    clear_progress(d);
     report = make_report(d, &rc);
     print_report(d, report);
     json_decref(report);
@@ -778,6 +887,11 @@ prepare(struct drill *d)
     }
     if (!rc) {
         rc = plan(d, false);
+    }
+    if (!rc
+        && (!open_file(d->args->drill.junit, &d->junit)
+            || !open_file(d->args->drill.html, &d->html))) {
+        rc = VERB_FAILED;
     }
     if (!rc && *heir) {
         snprintf(d->act.to, sizeof d->act.to, "%s", heir);
@@ -812,6 +926,10 @@ verb_drill(struct verb_args *args)
         if (!rc) {
             rc = run(&d);
         }
+    }
+    if (!(close_file(args->drill.junit, d.junit)
+          & close_file(args->drill.html, d.html))) {
+        rc = VERB_FAILED;
     }
     watch_destroy(d.watch);
     clients_destroy(d.clients);

@@ -40,7 +40,9 @@ static void __attribute__((noreturn)) usage(int status)
         "  fence-ack NODE [--yes]\n"
         "                   vouch for it that a node is off, where no "
         "device can\n"
-        "  drill KIND [--dry-run] [--yes] [--json] [LIMIT]...\n"
+        "  drill KIND [--dry-run] [--yes] [--json] [--junit FILE] [--html "
+        "FILE]\n"
+        "        [LIMIT]...\n"
         "                   do to the cluster what a bad day does, and judge "
         "how it\n"
         "                   comes through\n"
@@ -104,6 +106,8 @@ static const struct option longs[] = {
     { "sb", required_argument, NULL, DRILL_SB },
     { "max-write-outage", required_argument, NULL, DRILL_MAX_OUTAGE },
     { "max-sb-delay", required_argument, NULL, DRILL_MAX_SB_DELAY },
+    { "junit", required_argument, NULL, DRILL_JUNIT },
+    { "html", required_argument, NULL, DRILL_HTML },
     { "max-lost", required_argument, NULL, DRILL_MAX_LOST },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },

@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import subprocess
+import xml.etree.ElementTree as ET
 
 import pytest
 from lab import Corosync, wait_until
@@ -261,6 +262,50 @@ def test_not_well_again_fails(lab):
     assert (code, report["verdict"]) == (DRILL, "FAIL")
     assert failed(report) == ["all is well again", "to be mended by hand"]
     assert any(standby.name in text for text in report["remains"]), report
+
+
+# What it leaves on paper.
+
+def test_files(lab, tmp_path):
+    """Test cases for programs, and a page that needs nothing but itself."""
+    junit, html = tmp_path / "drill.xml", tmp_path / "drill.html"
+    args = ("--yes", "--junit", junit, "--html", html)
+    code, out, err = drill(wait_well(lab), "kill-nb", *args,
+                           "--max-write-outage", "0ms")
+    assert code == DRILL, (out, err)
+    suite = ET.parse(junit).getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("5", "1")
+    assert [case.get("name") for case in suite
+            if case.find("failure") is not None] == ["write outage"]
+    page = html.read_text()
+    assert "FAIL</span>" in page and "<svg" in page
+    assert page.endswith("</body></html>\n") and "://" not in page
+    # Where there is no terminal, only what happens is told.
+    assert "+0.000 s  kills the Northbound" in err and "\033" not in err
+
+    assert_refused(wait_well(lab), "cannot be written: No such file",
+                   "kill-nb", "--yes", "--html", "/none/drill.html")
+
+
+def test_live(lab):
+    """On a terminal a line lives, and makes room for what happens."""
+    ours, theirs = pty.openpty()
+    active = wait_well(lab)
+    process = active.popen(lab.program("ovn-hactl", "."), "drill",
+                           "kill-northd", "--yes", stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    except OSError:
+        pass                    # The other end is closed.
+    os.close(ours)
+    process.communicate(timeout=100)
+    assert process.returncode == FINE
+    assert b"\r\033[Kmeasuring " in shown
+    assert f"ok, {active.name} active\r\033[K".encode() in shown
 
 
 # However it ends.

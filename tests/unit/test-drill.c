@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ctl/drill-plan.h"
+#include "ctl/drill-report.h"
 
 static mono_t
 at(int ms)
@@ -220,6 +221,100 @@ test_remotes(void **state)
     json_decref(status);
 }
 
+/* ---- The report ---------------------------------------------------------- */
+
+static json_t *
+make_report(const char *verdict)
+{
+    json_t *report = json_loads(
+        "{\"kind\": \"kill-nb\", \"node\": \"n1\", \"began\": \"today\","
+        " \"why\": \"<b>&\\\"\", \"duration_ms\": 4000,"
+        " \"checks\": [{\"name\": \"outage\", \"measured\": \"2 s\","
+        "               \"limit\": \"1 s\", \"pass\": false},"
+        "              {\"name\": \"delay\", \"measured\": \"1 s\","
+        "               \"limit\": null, \"pass\": true}],"
+        " \"writes\": {\"outage_ms\": 2000, \"outage_from_ms\": -100},"
+        " \"rates\": {\"from_ms\": -500, \"step_ms\": 1000,"
+        "             \"acknowledged\": [3, 0, 0, 3], \"in_sb\": [1, 0, 0, "
+        "1]},"
+        " \"phases\": [{\"name\": \"<end>\", \"ms\": 1900}],"
+        " \"timeline\": [{\"text\": \"a < b\", \"ms\": 5}],"
+        " \"notes\": [], \"remains\": [\"<mend>\"]}",
+        0, NULL);
+
+    assert_non_null(report);
+    json_object_set_new(report, "verdict", json_string(verdict));
+    return report;
+}
+
+static char *
+print(void (*func)(const json_t *, FILE *), json_t *report)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+
+    func(report, f);
+    fclose(f);
+    json_decref(report);
+    return text;
+}
+
+static void
+assert_has(const char *text, const char *part)
+{
+    if (!strstr(text, part)) {
+        fail_msg("no \"%s\" in %s", part, text);
+    }
+}
+
+static void
+test_text(void **state)
+{
+    char *text = print(report_print_text, make_report("FAIL"));
+
+    (void) state;
+    assert_has(text, "drill kill-nb, begun on n1 at today: FAIL");
+    assert_has(text, "FAIL   outage                   2 s; limit 1 s\n");
+    assert_has(text, "       delay                    1 s\n");
+    assert_has(text, "1900 ms  <end>");
+    assert_has(text, "to be mended by hand:\n  <mend>\n");
+    free(text);
+}
+
+static void
+test_junit(void **state)
+{
+    char *text = print(report_print_junit, make_report("FAIL"));
+
+    (void) state;
+    assert_has(text, "tests=\"2\" failures=\"1\" errors=\"0\"");
+    assert_has(text, "<failure message=\"2 s; limit 1 s\"/>");
+    free(text);
+    text = print(report_print_junit, make_report("ABORTED"));
+    assert_has(text, "tests=\"3\" failures=\"1\" errors=\"1\"");
+    assert_has(text, "<error message=\"&lt;b>&amp;&quot;\"/>");
+    free(text);
+}
+
+static void
+test_html(void **state)
+{
+    char *text = print(report_print_html, make_report("FAIL"));
+
+    (void) state;
+    assert_has(text, "<span class=\"verdict FAIL\">FAIL</span>");
+    assert_has(text, "<td class=\"no\">FAIL</td>");
+    assert_has(text, "<li>&lt;mend></li>");
+    assert_has(text, "&lt;end>, 1900 ms</text>");
+    /* From the act on the picture is 3.5 s of 4 s wide: 830 of 960. */
+    assert_has(text, "<line class=\"act\" x1=\"213.8\"");
+    assert_has(text, "<rect class=\"outage\" x=\"193.0\"");
+    assert_null(strstr(text, "<b>"));
+    assert_null(strstr(text, "://"));
+    free(text);
+}
+
 int
 main(void)
 {
@@ -227,6 +322,8 @@ main(void)
         cmocka_unit_test(test_outage),    cmocka_unit_test(test_never_back),
         cmocka_unit_test(test_lost),      cmocka_unit_test(test_seen_twice),
         cmocka_unit_test(test_obstacles), cmocka_unit_test(test_remotes),
+        cmocka_unit_test(test_text),      cmocka_unit_test(test_junit),
+        cmocka_unit_test(test_html),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
