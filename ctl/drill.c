@@ -378,10 +378,29 @@ warm_up(struct drill *d)
     return false;
 }
 
+/* Has this node's ovn-had remember 'text', which is taken over. */
+static void
+note(char *text)
+{
+    const char *const argv[] = { text, NULL };
+    char *reply;
+
+    if (daemon_call("history/note", argv, &reply)) {
+        fprintf(stderr,
+                "ovn-hactl: the history does not tell of this drill: "
+                "%s\n",
+                reply);
+    }
+    free(reply);
+    free(text);
+}
+
 static void
 act(struct drill *d)
 {
     char *trouble, *text;
+
+    note(ha_asprintf("drill: %s begins", d->kind->name));
 
     clock_gettime(CLOCK_REALTIME, &d->acted_date);
     d->acted = d->calm_since = mono_now();
@@ -653,12 +672,17 @@ add_history(struct drill *d)
     }
     for (rest = reply; (line = strsep(&rest, "\n"));) {
         int64_t ms = ms_of_line(d, line);
-        const char *text = strrchr(line, '|');
+        const char *text = line;
+
+        for (int i = 0; i < 3 && text; i++) {
+            text = strchr(text, '|');
+            text = text ? text + 1 : NULL;
+        }
 
         if (ms >= 0 && text) {
-            json_array_append_new(d->timeline, json_pack("{s:I, s:s}", "ms",
-                                                         (json_int_t) ms,
-                                                         "text", text + 1));
+            json_array_append_new(
+                d->timeline,
+                json_pack("{s:I, s:s}", "ms", (json_int_t) ms, "text", text));
         }
     }
     free(reply);
@@ -752,6 +776,31 @@ static const char *
 verdict(const struct drill *d, bool pass)
 {
     return n_caught || !d->has_acted ? "ABORTED" : pass ? "PASS" : "FAIL";
+}
+
+/* "drill: kill-nb FAIL: write outage 2.1 s (limit 1 s), ..." */
+static void
+note_verdict(const struct drill *d, const json_t *report)
+{
+    const json_t *checks = jsonget(report, "checks");
+    char *text = NULL, *why = d->why ? ha_asprintf(" (%s)", d->why) : NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+
+    fprintf(f, "drill: %s %s%s", d->kind->name,
+            jsonget_text(report, "verdict"), why ? why : "");
+    for (size_t i = 0; i < json_array_size(checks); i++) {
+        const json_t *check = json_array_get(checks, i);
+        bool pass = jsonget_true(check, "pass");
+
+        fprintf(f, "%s %s %s%s%s%s", i ? "," : ":",
+                jsonget_text(check, "name"), jsonget_text(check, "measured"),
+                pass ? "" : " (limit ",
+                pass ? "" : jsonget_text(check, "limit"), pass ? "" : ")");
+    }
+    fclose(f);
+    free(why);
+    note(text);
 }
 
 static json_t *
@@ -870,6 +919,7 @@ run(struct drill *d)
     list_remains(d);
     clear_progress(d);
     report = make_report(d, &rc);
+    note_verdict(d, report);
     print_report(d, report);
     json_decref(report);
     return rc;

@@ -357,6 +357,23 @@ run_log_set(struct had *h, struct uctl_conn *conn)
     uctl_conn_reply(conn, "");
 }
 
+/* What others than the core want to be remembered, in one line. */
+static void
+run_note(struct had *h, struct uctl_conn *conn)
+{
+    char text[HA_TELL_LEN];
+
+    snprintf(text, sizeof text, "%s", uctl_conn_arg(conn, 0));
+    for (char *p = text; *p; p++) {
+        if ((unsigned char) *p < ' ') {
+            *p = ' ';
+        }
+    }
+    ha_log(HA_LOG_INFO, "history", "%s", text);
+    history_add(h->history, h->core.record.epoch, h->core.state, text);
+    uctl_conn_reply(conn, "");
+}
+
 static const struct command commands[] = {
     { "accept-shrink", "[NODE]", 0, 1, true, run_accept_shrink },
     { "cluster/status", "[--json]", 0, 2, false, run_status },
@@ -367,6 +384,7 @@ static const struct command commands[] = {
     { "fence", "NODE", 1, 1, true, fencing_run_fence },
     { "fence-ack", "NODE", 1, 1, true, fencing_run_ack },
     { "history", "[LINES]", 0, 1, false, run_history },
+    { "history/note", "TEXT", 1, 1, true, run_note },
     { "leave", "", 0, 0, true, run_stop },
     { "list-commands", "", 0, 0, false, run_list },
     { "log/set", "LEVEL", 1, 1, true, run_log_set },

@@ -64,6 +64,12 @@ def drill_json(node, kind, *args):
     return code, report_of(out)
 
 
+def told(node):
+    """What a node's history says of drills."""
+    return [line for line in node.hactl("history", "-n", "200").splitlines()
+            if "|drill: " in line]
+
+
 def failed(report):
     """The names of the checks that failed."""
     return [c["name"] for c in report["checks"] if not c["pass"]]
@@ -206,6 +212,8 @@ def test_kinds(lab, kind):
         assert f"--to {active.name} moves it back" in report["notes"][0]
     moments = [m["ms"] for m in report["timeline"]]
     assert moments == sorted(moments) and moments[0] == 0
+    assert f"drill: {kind} begins" in told(active)[-2]
+    assert f"drill: {kind} PASS: all is well again" in told(active)[-1]
 
 
 def test_from_a_standby(lab):
@@ -221,10 +229,13 @@ def test_from_a_standby(lab):
 
 def test_write_outage_fails(lab):
     """A switchover cannot do without an outage."""
-    code, report = drill_json(wait_well(lab), "switchover",
+    active = wait_well(lab)
+    code, report = drill_json(active, "switchover",
                               "--max-write-outage", "0ms")
     assert (code, report["verdict"]) == (DRILL, "FAIL")
     assert failed(report) == ["write outage"]
+    assert "drill: switchover FAIL: " in told(active)[-1]
+    assert "ms (limit 0 ms), NB to SB" in told(active)[-1]
 
 
 def test_sb_delay_fails(lab):
@@ -321,6 +332,7 @@ def test_interrupted(lab, number):
     code, report = running.end()
     assert (code, report["verdict"]) == (FAILED, "ABORTED")
     assert report["why"] == "interrupted" and report["remains"] == []
+    assert "drill: stop-northd ABORTED (interrupted): " in told(active)[-1]
     assert all(p.state != "T" for p in active.find("northd"))
 
 
