@@ -17,6 +17,8 @@ ovn_hactl_SOURCES = \
 	ctl/drill-args.h \
 	ctl/drill-clients.c \
 	ctl/drill-clients.h \
+	ctl/drill-probe.c \
+	ctl/drill-probe.h \
 	ctl/drill-watch.c \
 	ctl/drill-watch.h \
 	ctl/fence.c \
@@ -34,6 +36,8 @@ ovn_hactl_LDADD = ctl/libdrill.a ha/core/libcore.a lib/libha.a $(LIBHA_LIBS) -lm
 # The pure parts of a drill, so that tests can link them.
 noinst_LIBRARIES += ctl/libdrill.a
 ctl_libdrill_a_SOURCES = \
+	ctl/drill-chassis.c \
+	ctl/drill-chassis.h \
 	ctl/drill-ledger.c \
 	ctl/drill-ledger.h \
 	ctl/drill-page.c \

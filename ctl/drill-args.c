@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* It is put into a command. */
+#define HOST_CHARS \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:%_-"
+
 /* "2s" or "500ms". */
 static bool
 parse_duration(const char *text, int64_t *ret_us)
@@ -36,6 +40,22 @@ parse_count(const char *text, int64_t *ret_count)
     return true;
 }
 
+static bool
+add_probe(struct drill_args *args, const char *command, bool ping)
+{
+    if (args->n_probes == DRILL_PROBES_MAX) {
+        fprintf(stderr, "ovn-hactl: a drill has at most %d probes\n",
+                DRILL_PROBES_MAX);
+        return false;
+    } else if (ping && strspn(command, HOST_CHARS) != strlen(command)) {
+        fprintf(stderr, "ovn-hactl: \"%s\" is no address to ping\n", command);
+        return false;
+    }
+    args->probes[args->n_probes].command = command;
+    args->probes[args->n_probes++].ping = ping;
+    return true;
+}
+
 bool
 drill_args_set(struct drill_args *args, int option, const char *value)
 {
@@ -61,6 +81,13 @@ drill_args_set(struct drill_args *args, int option, const char *value)
     case DRILL_HTML:
         args->html = value;
         return true;
+    case DRILL_PING:
+    case DRILL_PROBE:
+        return add_probe(args, value, option == DRILL_PING);
+    case DRILL_MAX_COMPUTE:
+        return parse_duration(value, &args->max_compute_us);
+    case DRILL_MAX_PROBE:
+        return parse_duration(value, &args->max_probe_us);
     }
     return false;
 }

@@ -6,7 +6,10 @@
  * uses them. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#define DRILL_PROBES_MAX 16
 
 struct drill_args {
     bool dry_run;
@@ -15,15 +18,23 @@ struct drill_args {
     const char *nb; /* Remotes; NULL: as $OVN_NB_DB says, or TCP port 6641 */
     const char *sb; /* of each node; and so for SB. */
 
+    struct {
+        const char *command;
+        bool ping; /* It is an address to ping. */
+    } probes[DRILL_PROBES_MAX];
+    size_t n_probes;
+
     /* Limits; below 0: none. */
     int64_t max_outage_us;
     int64_t max_sb_delay_us;
     int64_t max_lost;
+    int64_t max_compute_us;
+    int64_t max_probe_us;
 };
 
-#define DRILL_ARGS_DEFAULT                                        \
-    {                                                             \
-        .max_outage_us = -1, .max_sb_delay_us = -1, .max_lost = 0 \
+#define DRILL_ARGS_DEFAULT                                               \
+    {                                                                    \
+        .max_outage_us = -1, .max_sb_delay_us = -1, .max_compute_us = -1 \
     }
 
 /* What getopt_long() calls these options. */
@@ -36,8 +47,12 @@ enum drill_option {
     DRILL_MAX_LOST = 'l',
     DRILL_JUNIT = 'u',
     DRILL_HTML = 'H',
+    DRILL_PING = 'P',
+    DRILL_PROBE = 'R',
+    DRILL_MAX_COMPUTE = 'c',
+    DRILL_MAX_PROBE = 'r',
 };
-#define DRILL_OPTIONS "DbsodluH"
+#define DRILL_OPTIONS "DbsodluHPRcr"
 
 /* Sets one of them.  Returns false after a line of error. */
 bool drill_args_set(struct drill_args *, int option, const char *value);

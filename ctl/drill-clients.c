@@ -54,6 +54,7 @@ struct side {
 struct clients {
     struct side nb, sb;
     struct ledger *ledger;
+    struct chassis *chassis;
     char name[32]; /* Of this drill's row... */
     char uuid[40]; /* ...which this one is in SB; "" until it is seen. */
     int next_id;
@@ -67,7 +68,9 @@ struct clients {
     size_t number;
     int asked_id; /* This question does; 0: none. */
     json_t *answer;
-    mono_t sent; /* Write or question. */
+    mono_t sent;  /* Write or question. */
+    bool raise;   /* nb_cfg is to be raised... */
+    int raise_id; /* ...which this one does; 0: not asked for yet. */
 
     mono_t next_probe;
 };
@@ -246,6 +249,35 @@ find_refusal(const json_t *reply)
                : ha_strdup("the drill's row is gone");
 }
 
+/* In one transaction with the question what it is then. */
+static void
+send_raise(struct clients *c)
+{
+    c->raise_id = c->next_id++;
+    ovsdb_send(c->nb.session, "transact",
+               json_pack("[s, {s:s, s:s, s:[], s:[[s, s, i]]},"
+                         " {s:s, s:s, s:[], s:[s]}]",
+                         "OVN_Northbound", "op", "mutate", "table",
+                         "NB_Global", "where", "mutations", "nb_cfg", "+=", 1,
+                         "op", "select", "table", "NB_Global", "where",
+                         "columns", "nb_cfg"),
+               c->raise_id);
+}
+
+static void
+hear_raised(struct clients *c, const json_t *reply, mono_t now)
+{
+    const json_t *rows =
+        jsonget(json_array_get(jsonget(reply, "result"), 1), "rows");
+    const json_t *nb_cfg = jsonget(json_array_get(rows, 0), "nb_cfg");
+
+    c->raise = false;
+    c->raise_id = 0;
+    if (nb_cfg) {
+        chassis_expect(c->chassis, json_integer_value(nb_cfg), now);
+    }
+}
+
 /* Returns false if the session is of no use any more. */
 static bool
 hear_reply(struct clients *c, const json_t *m, mono_t now)
@@ -266,6 +298,8 @@ hear_reply(struct clients *c, const json_t *m, mono_t now)
             return false;
         }
         ledger_ack(c->ledger, c->number, now);
+    } else if (id && id == c->raise_id) {
+        hear_raised(c, m, now);
     } else if (id && id == c->asked_id) {
         c->answer = json_incref((json_t *) m);
         c->asked_id = 0;
@@ -273,13 +307,20 @@ hear_reply(struct clients *c, const json_t *m, mono_t now)
     return true;
 }
 
+/* What was asked in a session that is over. */
+static void
+forget_nb(struct clients *c)
+{
+    c->pending = false;
+    c->asked_id = c->raise_id = 0;
+    c->lock = CLIENTS_LOCK_UNKNOWN;
+}
+
 static void
 leave_nb(struct clients *c)
 {
     side_leave(&c->nb);
-    c->pending = false;
-    c->asked_id = 0;
-    c->lock = CLIENTS_LOCK_UNKNOWN;
+    forget_nb(c);
 }
 
 static void
@@ -315,14 +356,15 @@ step_nb(struct clients *c, mono_t now)
     if ((!c->nb.session || waited > PATIENCE_US)
         && side_knock(&c->nb, now,
                       waited > (c->pending ? STUBBORN_US : LONG_US))) {
-        c->pending = false;
-        c->asked_id = 0;
-        c->lock = CLIENTS_LOCK_UNKNOWN;
+        forget_nb(c);
         ovsdb_send(c->nb.session, "lock", json_pack("[s]", LOCK), ID_LOCK);
     }
     if (c->nb.session && c->writing && !c->pending
         && !mono_before(now, c->next_write)) {
         write_number(c, now);
+    }
+    if (c->nb.session && c->raise && !c->raise_id) {
+        send_raise(c);
     }
 }
 
@@ -376,6 +418,7 @@ hear_updates(struct clients *c, const json_t *updates, mono_t now)
     json_object_foreach (rows, uuid, change) {
         hear_row(c, uuid, change, now);
     }
+    chassis_update(c->chassis, jsonget(updates, "Chassis_Private"), now);
 }
 
 static void
@@ -410,8 +453,10 @@ step_sb(struct clients *c, mono_t now)
     if (!c->sb.session && side_knock(&c->sb, now, false)) {
         /* Its updates tell what was added to a set, not all that is in it. */
         ovsdb_send(c->sb.session, "monitor_cond",
-                   json_pack("[s, n, {s:[{s:[s, s]}]}]", "OVN_Southbound",
-                             "Address_Set", "columns", "name", "addresses"),
+                   json_pack("[s, n, {s:[{s:[s, s]}], s:[{s:[s, s]}]}]",
+                             "OVN_Southbound", "Address_Set", "columns",
+                             "name", "addresses", "Chassis_Private", "columns",
+                             "name", "nb_cfg"),
                    ID_MONITOR);
     }
 }
@@ -419,7 +464,8 @@ step_sb(struct clients *c, mono_t now)
 /* ---- Both ---------------------------------------------------------------- */
 
 struct clients *
-clients_create(const char *nb, const char *sb, struct ledger *ledger)
+clients_create(const char *nb, const char *sb, struct ledger *ledger,
+               struct chassis *chassis)
 {
     struct clients *c = ha_calloc(1, sizeof *c);
     uint64_t random;
@@ -429,6 +475,7 @@ clients_create(const char *nb, const char *sb, struct ledger *ledger)
     }
     snprintf(c->name, sizeof c->name, NAME "%08" PRIx32, (uint32_t) random);
     c->ledger = ledger;
+    c->chassis = chassis;
     c->next_id = ID_FIRST;
     c->next_write = c->next_probe = mono_now();
     if (!side_init(&c->nb, nb) || !side_init(&c->sb, sb)) {
@@ -481,6 +528,12 @@ void
 clients_stop(struct clients *c)
 {
     c->writing = false;
+}
+
+void
+clients_raise(struct clients *c)
+{
+    c->raise = true;
 }
 
 bool

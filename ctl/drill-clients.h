@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ctl/drill-chassis.h"
 #include "ctl/drill-ledger.h"
 #include "lib/mono.h"
 
@@ -31,8 +32,8 @@ struct clients;
 
 /* 'nb' and 'sb' are remotes, separated by commas.  Returns NULL after a line
  * of error if they are not. */
-struct clients *clients_create(const char *nb, const char *sb,
-                               struct ledger *);
+struct clients *clients_create(const char *nb, const char *sb, struct ledger *,
+                               struct chassis *);
 void clients_destroy(struct clients *);
 
 /* What to wait for, CLIENTS_FDS_MAX at most; and to do then, or after 5 ms. */
@@ -51,6 +52,10 @@ enum clients_lock clients_lock(const struct clients *);
 
 /* No writes from now on. */
 void clients_stop(struct clients *);
+
+/* Raises NB's nb_cfg as soon as that can be done, and has all compute nodes
+ * expected to follow. */
+void clients_raise(struct clients *);
 
 /* Whether a write waits for its answer. */
 bool clients_busy(const struct clients *);

@@ -17,9 +17,11 @@
 #include "ctl/confirm.h"
 #include "ctl/daemon.h"
 #include "ctl/drill-act.h"
+#include "ctl/drill-chassis.h"
 #include "ctl/drill-clients.h"
 #include "ctl/drill-ledger.h"
 #include "ctl/drill-plan.h"
+#include "ctl/drill-probe.h"
 #include "ctl/drill-report.h"
 #include "ctl/drill-watch.h"
 #include "ctl/verbs.h"
@@ -31,6 +33,7 @@
 #define CONNECT_MS 5000
 #define WARM_UP_MS 15000
 #define WARM_UP_WRITES 50
+#define COMPUTE_MS 3000  /* For compute nodes that may not be there at all. */
 #define CALM_US 3000000  /* All has to be well for so long, and a lease. */
 #define FRESH_US 1000000 /* What is older is no sign of life. */
 #define SERVE_MS 30000   /* Patience with a cluster after an abort... */
@@ -51,12 +54,16 @@ struct drill {
     size_t leftovers;
 
     struct ledger ledger;
+    struct chassis *chassis;
     struct clients *clients;
     struct watch *watch;
+    struct probe *probes[DRILL_PROBES_MAX];
+    size_t n_probes; /* Of those that run. */
 
     mono_t began, acted;
     struct timespec acted_date;
-    bool has_acted;
+    bool has_acted, raised;
+    mono_t effect; /* Was there; MONO_NEVER. */
     int64_t lease_us, patience_us;
     mono_t calm_since;
     bool recovered;
@@ -152,9 +159,13 @@ on_event(void *d_, mono_t when, const char *text)
 static mono_t
 turn(struct drill *d)
 {
-    struct pollfd fds[CLIENTS_FDS_MAX + 1];
+    struct pollfd fds[CLIENTS_FDS_MAX + 1 + DRILL_PROBES_MAX];
     size_t n = clients_poll(d->clients, fds);
     mono_t now;
+
+    for (size_t i = 0; i < d->n_probes; i++) {
+        n += probe_poll(d->probes[i], fds + n);
+    }
 
     if (d->watch) {
         n += watch_poll(d->watch, fds + n);
@@ -162,6 +173,9 @@ turn(struct drill *d)
     poll(fds, n, STEP_MS);
     now = mono_now();
     clients_step(d->clients, now);
+    for (size_t i = 0; i < d->n_probes; i++) {
+        probe_step(d->probes[i], now);
+    }
     if (d->watch) {
         watch_step(d->watch, now);
         show_progress(d, now);
@@ -259,9 +273,17 @@ print_plan(const struct drill *d, const json_t *status,
         printf(";\n            %zu left by earlier drills go first",
                d->leftovers);
     }
+    for (size_t i = 0; i < limits->n_probes; i++) {
+        printf("\n  probe     %s%s", limits->probes[i].ping ? "ping " : "",
+               limits->probes[i].command);
+    }
     printf("\n  limits    ");
     print_limit("write outage", limits->max_outage_us);
     print_limit("NB to SB", limits->max_sb_delay_us);
+    print_limit("compute nodes", limits->max_compute_us);
+    if (limits->n_probes) {
+        print_limit("probes", limits->max_probe_us);
+    }
     printf("%" PRId64 " writes lost\n", limits->max_lost);
     for (size_t i = 0; i < json_array_size(obstacles); i++) {
         printf("  may not   %s\n",
@@ -275,7 +297,7 @@ create_clients(struct drill *d, const json_t *status)
 {
     d->nb = choose_remotes(d->args->drill.nb, "OVN_NB_DB", status, 6641);
     d->sb = choose_remotes(d->args->drill.sb, "OVN_SB_DB", status, 6642);
-    d->clients = clients_create(d->nb, d->sb, &d->ledger);
+    d->clients = clients_create(d->nb, d->sb, &d->ledger, d->chassis);
     return d->clients ? VERB_FINE : VERB_USAGE;
 }
 
@@ -345,27 +367,83 @@ ask(const struct drill *d)
 
 /* ---- Acting and measuring ------------------------------------------------ */
 
+static void
+start_probes(struct drill *d)
+{
+    const struct drill_args *args = &d->args->drill;
+
+    while (d->n_probes < args->n_probes) {
+        d->probes[d->n_probes] = probe_create(
+            args->probes[d->n_probes].command, args->probes[d->n_probes].ping);
+        d->n_probes++;
+    }
+}
+
+/* Whether all probes have succeeded, and so could fail. */
+static bool
+probes_work(struct drill *d, mono_t now)
+{
+    struct probe_sums sums;
+    bool work = true;
+
+    for (size_t i = 0; i < d->n_probes; i++) {
+        probe_sum(d->probes[i], now, &sums);
+        work = work && sums.n && !sums.n_failed;
+        if (sums.n_failed) {
+            end_early(d, ha_asprintf("it fails before anything was done: %s",
+                                     sums.name));
+        }
+    }
+    return work;
+}
+
+static bool
+compute_is_back(const struct drill *d)
+{
+    struct chassis_sums sums;
+
+    chassis_sum(d->chassis, &sums);
+    return sums.n_back == sums.n;
+}
+
+/* Whether enough was seen to know what is normal. */
+static bool
+is_warm(struct drill *d, mono_t now)
+{
+    struct ledger_sums sums;
+
+    if (d->ledger.n_acked < WARM_UP_WRITES || !watch_status(d->watch)
+        || mono_us_between(d->began, d->ledger.last_seen_sent) <= 0
+        || !probes_work(d, now)
+        || (!compute_is_back(d)
+            && mono_before(now, mono_add_ms(d->began, COMPUTE_MS)))) {
+        return false;
+    }
+    ledger_sum(&d->ledger, d->began, now, &sums);
+    d->patience_us = FRESH_US + 3 * sums.sb_delay_us;
+    return true;
+}
+
 /* Writes until it is known what is normal.  Returns false if it cannot be. */
 static bool
 warm_up(struct drill *d)
 {
     mono_t now = mono_now(), deadline = mono_add_ms(now, WARM_UP_MS);
     int error = clients_start(d->clients, deadline);
-    struct ledger_sums sums;
 
-    d->began = now;
+    d->began = d->acted = now;
+    clock_gettime(CLOCK_REALTIME, &d->acted_date);
     d->patience_us = FRESH_US;
     d->doing = "before";
     d->terminal = isatty(STDERR_FILENO);
     d->watch = watch_create(on_event, d);
-    while (!error && !n_caught && mono_before(now, deadline)) {
-        if (d->ledger.n_acked >= WARM_UP_WRITES && watch_status(d->watch)
-            && mono_us_between(d->began, d->ledger.last_seen_sent) > 0) {
-            ledger_sum(&d->ledger, d->began, now, &sums);
-            d->patience_us = FRESH_US + 3 * sums.sb_delay_us;
+    start_probes(d);
+    clients_raise(d->clients);
+    while (!error && !n_caught && !d->why && mono_before(now, deadline)) {
+        now = turn(d);
+        if (is_warm(d, now)) {
             return true;
         }
-        now = turn(d);
     }
     if (!n_caught) {
         end_early(d, d->ledger.n_acked
@@ -404,6 +482,7 @@ act(struct drill *d)
 
     clock_gettime(CLOCK_REALTIME, &d->acted_date);
     d->acted = d->calm_since = mono_now();
+    d->effect = MONO_NEVER;
     trouble = act_do(&d->act);
     if (trouble) {
         end_early(d, trouble);
@@ -414,6 +493,20 @@ act(struct drill *d)
                        d->kind->what, d->act.from);
     on_event(d, d->acted, text);
     free(text);
+}
+
+/* Compute nodes are asked once, when what is written after the act reaches SB
+ * again: each of them writes to SB for it. */
+static void
+follow_effect(struct drill *d, mono_t now)
+{
+    if (act_took_effect(&d->act, watch_status(d->watch))) {
+        d->effect = mono_min(d->effect, now);
+    }
+    if (!d->raised && mono_before(d->effect, d->ledger.last_seen_sent)) {
+        d->raised = true;
+        clients_raise(d->clients);
+    }
 }
 
 static bool
@@ -432,11 +525,27 @@ is_calm(struct drill *d, mono_t now)
         || !is_fresh(d, watch_asked(d->watch), now)
         || !is_fresh(d, d->ledger.last_acked, now)
         || !is_fresh(d, d->ledger.last_seen, now)
-        || !act_took_effect(&d->act, status)) {
+        || d->effect.us == MONO_NEVER.us) {
         d->calm_since = now;
     }
     return mono_us_between(d->calm_since, now) > CALM_US + d->lease_us
-           && mono_before(d->calm_since, d->ledger.last_seen_sent);
+           && mono_before(d->calm_since, d->ledger.last_seen_sent) && d->raised
+           && compute_is_back(d);
+}
+
+static char *
+describe_lateness(const struct drill *d)
+{
+    struct chassis_sums sums;
+
+    chassis_sum(d->chassis, &sums);
+    return sums.missing
+               ? ha_asprintf("of %zu compute nodes %zu are not back after %g "
+                             "s, for one %s",
+                             sums.n, sums.n - sums.n_back,
+                             d->args->timeout_seconds, sums.missing)
+               : ha_asprintf("all was not well again within %g s",
+                             d->args->timeout_seconds);
 }
 
 static void
@@ -449,11 +558,11 @@ measure(struct drill *d)
     d->doing = "measuring";
     while (!n_caught && !d->recovered && mono_before(now, deadline)) {
         now = turn(d);
+        follow_effect(d, now);
         d->recovered = is_calm(d, now);
     }
     if (!d->recovered && !n_caught) {
-        end_early(d, ha_asprintf("all was not well again within %g s",
-                                 d->args->timeout_seconds));
+        end_early(d, describe_lateness(d));
     }
 }
 
@@ -588,29 +697,88 @@ moment(const struct drill *d, mono_t when)
                : duration(mono_us_between(d->acted, when));
 }
 
-/* Returns whether all limits were kept. */
+/* Without compute nodes there is nothing to say. */
 static bool
-judge(const struct drill *d, const struct ledger_sums *s, json_t *checks)
+check_compute(const struct drill *d, json_t *checks)
+{
+    int64_t limit_us = d->args->drill.max_compute_us;
+    struct chassis_sums s;
+    char *p50, *p99, *last;
+    bool pass;
+
+    chassis_sum(d->chassis, &s);
+    if (!s.n && limit_us < 0) {
+        return true;
+    }
+    p50 = moment(d, s.p50);
+    p99 = moment(d, s.p99);
+    last = moment(d, s.last);
+    pass = check(checks, "compute nodes are back",
+                 ha_asprintf("%zu of %zu: half %s, 99 %% %s, last %s",
+                             s.n_back, s.n, p50, p99, last),
+                 duration(limit_us),
+                 s.n && s.n_back == s.n
+                     && mono_us_between(d->acted, s.last) <= limit_us);
+    free(p50);
+    free(p99);
+    free(last);
+    return pass;
+}
+
+static bool
+check_probes(const struct drill *d, json_t *checks)
+{
+    int64_t limit_us = d->args->drill.max_probe_us;
+    bool pass = true;
+
+    for (size_t i = 0; i < d->n_probes; i++) {
+        struct probe_sums s;
+
+        probe_sum(d->probes[i], d->ended, &s);
+        pass &= check(checks, s.name,
+                      ha_asprintf("%zu of %zu failed, for %" PRId64 " ms",
+                                  s.n_failed, s.n, s.outage_us / 1000),
+                      duration(limit_us), s.outage_us <= limit_us);
+    }
+    return pass;
+}
+
+/* What can be said of an act. */
+static bool
+check_act(const struct drill *d, const struct ledger_sums *s, json_t *checks)
 {
     const struct drill_args *limits = &d->args->drill;
+    int64_t outage_us = ledger_gap_us(&s->outage);
     bool pass = true;
 
     pass &= check(checks, "all is well again",
                   d->recovered ? moment(d, d->calm_since) : ha_strdup("no"),
                   ha_asprintf("%g s", d->args->timeout_seconds), d->recovered);
-    pass &= check(checks, "write outage", duration(ledger_gap_us(&s->outage)),
+    pass &= check(checks, "write outage", duration(outage_us),
                   duration(limits->max_outage_us),
-                  ledger_gap_us(&s->outage) <= limits->max_outage_us);
+                  outage_us <= limits->max_outage_us);
     pass &= check(checks, "NB to SB, longest",
                   s->unseen ? ha_asprintf("%zu never arrived", s->unseen)
                             : duration(s->sb_delay_us),
                   duration(limits->max_sb_delay_us),
                   !s->unseen && s->sb_delay_us <= limits->max_sb_delay_us);
+    pass &= check_compute(d, checks);
+    pass &= check_probes(d, checks);
+    return pass;
+}
+
+/* Returns whether all limits were kept. */
+static bool
+judge(const struct drill *d, const struct ledger_sums *s, json_t *checks)
+{
+    int64_t max_lost = d->args->drill.max_lost;
+    bool pass = !d->has_acted || check_act(d, s, checks);
+
     pass &= check(checks, "acknowledged and lost",
                   d->loss_known ? ha_asprintf("%zu", s->lost)
                                 : ha_strdup("not known"),
-                  ha_asprintf("%" PRId64, limits->max_lost),
-                  d->loss_known && (int64_t) s->lost <= limits->max_lost);
+                  ha_asprintf("%" PRId64, max_lost),
+                  d->loss_known && (int64_t) s->lost <= max_lost);
     pass &= check(checks, "to be mended by hand",
                   ha_asprintf("%zu", json_array_size(d->remains)),
                   ha_strdup("0"), !json_array_size(d->remains));
@@ -715,6 +883,7 @@ static json_t *
 make_phases(const struct drill *d, const struct ledger_sums *s)
 {
     json_t *phases = json_array();
+    struct chassis_sums compute;
 
     add_told(d, phases, "no longer well", "the cluster is d");
     add_told(d, phases, "election begins", "election:");
@@ -730,8 +899,51 @@ make_phases(const struct drill *d, const struct ledger_sums *s)
         add_phase(phases, "the longest time without a change in SB ends",
                   mono_us_between(d->acted, s->sb_gap.to) / 1000);
     }
+    chassis_sum(d->chassis, &compute);
+    if (d->raised && compute.last.us != MONO_NEVER.us) {
+        add_phase(phases, "the last compute node is back",
+                  mono_us_between(d->acted, compute.last) / 1000);
+    }
     sort_moments(phases);
     return phases;
+}
+
+/* Null where that did not come. */
+static json_t *
+ms_of(const struct drill *d, mono_t when)
+{
+    return when.us == MONO_NEVER.us
+               ? json_null()
+               : json_integer(mono_us_between(d->acted, when) / 1000);
+}
+
+static json_t *
+make_compute(const struct drill *d)
+{
+    struct chassis_sums s;
+
+    chassis_sum(d->chassis, &s);
+    return json_pack("{s:I, s:I, s:o, s:o, s:o}", "nodes", (json_int_t) s.n,
+                     "back", (json_int_t) s.n_back, "p50_ms", ms_of(d, s.p50),
+                     "p99_ms", ms_of(d, s.p99), "last_ms", ms_of(d, s.last));
+}
+
+static json_t *
+make_probes(const struct drill *d)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < d->n_probes; i++) {
+        struct probe_sums s;
+
+        probe_sum(d->probes[i], d->ended, &s);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:I, s:I, s:I}", "name", s.name,
+                                        "runs", (json_int_t) s.n, "failed",
+                                        (json_int_t) s.n_failed, "outage_ms",
+                                        (json_int_t) s.outage_us / 1000));
+    }
+    return list;
 }
 
 /* What the picture is drawn from. */
@@ -842,6 +1054,8 @@ make_report(struct drill *d, int *ret_rc)
             (json_int_t) mono_us_between(d->acted, sums.outage.from) / 1000,
             "sb_delay_ms", (json_int_t) sums.sb_delay_us / 1000, "unseen",
             (json_int_t) sums.unseen));
+    json_object_set_new(report, "compute", make_compute(d));
+    json_object_set_new(report, "probes", make_probes(d));
     json_object_set_new(report, "phases", make_phases(d, &sums));
     json_object_set_new(report, "rates",
                         make_rates(d, jsonget(report, "phases")));
@@ -968,6 +1182,7 @@ verb_drill(struct verb_args *args)
         return VERB_USAGE;
     }
     ledger_init(&d.ledger);
+    d.chassis = chassis_create();
     d.timeline = json_array();
     d.remains = json_array();
     rc = plan(&d, true);
@@ -981,8 +1196,12 @@ verb_drill(struct verb_args *args)
           & close_file(args->drill.html, d.html))) {
         rc = VERB_FAILED;
     }
+    for (size_t i = 0; i < d.n_probes; i++) {
+        probe_destroy(d.probes[i]);
+    }
     watch_destroy(d.watch);
     clients_destroy(d.clients);
+    chassis_destroy(d.chassis);
     act_close(&d.act);
     ledger_close(&d.ledger);
     json_decref(d.timeline);

@@ -210,6 +210,8 @@ def test_kinds(lab, kind):
         assert "elected: the record is held" in names
         assert "another node is active" in names
         assert f"--to {active.name} moves it back" in report["notes"][0]
+    assert (report["compute"]["nodes"], report["compute"]["back"]) == (1, 1)
+    assert 0 < report["compute"]["last_ms"]
     moments = [m["ms"] for m in report["timeline"]]
     assert moments == sorted(moments) and moments[0] == 0
     assert f"drill: {kind} begins" in told(active)[-2]
@@ -275,6 +277,66 @@ def test_not_well_again_fails(lab):
     assert any(standby.name in text for text in report["remains"]), report
 
 
+def test_compute_return_fails(lab):
+    """A compute node needs a moment."""
+    code, report = drill_json(wait_well(lab), "kill-sb",
+                              "--max-compute-return", "0ms")
+    assert code == DRILL and failed(report) == ["compute nodes are back"]
+
+
+def test_compute_node_gone(lab):
+    """One that was there and is not any more is missed; one that was not
+    there before is not."""
+    active = wait_well(lab)
+    node, = lab.compute
+    running = Running(active, "kill-sb", "--timeout", "8")
+    running.wait_acted()
+    node.service_stop("ovn-controller")
+    try:
+        code, report = running.end()
+        assert code == DRILL and failed(report) == ["all is well again"]
+        assert f"of 1 compute nodes 1 are not back after 8 s, for one " \
+            f"{node.name}" == report["why"]
+        code, report = drill_json(active, "kill-northd")
+        assert code == FINE and report["compute"]["nodes"] == 0
+    finally:
+        node.start_controller()
+
+
+@pytest.mark.parametrize("limit", ["0ms", "60s"])
+def test_probe_fails(lab, tmp_path, limit):
+    """A probe that fails once is told; the limit says whether that is too
+    much."""
+    active = wait_well(lab)
+    flag = tmp_path / "flag"
+    command = f"test ! -e {flag} || ! rm {flag}"
+    running = Running(active, "kill-northd", "--probe", command,
+                      "--max-probe-outage", limit, "--ping",
+                      others(lab, active)[0].address)
+    running.wait_acted()
+    flag.touch()
+    code, report = running.end()
+    assert failed(report) == ([command] if limit == "0ms" else []), report
+    assert code == (DRILL if limit == "0ms" else FINE)
+    probe, ping = report["probes"]
+    assert probe["failed"] == 1 and probe["outage_ms"] > 0
+    assert ping["failed"] == 0 and ping["runs"] > 10
+
+
+@pytest.mark.parametrize("args", [("--probe", "false"),
+                                  ("--ping", "10.10.0.77")])
+def test_probe_fails_before(lab, args):
+    """What fails anyway proves nothing, so nothing is done."""
+    active = wait_well(lab)
+    pid = active.find("northd")[0].pid
+    code, report = drill_json(active, "kill-northd", *args)
+    assert (code, report["verdict"]) == (FAILED, "ABORTED")
+    assert "it fails before anything was done" in report["why"]
+    assert active.find("northd")[0].pid == pid
+    assert_refused(active, "is no address to ping", "kill-northd", "--yes",
+                   "--ping", "1.2.3.4;reboot")
+
+
 # What it leaves on paper.
 
 def test_files(lab, tmp_path):
@@ -285,7 +347,7 @@ def test_files(lab, tmp_path):
                            "--max-write-outage", "0ms")
     assert code == DRILL, (out, err)
     suite = ET.parse(junit).getroot()
-    assert (suite.get("tests"), suite.get("failures")) == ("5", "1")
+    assert (suite.get("tests"), suite.get("failures")) == ("6", "1")
     assert [case.get("name") for case in suite
             if case.find("failure") is not None] == ["write outage"]
     page = html.read_text()

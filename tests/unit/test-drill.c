@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/drill-chassis.h"
 #include "ctl/drill-plan.h"
 #include "ctl/drill-report.h"
 
@@ -129,6 +130,69 @@ test_seen_twice(void **state)
     assert_int_equal(l.n_seen, 1);
     assert_int_equal(l.writes[0].seen.us, 5000);
     ledger_close(&l);
+}
+
+/* ---- Compute nodes ------------------------------------------------------- */
+
+/* A change of row "u<i>". */
+static void
+update(struct chassis *c, int i, const char *kind, const char *row, int ms)
+{
+    char text[256];
+    json_t *rows;
+
+    snprintf(text, sizeof text, "{\"u%d\": {\"%s\": %s}}", i, kind, row);
+    rows = json_loads(text, 0, NULL);
+    assert_non_null(rows);
+    chassis_update(c, rows, at(ms));
+    json_decref(rows);
+}
+
+static void
+test_chassis(void **state)
+{
+    struct chassis *c = chassis_create();
+    struct chassis_sums s;
+
+    (void) state;
+    chassis_sum(c, &s);
+    assert_int_equal(s.n, 0);
+    for (int i = 0; i < 4; i++) {
+        char row[64];
+
+        snprintf(row, sizeof row, "{\"name\": \"c%d\", \"nb_cfg\": 6}", i);
+        update(c, i, "initial", row, 1);
+    }
+    /* Three follow, one is dead. */
+    update(c, 0, "modify", "{\"nb_cfg\": 7}", 9);
+    chassis_expect(c, 7, at(10));
+    update(c, 1, "modify", "{\"nb_cfg\": 7}", 12);
+    update(c, 2, "modify", "{\"nb_cfg\": 7}", 12);
+    chassis_sum(c, &s);
+    assert_int_equal(s.n, 4);
+    assert_int_equal(s.n_back, 3);
+    assert_string_equal(s.missing, "c3");
+    assert_int_equal(s.last.us, MONO_NEVER.us);
+    /* Only those who were there are missed. */
+    chassis_expect(c, 8, at(20));
+    update(c, 4, "insert", "{\"name\": \"new\", \"nb_cfg\": 0}", 21);
+    update(c, 0, "modify", "{\"nb_cfg\": 8}", 22);
+    /* Another server tells all anew. */
+    update(c, 0, "initial", "{\"name\": \"c0\", \"nb_cfg\": 8}", 30);
+    update(c, 1, "initial", "{\"name\": \"c1\", \"nb_cfg\": 8}", 30);
+    chassis_sum(c, &s);
+    assert_int_equal(s.n, 3);
+    assert_int_equal(s.n_back, 2);
+    assert_int_equal(s.p50.us, 30000);
+    /* One that is taken out on purpose is not missed. */
+    update(c, 2, "delete", "null", 40);
+    chassis_sum(c, &s);
+    assert_int_equal(s.n, 2);
+    assert_int_equal(s.p50.us, 22000);
+    assert_int_equal(s.p99.us, 30000);
+    assert_int_equal(s.last.us, 30000);
+    assert_null(s.missing);
+    chassis_destroy(c);
 }
 
 /* ---- The plan ------------------------------------------------------------ */
@@ -323,7 +387,7 @@ main(void)
         cmocka_unit_test(test_lost),      cmocka_unit_test(test_seen_twice),
         cmocka_unit_test(test_obstacles), cmocka_unit_test(test_remotes),
         cmocka_unit_test(test_text),      cmocka_unit_test(test_junit),
-        cmocka_unit_test(test_html),
+        cmocka_unit_test(test_html),      cmocka_unit_test(test_chassis),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
