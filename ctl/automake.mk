@@ -11,12 +11,15 @@ ovn_hactl_SOURCES = \
 	ctl/daemon.h \
 	ctl/failover.c \
 	ctl/drill.c \
+	ctl/drill.h \
 	ctl/drill-act.c \
 	ctl/drill-act.h \
 	ctl/drill-args.c \
 	ctl/drill-args.h \
+	ctl/drill-begin.c \
 	ctl/drill-clients.c \
 	ctl/drill-clients.h \
+	ctl/drill-judge.c \
 	ctl/drill-probe.c \
 	ctl/drill-probe.h \
 	ctl/drill-watch.c \

@@ -4,8 +4,9 @@
  * measurement, and judges how it came through: plans, asks, acts, measures,
  * restores, judges. */
 
+#include "ctl/drill.h"
+
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,23 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ctl/confirm.h"
 #include "ctl/daemon.h"
-#include "ctl/drill-act.h"
-#include "ctl/drill-chassis.h"
-#include "ctl/drill-clients.h"
-#include "ctl/drill-ledger.h"
-#include "ctl/drill-plan.h"
-#include "ctl/drill-probe.h"
 #include "ctl/drill-report.h"
-#include "ctl/drill-watch.h"
-#include "ctl/verbs.h"
 #include "lib/jsonget.h"
 #include "lib/mono.h"
 #include "lib/xalloc.h"
 
 #define STEP_MS 5
-#define CONNECT_MS 5000
 #define WARM_UP_MS 15000
 #define WARM_UP_WRITES 50
 #define COMPUTE_MS 3000  /* For compute nodes that may not be there at all. */
@@ -39,46 +30,6 @@
 #define SERVE_MS 30000   /* Patience with a cluster after an abort... */
 #define ROW_MS 30000     /* ...and with the end of the row. */
 #define LINE_US 200000
-#define HISTORY "200" /* Lines. */
-
-/* The picture begins before the act, and ends after the last phase. */
-#define PICTURE_STEPS 160
-#define PICTURE_BEFORE_US 500000
-#define PICTURE_AFTER_US 1000000
-
-struct drill {
-    const struct verb_args *args;
-    const struct act_kind *kind;
-    struct act act;
-    char *nb, *sb; /* Remotes. */
-    size_t leftovers;
-
-    struct ledger ledger;
-    struct chassis *chassis;
-    struct clients *clients;
-    struct watch *watch;
-    struct probe *probes[DRILL_PROBES_MAX];
-    size_t n_probes; /* Of those that run. */
-
-    mono_t began, acted;
-    struct timespec acted_date;
-    bool has_acted, raised;
-    mono_t effect; /* Was there; MONO_NEVER. */
-    int64_t lease_us, patience_us;
-    mono_t calm_since;
-    bool recovered;
-    mono_t ended; /* The last write was sent before. */
-    mono_t looked;
-    bool loss_known;
-
-    FILE *junit, *html; /* NULL: not wanted. */
-    const char *doing;  /* What the line of progress says. */
-    bool terminal, shown;
-    mono_t next_line;
-
-    json_t *timeline, *remains;
-    char *why; /* What ended it early; or NULL. */
-};
 
 /* Signals that ended it so far. */
 static volatile sig_atomic_t n_caught;
@@ -155,9 +106,8 @@ on_event(void *d_, mono_t when, const char *text)
     }
 }
 
-/* Waits a moment, then has everyone do what there is to do. */
-static mono_t
-turn(struct drill *d)
+mono_t
+drill_turn(struct drill *d)
 {
     struct pollfd fds[CLIENTS_FDS_MAX + 1 + DRILL_PROBES_MAX];
     size_t n = clients_poll(d->clients, fds);
@@ -194,175 +144,11 @@ end_early(struct drill *d, char *why)
     }
 }
 
-/* Takes over 'text'. */
-static void
-add_text(json_t *list, char *text)
+void
+drill_add_text(json_t *list, char *text)
 {
     json_array_append_new(list, json_string(text));
     free(text);
-}
-
-/* ---- The plan ------------------------------------------------------------ */
-
-static char *
-choose_remotes(const char *given, const char *variable, const json_t *status,
-               int port)
-{
-    const char *env = getenv(variable);
-
-    return given         ? ha_strdup(given)
-           : env && *env ? ha_strdup(env)
-                         : plan_remotes(status, port);
-}
-
-/* Connects, if it is not so, and takes the lock that says that there is one
- * drill only. */
-static void
-connect_clients(struct drill *d, json_t *obstacles)
-{
-    mono_t deadline = mono_add_ms(mono_now(), CONNECT_MS);
-    int error = clients_look(d->clients, deadline, &d->leftovers);
-
-    while (mono_before(mono_now(), deadline)
-           && (!clients_connected(d->clients)
-               || clients_lock(d->clients) == CLIENTS_LOCK_UNKNOWN)) {
-        turn(d);
-    }
-    if (clients_lock(d->clients) == CLIENTS_LOCK_TAKEN) {
-        add_text(obstacles, ha_strdup("another drill is running"));
-    } else if (error == -EIO) {
-        add_text(obstacles,
-                 ha_asprintf("the Northbound database cannot be read: %s",
-                             clients_refusal(d->clients)));
-    } else if (error || !clients_connected(d->clients)) {
-        add_text(obstacles,
-                 ha_asprintf("the databases cannot be reached at %s and %s; "
-                             "--nb and --sb say where they can",
-                             d->nb, d->sb));
-    }
-}
-
-static void
-print_limit(const char *name, int64_t us)
-{
-    if (us >= 0) {
-        printf("%s %g s, ", name, us / 1e6);
-    }
-}
-
-static void
-print_plan(const struct drill *d, const json_t *status,
-           const json_t *obstacles)
-{
-    const struct drill_args *limits = &d->args->drill;
-    char victim[64] = "";
-
-    if (d->act.victim.pid > 0) {
-        snprintf(victim, sizeof victim, ", process %d on this node",
-                 (int) d->act.victim.pid);
-    }
-    printf("drill %s: %s%s%s%s\n", d->kind->name, d->kind->what, victim,
-           *d->act.to ? " to " : "", d->act.to);
-    printf("  cluster   %s, active is %s\n", watch_health(status),
-           *d->act.from ? d->act.from : "nobody");
-    printf("  measures  writes to NB at %s,\n            and when they reach "
-           "SB at %s\n",
-           d->nb, d->sb);
-    printf("  row       an address set ovn_ha_drill_*, removed in the end");
-    if (d->leftovers) {
-        printf(";\n            %zu left by earlier drills go first",
-               d->leftovers);
-    }
-    for (size_t i = 0; i < limits->n_probes; i++) {
-        printf("\n  probe     %s%s", limits->probes[i].ping ? "ping " : "",
-               limits->probes[i].command);
-    }
-    printf("\n  limits    ");
-    print_limit("write outage", limits->max_outage_us);
-    print_limit("NB to SB", limits->max_sb_delay_us);
-    print_limit("compute nodes", limits->max_compute_us);
-    if (limits->n_probes) {
-        print_limit("probes", limits->max_probe_us);
-    }
-    printf("%" PRId64 " writes lost\n", limits->max_lost);
-    for (size_t i = 0; i < json_array_size(obstacles); i++) {
-        printf("  may not   %s\n",
-               json_string_value(json_array_get(obstacles, i)));
-    }
-    fflush(stdout);
-}
-
-static int
-create_clients(struct drill *d, const json_t *status)
-{
-    d->nb = choose_remotes(d->args->drill.nb, "OVN_NB_DB", status, 6641);
-    d->sb = choose_remotes(d->args->drill.sb, "OVN_SB_DB", status, 6642);
-    d->clients = clients_create(d->nb, d->sb, &d->ledger, d->chassis);
-    return d->clients ? VERB_FINE : VERB_USAGE;
-}
-
-/* What is in the way, as the caller's list. */
-static json_t *
-find_obstacles(struct drill *d, const json_t *status)
-{
-    json_t *obstacles = plan_obstacles(status, d->kind->here);
-    char *trouble;
-
-    act_close(&d->act);
-    trouble = act_prepare(&d->act, d->kind, d->args->to, status);
-    if (trouble && !json_array_size(obstacles)) {
-        json_array_append_new(obstacles, json_string(trouble));
-    }
-    free(trouble);
-    connect_clients(d, obstacles);
-    return obstacles;
-}
-
-/* Looks whether it may, and 'shows' the plan.  Returns an exit status. */
-static int
-plan(struct drill *d, bool shows)
-{
-    json_t *status, *obstacles;
-    int rc = verbs_get_status(&status);
-
-    if (rc) {
-        return rc;
-    }
-    rc = d->clients ? VERB_FINE : create_clients(d, status);
-    if (rc) {
-        json_decref(status);
-        return rc;
-    }
-    d->lease_us =
-        json_integer_value(jsonget(jsonget(status, "cluster"), "lease_ms"))
-        * 1000;
-    obstacles = find_obstacles(d, status);
-    if (shows) {
-        print_plan(d, status, obstacles);
-    }
-    if (json_array_size(obstacles)) {
-        fprintf(stderr, "ovn-hactl: the drill may not begin: %s\n",
-                json_string_value(json_array_get(obstacles, 0)));
-        rc = VERB_FAILED;
-    }
-    json_decref(obstacles);
-    json_decref(status);
-    return rc;
-}
-
-static bool
-ask(const struct drill *d)
-{
-    if (d->args->yes) {
-        return true;
-    } else if (!isatty(STDIN_FILENO)) {
-        fputs("ovn-hactl: a drill asks before it acts, and there is no "
-              "terminal; --yes does without\n",
-              stderr);
-        return false;
-    }
-    return confirm_typed("Clients may not be able to write for a while.",
-                         "yes");
 }
 
 /* ---- Acting and measuring ------------------------------------------------ */
@@ -440,7 +226,7 @@ warm_up(struct drill *d)
     start_probes(d);
     clients_raise(d->clients);
     while (!error && !n_caught && !d->why && mono_before(now, deadline)) {
-        now = turn(d);
+        now = drill_turn(d);
         if (is_warm(d, now)) {
             return true;
         }
@@ -456,9 +242,8 @@ warm_up(struct drill *d)
     return false;
 }
 
-/* Has this node's ovn-had remember 'text', which is taken over. */
-static void
-note(char *text)
+void
+drill_note(char *text)
 {
     const char *const argv[] = { text, NULL };
     char *reply;
@@ -478,7 +263,7 @@ act(struct drill *d)
 {
     char *trouble, *text;
 
-    note(ha_asprintf("drill: %s begins", d->kind->name));
+    drill_note(ha_asprintf("drill: %s begins", d->kind->name));
 
     clock_gettime(CLOCK_REALTIME, &d->acted_date);
     d->acted = d->calm_since = mono_now();
@@ -557,7 +342,7 @@ measure(struct drill *d)
 
     d->doing = "measuring";
     while (!n_caught && !d->recovered && mono_before(now, deadline)) {
-        now = turn(d);
+        now = drill_turn(d);
         follow_effect(d, now);
         d->recovered = is_calm(d, now);
     }
@@ -594,7 +379,7 @@ restore(struct drill *d)
     while (!d->recovered && n_caught < cut && mono_before(now, deadline)
            && (!serves(d, now)
                || strcmp(watch_health(watch_status(d->watch)), "ok"))) {
-        now = turn(d);
+        now = drill_turn(d);
     }
 }
 
@@ -609,14 +394,14 @@ finish_writes(struct drill *d)
     d->doing = "ending";
     clients_stop(d->clients);
     while (clients_busy(d->clients) && mono_before(mono_now(), deadline)) {
-        turn(d);
+        drill_turn(d);
     }
     d->ended = d->looked = mono_now();
     deadline = mono_add_us(d->ended, 3 * d->patience_us);
     while (d->ledger.n_seen < d->ledger.n_acked && n_caught < cut
            && mono_before(last, d->looked)
            && mono_before(d->looked, deadline)) {
-        d->looked = turn(d);
+        d->looked = drill_turn(d);
     }
 }
 
@@ -629,7 +414,7 @@ remove_row(struct drill *d)
     ledger_doubt(&d->ledger);
     d->loss_known = !clients_look(d->clients, deadline, &n);
     if (clients_clean(d->clients, deadline)) {
-        add_text(
+        drill_add_text(
             d->remains,
             ha_strdup("an address set named ovn_ha_drill_* is left in NB: "
                       "the next drill removes it, or ovn-nbctl destroy "
@@ -649,7 +434,7 @@ list_remains(struct drill *d)
     if (!daemon_call("cluster/status", argv, &reply)) {
         status = json_loads(reply, 0, NULL);
     } else {
-        add_text(d->remains, ha_asprintf("%s: start it", reply));
+        drill_add_text(d->remains, ha_asprintf("%s: start it", reply));
     }
     free(reply);
     problems = jsonget(status, "problems");
@@ -658,412 +443,14 @@ list_remains(struct drill *d)
          i++) {
         const json_t *problem = json_array_get(problems, i);
 
-        add_text(d->remains, ha_asprintf("%s; it ends when %s",
-                                         jsonget_text(problem, "text"),
-                                         jsonget_text(problem, "ends")));
+        drill_add_text(d->remains, ha_asprintf("%s; it ends when %s",
+                                               jsonget_text(problem, "text"),
+                                               jsonget_text(problem, "ends")));
     }
     json_decref(status);
 }
 
-/* ---- Judging ------------------------------------------------------------- */
-
-/* Takes over 'measured' and 'limit'; NULL: there is none. */
-static bool
-check(json_t *checks, const char *name, char *measured, char *limit, bool pass)
-{
-    json_array_append_new(
-        checks, json_pack("{s:s, s:s, s:s?, s:b}", "name", name, "measured",
-                          measured, "limit", limit, "pass", !limit || pass));
-    free(measured);
-    free(limit);
-    return json_is_true(
-        jsonget(json_array_get(checks, json_array_size(checks) - 1), "pass"));
-}
-
-static char *
-duration(int64_t us)
-{
-    return us < 0          ? NULL
-           : us < 10000000 ? ha_asprintf("%" PRId64 " ms", us / 1000)
-                           : ha_asprintf("%.1f s", us / 1e6);
-}
-
-/* From 'acted' on; "never". */
-static char *
-moment(const struct drill *d, mono_t when)
-{
-    return when.us == MONO_NEVER.us
-               ? ha_strdup("never")
-               : duration(mono_us_between(d->acted, when));
-}
-
-/* Without compute nodes there is nothing to say. */
-static bool
-check_compute(const struct drill *d, json_t *checks)
-{
-    int64_t limit_us = d->args->drill.max_compute_us;
-    struct chassis_sums s;
-    char *p50, *p99, *last;
-    bool pass;
-
-    chassis_sum(d->chassis, &s);
-    if (!s.n && limit_us < 0) {
-        return true;
-    }
-    p50 = moment(d, s.p50);
-    p99 = moment(d, s.p99);
-    last = moment(d, s.last);
-    pass = check(checks, "compute nodes are back",
-                 ha_asprintf("%zu of %zu: half %s, 99 %% %s, last %s",
-                             s.n_back, s.n, p50, p99, last),
-                 duration(limit_us),
-                 s.n && s.n_back == s.n
-                     && mono_us_between(d->acted, s.last) <= limit_us);
-    free(p50);
-    free(p99);
-    free(last);
-    return pass;
-}
-
-static bool
-check_probes(const struct drill *d, json_t *checks)
-{
-    int64_t limit_us = d->args->drill.max_probe_us;
-    bool pass = true;
-
-    for (size_t i = 0; i < d->n_probes; i++) {
-        struct probe_sums s;
-
-        probe_sum(d->probes[i], d->ended, &s);
-        pass &= check(checks, s.name,
-                      ha_asprintf("%zu of %zu failed, for %" PRId64 " ms",
-                                  s.n_failed, s.n, s.outage_us / 1000),
-                      duration(limit_us), s.outage_us <= limit_us);
-    }
-    return pass;
-}
-
-/* What can be said of an act. */
-static bool
-check_act(const struct drill *d, const struct ledger_sums *s, json_t *checks)
-{
-    const struct drill_args *limits = &d->args->drill;
-    int64_t outage_us = ledger_gap_us(&s->outage);
-    bool pass = true;
-
-    pass &= check(checks, "all is well again",
-                  d->recovered ? moment(d, d->calm_since) : ha_strdup("no"),
-                  ha_asprintf("%g s", d->args->timeout_seconds), d->recovered);
-    pass &= check(checks, "write outage", duration(outage_us),
-                  duration(limits->max_outage_us),
-                  outage_us <= limits->max_outage_us);
-    pass &= check(checks, "NB to SB, longest",
-                  s->unseen ? ha_asprintf("%zu never arrived", s->unseen)
-                            : duration(s->sb_delay_us),
-                  duration(limits->max_sb_delay_us),
-                  !s->unseen && s->sb_delay_us <= limits->max_sb_delay_us);
-    pass &= check_compute(d, checks);
-    pass &= check_probes(d, checks);
-    return pass;
-}
-
-/* Returns whether all limits were kept. */
-static bool
-judge(const struct drill *d, const struct ledger_sums *s, json_t *checks)
-{
-    int64_t max_lost = d->args->drill.max_lost;
-    bool pass = !d->has_acted || check_act(d, s, checks);
-
-    pass &= check(checks, "acknowledged and lost",
-                  d->loss_known ? ha_asprintf("%zu", s->lost)
-                                : ha_strdup("not known"),
-                  ha_asprintf("%" PRId64, max_lost),
-                  d->loss_known && (int64_t) s->lost <= max_lost);
-    pass &= check(checks, "to be mended by hand",
-                  ha_asprintf("%zu", json_array_size(d->remains)),
-                  ha_strdup("0"), !json_array_size(d->remains));
-    return pass;
-}
-
 /* ---- The report ---------------------------------------------------------- */
-
-/* Milliseconds from the act to a line's date; below 0 if it is older. */
-static int64_t
-ms_of_line(const struct drill *d, const char *line)
-{
-    struct tm tm = { 0 };
-    const char *rest = strptime(line, "%Y-%m-%dT%H:%M:%S.", &tm);
-    int64_t ms = rest ? strtol(rest, NULL, 10) : 0;
-
-    return rest ? (int64_t) (timegm(&tm) - d->acted_date.tv_sec) * 1000 + ms
-                      - d->acted_date.tv_nsec / 1000000
-                : -1;
-}
-
-static int
-compare_moments(const void *a_, const void *b_)
-{
-    const json_t *const *a = a_, *const *b = b_;
-    json_int_t x = json_integer_value(jsonget(*a, "ms"));
-    json_int_t y = json_integer_value(jsonget(*b, "ms"));
-
-    return x < y ? -1 : x > y;
-}
-
-/* Sorts a list of objects by their "ms". */
-static void
-sort_moments(json_t *list)
-{
-    size_t n = json_array_size(list);
-    json_t **moments = ha_calloc(n + 1, sizeof *moments);
-
-    for (size_t i = 0; i < n; i++) {
-        moments[i] = json_incref(json_array_get(list, i));
-    }
-    qsort(moments, n, sizeof *moments, compare_moments);
-    json_array_clear(list);
-    for (size_t i = 0; i < n; i++) {
-        json_array_append_new(list, moments[i]);
-    }
-    free(moments);
-}
-
-/* Adds what this node's ovn-had decided since the act. */
-static void
-add_history(struct drill *d)
-{
-    static const char *const argv[] = { HISTORY, NULL };
-    char *reply, *rest, *line;
-
-    if (!d->has_acted || daemon_call("history", argv, &reply)) {
-        return;
-    }
-    for (rest = reply; (line = strsep(&rest, "\n"));) {
-        int64_t ms = ms_of_line(d, line);
-        const char *text = line;
-
-        for (int i = 0; i < 3 && text; i++) {
-            text = strchr(text, '|');
-            text = text ? text + 1 : NULL;
-        }
-
-        if (ms >= 0 && text) {
-            json_array_append_new(
-                d->timeline,
-                json_pack("{s:I, s:s}", "ms", (json_int_t) ms, "text", text));
-        }
-    }
-    free(reply);
-    sort_moments(d->timeline);
-}
-
-static void
-add_phase(json_t *phases, const char *name, int64_t ms)
-{
-    json_array_append_new(
-        phases, json_pack("{s:s, s:I}", "name", name, "ms", (json_int_t) ms));
-}
-
-/* The first moment of the timeline that says 'text'. */
-static void
-add_told(const struct drill *d, json_t *phases, const char *name,
-         const char *text)
-{
-    for (size_t i = 0; i < json_array_size(d->timeline); i++) {
-        const json_t *moment = json_array_get(d->timeline, i);
-
-        if (strstr(jsonget_text(moment, "text"), text)) {
-            add_phase(phases, name, json_integer_value(jsonget(moment, "ms")));
-            return;
-        }
-    }
-}
-
-static json_t *
-make_phases(const struct drill *d, const struct ledger_sums *s)
-{
-    json_t *phases = json_array();
-    struct chassis_sums compute;
-
-    add_told(d, phases, "no longer well", "the cluster is d");
-    add_told(d, phases, "election begins", "election:");
-    add_told(d, phases, "elected: the record is held", "in force");
-    add_told(d, phases, "the door is open", "door: open");
-    add_told(d, phases, "another node is active", " is active");
-    add_told(d, phases, "the cluster is well", "the cluster is ok");
-    if (s->outage.over) {
-        add_phase(phases, "the longest write outage ends",
-                  mono_us_between(d->acted, s->outage.to) / 1000);
-    }
-    if (s->sb_gap.over) {
-        add_phase(phases, "the longest time without a change in SB ends",
-                  mono_us_between(d->acted, s->sb_gap.to) / 1000);
-    }
-    chassis_sum(d->chassis, &compute);
-    if (d->raised && compute.last.us != MONO_NEVER.us) {
-        add_phase(phases, "the last compute node is back",
-                  mono_us_between(d->acted, compute.last) / 1000);
-    }
-    sort_moments(phases);
-    return phases;
-}
-
-/* Null where that did not come. */
-static json_t *
-ms_of(const struct drill *d, mono_t when)
-{
-    return when.us == MONO_NEVER.us
-               ? json_null()
-               : json_integer(mono_us_between(d->acted, when) / 1000);
-}
-
-static json_t *
-make_compute(const struct drill *d)
-{
-    struct chassis_sums s;
-
-    chassis_sum(d->chassis, &s);
-    return json_pack("{s:I, s:I, s:o, s:o, s:o}", "nodes", (json_int_t) s.n,
-                     "back", (json_int_t) s.n_back, "p50_ms", ms_of(d, s.p50),
-                     "p99_ms", ms_of(d, s.p99), "last_ms", ms_of(d, s.last));
-}
-
-static json_t *
-make_probes(const struct drill *d)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < d->n_probes; i++) {
-        struct probe_sums s;
-
-        probe_sum(d->probes[i], d->ended, &s);
-        json_array_append_new(list,
-                              json_pack("{s:s, s:I, s:I, s:I}", "name", s.name,
-                                        "runs", (json_int_t) s.n, "failed",
-                                        (json_int_t) s.n_failed, "outage_ms",
-                                        (json_int_t) s.outage_us / 1000));
-    }
-    return list;
-}
-
-/* What the picture is drawn from. */
-static json_t *
-make_rates(const struct drill *d, const json_t *phases)
-{
-    const json_t *last = json_array_get(phases, json_array_size(phases) - 1);
-    int64_t end_us = json_integer_value(jsonget(last, "ms")) * 1000;
-    int64_t step_us =
-        (PICTURE_BEFORE_US + end_us + PICTURE_AFTER_US) / PICTURE_STEPS;
-    int acked[PICTURE_STEPS], seen[PICTURE_STEPS];
-    json_t *acknowledged = json_array(), *in_sb = json_array();
-
-    ledger_count(&d->ledger, mono_add_us(d->acted, -PICTURE_BEFORE_US),
-                 step_us, PICTURE_STEPS, acked, seen);
-    for (size_t i = 0; i < PICTURE_STEPS; i++) {
-        json_array_append_new(acknowledged, json_integer(acked[i]));
-        json_array_append_new(in_sb, json_integer(seen[i]));
-    }
-    return json_pack("{s:f, s:f, s:o, s:o}", "from_ms",
-                     -PICTURE_BEFORE_US / 1e3, "step_ms", step_us / 1e3,
-                     "acknowledged", acknowledged, "in_sb", in_sb);
-}
-
-/* What is not as before, and meant so. */
-static json_t *
-make_notes(const struct drill *d)
-{
-    const char *active = watch_active(watch_status(d->watch));
-    json_t *notes = json_array();
-
-    if (*active && strcmp(active, d->act.from)) {
-        add_text(notes,
-                 ha_asprintf("%s is active now; ovn-hactl switchover --to %s "
-                             "moves it back",
-                             active, d->act.from));
-    }
-    return notes;
-}
-
-static const char *
-verdict(const struct drill *d, bool pass)
-{
-    return n_caught || !d->has_acted ? "ABORTED" : pass ? "PASS" : "FAIL";
-}
-
-/* "drill: kill-nb FAIL: write outage 2.1 s (limit 1 s), ..." */
-static void
-note_verdict(const struct drill *d, const json_t *report)
-{
-    const json_t *checks = jsonget(report, "checks");
-    char *text = NULL, *why = d->why ? ha_asprintf(" (%s)", d->why) : NULL;
-    size_t n;
-    FILE *f = open_memstream(&text, &n);
-
-    fprintf(f, "drill: %s %s%s", d->kind->name,
-            jsonget_text(report, "verdict"), why ? why : "");
-    for (size_t i = 0; i < json_array_size(checks); i++) {
-        const json_t *check = json_array_get(checks, i);
-        bool pass = jsonget_true(check, "pass");
-
-        fprintf(f, "%s %s %s%s%s%s", i ? "," : ":",
-                jsonget_text(check, "name"), jsonget_text(check, "measured"),
-                pass ? "" : " (limit ",
-                pass ? "" : jsonget_text(check, "limit"), pass ? "" : ")");
-    }
-    fclose(f);
-    free(why);
-    note(text);
-}
-
-static json_t *
-make_report(struct drill *d, int *ret_rc)
-{
-    struct ledger_sums sums, late;
-    json_t *report, *checks = json_array();
-    char host[128] = "", date[32] = "";
-    struct tm tm;
-    bool pass;
-
-    add_history(d);
-    ledger_sum(&d->ledger, d->acted, d->ended, &sums);
-    ledger_sum(&d->ledger, d->acted, d->looked, &late);
-    sums.sb_delay_us = late.sb_delay_us;
-    sums.unseen = late.unseen;
-    sums.sb_gap = late.sb_gap;
-    pass = judge(d, &sums, checks);
-    *ret_rc = n_caught || !d->has_acted ? VERB_FAILED
-              : pass                    ? VERB_FINE
-                                        : VERB_DRILL;
-    snprintf(host, sizeof host, "%s",
-             jsonget_text(watch_status(d->watch), "node"));
-    gmtime_r(&d->acted_date.tv_sec, &tm);
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    report = json_pack(
-        "{s:i, s:s, s:s, s:s, s:s, s:s?, s:o, s:I}", "schema", 1, "kind",
-        d->kind->name, "node", host, "began", date, "verdict",
-        verdict(d, pass), "why", d->why, "checks", checks, "duration_ms",
-        (json_int_t) mono_us_between(d->acted, d->ended) / 1000);
-    json_object_set_new(
-        report, "writes",
-        json_pack(
-            "{s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "acknowledged",
-            (json_int_t) sums.acknowledged, "unanswered",
-            (json_int_t) sums.unanswered, "lost",
-            d->loss_known ? json_integer(sums.lost) : json_null(), "outage_ms",
-            (json_int_t) ledger_gap_us(&sums.outage) / 1000, "outage_from_ms",
-            (json_int_t) mono_us_between(d->acted, sums.outage.from) / 1000,
-            "sb_delay_ms", (json_int_t) sums.sb_delay_us / 1000, "unseen",
-            (json_int_t) sums.unseen));
-    json_object_set_new(report, "compute", make_compute(d));
-    json_object_set_new(report, "probes", make_probes(d));
-    json_object_set_new(report, "phases", make_phases(d, &sums));
-    json_object_set_new(report, "rates",
-                        make_rates(d, jsonget(report, "phases")));
-    json_object_set(report, "timeline", d->timeline);
-    json_object_set_new(report, "notes", make_notes(d));
-    json_object_set(report, "remains", d->remains);
-    return report;
-}
 
 /* Returns false after a line of error. */
 static bool
@@ -1132,8 +519,9 @@ run(struct drill *d)
     remove_row(d);
     list_remains(d);
     clear_progress(d);
-    report = make_report(d, &rc);
-    note_verdict(d, report);
+    d->interrupted = n_caught;
+    report = drill_make_report(d, &rc);
+    drill_note_verdict(d, report);
     print_report(d, report);
     json_decref(report);
     return rc;
@@ -1144,13 +532,13 @@ static int
 prepare(struct drill *d)
 {
     char heir[sizeof d->act.to] = "";
-    int rc = ask(d) ? VERB_FINE : VERB_FAILED;
+    int rc = drill_ask(d) ? VERB_FINE : VERB_FAILED;
 
     if (!rc && !d->kind->comm && !d->args->no_verify) {
         rc = switchover_verify(d->args, heir, sizeof heir);
     }
     if (!rc) {
-        rc = plan(d, false);
+        rc = drill_plan(d, false);
     }
     if (!rc
         && (!open_file(d->args->drill.junit, &d->junit)
@@ -1185,7 +573,7 @@ verb_drill(struct verb_args *args)
     d.chassis = chassis_create();
     d.timeline = json_array();
     d.remains = json_array();
-    rc = plan(&d, true);
+    rc = drill_plan(&d, true);
     if (!rc && !args->drill.dry_run) {
         rc = prepare(&d);
         if (!rc) {

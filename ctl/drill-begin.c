@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What comes before a drill: its plan, and the question. */
+
+#include "ctl/drill.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/confirm.h"
+#include "ctl/drill-plan.h"
+#include "lib/jsonget.h"
+#include "lib/mono.h"
+#include "lib/xalloc.h"
+
+#define CONNECT_MS 5000
+
+static char *
+choose_remotes(const char *given, const char *variable, const json_t *status,
+               int port)
+{
+    const char *env = getenv(variable);
+
+    return given         ? ha_strdup(given)
+           : env && *env ? ha_strdup(env)
+                         : plan_remotes(status, port);
+}
+
+/* Connects, if it is not so, and takes the lock that says that there is one
+ * drill only. */
+static void
+connect_clients(struct drill *d, json_t *obstacles)
+{
+    mono_t deadline = mono_add_ms(mono_now(), CONNECT_MS);
+    int error = clients_look(d->clients, deadline, &d->leftovers);
+
+    while (mono_before(mono_now(), deadline)
+           && (!clients_connected(d->clients)
+               || clients_lock(d->clients) == CLIENTS_LOCK_UNKNOWN)) {
+        drill_turn(d);
+    }
+    if (clients_lock(d->clients) == CLIENTS_LOCK_TAKEN) {
+        drill_add_text(obstacles, ha_strdup("another drill is running"));
+    } else if (error == -EIO) {
+        drill_add_text(
+            obstacles,
+            ha_asprintf("the Northbound database cannot be read: %s",
+                        clients_refusal(d->clients)));
+    } else if (error || !clients_connected(d->clients)) {
+        drill_add_text(
+            obstacles,
+            ha_asprintf("the databases cannot be reached at %s and %s; "
+                        "--nb and --sb say where they can",
+                        d->nb, d->sb));
+    }
+}
+
+static void
+print_limit(const char *name, int64_t us)
+{
+    if (us >= 0) {
+        printf("%s %g s, ", name, us / 1e6);
+    }
+}
+
+static void
+print_plan(const struct drill *d, const json_t *status,
+           const json_t *obstacles)
+{
+    const struct drill_args *limits = &d->args->drill;
+    char victim[64] = "";
+
+    if (d->act.victim.pid > 0) {
+        snprintf(victim, sizeof victim, ", process %d on this node",
+                 (int) d->act.victim.pid);
+    }
+    printf("drill %s: %s%s%s%s\n", d->kind->name, d->kind->what, victim,
+           *d->act.to ? " to " : "", d->act.to);
+    printf("  cluster   %s, active is %s\n", watch_health(status),
+           *d->act.from ? d->act.from : "nobody");
+    printf("  measures  writes to NB at %s,\n            and when they reach "
+           "SB at %s\n",
+           d->nb, d->sb);
+    printf("  row       an address set ovn_ha_drill_*, removed in the end");
+    if (d->leftovers) {
+        printf(";\n            %zu left by earlier drills go first",
+               d->leftovers);
+    }
+    for (size_t i = 0; i < limits->n_probes; i++) {
+        printf("\n  probe     %s%s", limits->probes[i].ping ? "ping " : "",
+               limits->probes[i].command);
+    }
+    printf("\n  limits    ");
+    print_limit("write outage", limits->max_outage_us);
+    print_limit("NB to SB", limits->max_sb_delay_us);
+    print_limit("compute nodes", limits->max_compute_us);
+    if (limits->n_probes) {
+        print_limit("probes", limits->max_probe_us);
+    }
+    printf("%" PRId64 " writes lost\n", limits->max_lost);
+    for (size_t i = 0; i < json_array_size(obstacles); i++) {
+        printf("  may not   %s\n",
+               json_string_value(json_array_get(obstacles, i)));
+    }
+    fflush(stdout);
+}
+
+static int
+create_clients(struct drill *d, const json_t *status)
+{
+    d->nb = choose_remotes(d->args->drill.nb, "OVN_NB_DB", status, 6641);
+    d->sb = choose_remotes(d->args->drill.sb, "OVN_SB_DB", status, 6642);
+    d->clients = clients_create(d->nb, d->sb, &d->ledger, d->chassis);
+    return d->clients ? VERB_FINE : VERB_USAGE;
+}
+
+/* What is in the way, as the caller's list. */
+static json_t *
+find_obstacles(struct drill *d, const json_t *status)
+{
+    json_t *obstacles = plan_obstacles(status, d->kind->here);
+    char *trouble;
+
+    act_close(&d->act);
+    trouble = act_prepare(&d->act, d->kind, d->args->to, status);
+    if (trouble && !json_array_size(obstacles)) {
+        json_array_append_new(obstacles, json_string(trouble));
+    }
+    free(trouble);
+    connect_clients(d, obstacles);
+    return obstacles;
+}
+
+int
+drill_plan(struct drill *d, bool shows)
+{
+    json_t *status, *obstacles;
+    int rc = verbs_get_status(&status);
+
+    if (rc) {
+        return rc;
+    }
+    rc = d->clients ? VERB_FINE : create_clients(d, status);
+    if (rc) {
+        json_decref(status);
+        return rc;
+    }
+    d->lease_us =
+        json_integer_value(jsonget(jsonget(status, "cluster"), "lease_ms"))
+        * 1000;
+    obstacles = find_obstacles(d, status);
+    if (shows) {
+        print_plan(d, status, obstacles);
+    }
+    if (json_array_size(obstacles)) {
+        fprintf(stderr, "ovn-hactl: the drill may not begin: %s\n",
+                json_string_value(json_array_get(obstacles, 0)));
+        rc = VERB_FAILED;
+    }
+    json_decref(obstacles);
+    json_decref(status);
+    return rc;
+}
+
+bool
+drill_ask(const struct drill *d)
+{
+    if (d->args->yes) {
+        return true;
+    } else if (!isatty(STDIN_FILENO)) {
+        fputs("ovn-hactl: a drill asks before it acts, and there is no "
+              "terminal; --yes does without\n",
+              stderr);
+        return false;
+    }
+    return confirm_typed("Clients may not be able to write for a while.",
+                         "yes");
+}
