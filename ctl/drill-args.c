@@ -81,6 +81,15 @@ drill_args_set(struct drill_args *args, int option, const char *value)
     case DRILL_HTML:
         args->html = value;
         return true;
+    case DRILL_PRIVATE_KEY:
+        args->private_key = value;
+        return true;
+    case DRILL_CERTIFICATE:
+        args->certificate = value;
+        return true;
+    case DRILL_CA_CERT:
+        args->ca_cert = value;
+        return true;
     case DRILL_PING:
     case DRILL_PROBE:
         return add_probe(args, value, option == DRILL_PING);

@@ -17,6 +17,7 @@ struct drill_args {
     const char *html;
     const char *nb; /* Remotes; NULL: as $OVN_NB_DB says, or TCP port 6641 */
     const char *sb; /* of each node; and so for SB. */
+    const char *private_key, *certificate, *ca_cert; /* All or none. */
 
     struct {
         const char *command;
@@ -47,12 +48,15 @@ enum drill_option {
     DRILL_MAX_LOST = 'l',
     DRILL_JUNIT = 'u',
     DRILL_HTML = 'H',
+    DRILL_PRIVATE_KEY = 'p',
+    DRILL_CERTIFICATE = 'e',
+    DRILL_CA_CERT = 'a',
     DRILL_PING = 'P',
     DRILL_PROBE = 'R',
     DRILL_MAX_COMPUTE = 'c',
     DRILL_MAX_PROBE = 'r',
 };
-#define DRILL_OPTIONS "DbsodluHPRcr"
+#define DRILL_OPTIONS "DbsodluHpeaPRcr"
 
 /* Sets one of them.  Returns false after a line of error. */
 bool drill_args_set(struct drill_args *, int option, const char *value);

@@ -14,19 +14,21 @@
 #include "ctl/drill-plan.h"
 #include "lib/jsonget.h"
 #include "lib/mono.h"
+#include "lib/tls.h"
 #include "lib/xalloc.h"
 
+#define SECTION "[replication] "
 #define CONNECT_MS 5000
 
 static char *
-choose_remotes(const char *given, const char *variable, const json_t *status,
-               int port)
+choose_remotes(const struct drill *d, const char *given, const char *variable,
+               const json_t *status, int port)
 {
     const char *env = getenv(variable);
 
     return given         ? ha_strdup(given)
            : env && *env ? ha_strdup(env)
-                         : plan_remotes(status, port);
+                         : plan_remotes(status, d->tls ? "ssl" : "tcp", port);
 }
 
 /* Connects, if it is not so, and takes the lock that says that there is one
@@ -108,12 +110,43 @@ print_plan(const struct drill *d, const json_t *status,
     fflush(stdout);
 }
 
+/* Reads the files, if they are named.  Returns false after a line of error. */
+static bool
+create_tls(struct drill *d)
+{
+    const struct drill_args *args = &d->args->drill;
+    struct tls_files files = { args->private_key, args->certificate,
+                               args->ca_cert };
+    char why[TLS_WHY_LEN];
+
+    if (!args->private_key && !args->certificate && !args->ca_cert) {
+        return true;
+    } else if (!args->private_key || !args->certificate || !args->ca_cert) {
+        fputs("ovn-hactl: give all of --private-key, --certificate and "
+              "--ca-cert, or none\n",
+              stderr);
+        return false;
+    } else if (tls_create(&files, &d->tls, why)) {
+        /* The options are called as in that section, but here are others. */
+        fprintf(stderr, "ovn-hactl: --%s\n",
+                why
+                    + (strncmp(why, SECTION, strlen(SECTION))
+                           ? 0
+                           : strlen(SECTION)));
+        return false;
+    }
+    return true;
+}
+
 static int
 create_clients(struct drill *d, const json_t *status)
 {
-    d->nb = choose_remotes(d->args->drill.nb, "OVN_NB_DB", status, 6641);
-    d->sb = choose_remotes(d->args->drill.sb, "OVN_SB_DB", status, 6642);
-    d->clients = clients_create(d->nb, d->sb, &d->ledger, d->chassis);
+    if (!create_tls(d)) {
+        return VERB_USAGE;
+    }
+    d->nb = choose_remotes(d, d->args->drill.nb, "OVN_NB_DB", status, 6641);
+    d->sb = choose_remotes(d, d->args->drill.sb, "OVN_SB_DB", status, 6642);
+    d->clients = clients_create(d->nb, d->sb, d->tls, &d->ledger, d->chassis);
     return d->clients ? VERB_FINE : VERB_USAGE;
 }
 

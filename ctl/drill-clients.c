@@ -46,6 +46,7 @@ struct door {
 struct side {
     struct door doors[CLIENTS_NODES_MAX];
     size_t n;
+    const struct tls *tls; /* NULL: none. */
     struct ovsdb *session;
     size_t at; /* Index of its door. */
     mono_t heard;
@@ -78,20 +79,27 @@ struct clients {
 /* ---- Sides --------------------------------------------------------------- */
 
 static bool
-side_init(struct side *s, const char *remotes)
+side_init(struct side *s, const char *remotes, const struct tls *tls)
 {
     char *copy = ha_strdup(remotes), *rest = copy, *remote;
     bool ok = true;
 
+    s->tls = tls;
     while (ok && (remote = strsep(&rest, ","))) {
         ok = ovsdb_is_remote(remote) && s->n < CLIENTS_NODES_MAX;
-        if (ok) {
+        if (ok && ovsdb_needs_tls(remote) && !tls) {
+            fprintf(stderr,
+                    "ovn-hactl: %s needs --private-key, --certificate and "
+                    "--ca-cert\n",
+                    remote);
+            ok = false;
+        } else if (ok) {
             s->doors[s->n++] = (struct door){ .remote = ha_strdup(remote),
                                               .knocked = MONO_MIN };
         } else {
             fprintf(stderr,
-                    "ovn-hactl: \"%s\" is not tcp:ADDRESS:PORT or unix:PATH, "
-                    "or one of more than %d\n",
+                    "ovn-hactl: \"%s\" is not tcp:ADDRESS:PORT, "
+                    "ssl:ADDRESS:PORT or unix:PATH, or one of more than %d\n",
                     remote, CLIENTS_NODES_MAX);
         }
     }
@@ -141,7 +149,7 @@ side_poll(const struct side *s, struct pollfd *fds)
 
 /* Goes on connecting.  Returns true if the connection stands. */
 static bool
-door_knock(struct door *d, mono_t now)
+door_knock(struct door *d, const struct tls *tls, mono_t now)
 {
     int error = d->o ? ovsdb_step(d->o) : -EAGAIN;
 
@@ -154,7 +162,7 @@ door_knock(struct door *d, mono_t now)
     }
     if (!d->o && !mono_before(now, mono_add_us(d->knocked, KNOCK_US))) {
         d->knocked = now;
-        if (ovsdb_open(d->remote, &d->o)) {
+        if (ovsdb_open(d->remote, tls, &d->o)) {
             d->o = NULL;
         }
     }
@@ -171,7 +179,7 @@ side_knock(struct side *s, mono_t now, bool again)
         size_t i = (s->at + k) % s->n;
 
         if ((s->session && i == s->at && !again)
-            || !door_knock(&s->doors[i], now)) {
+            || !door_knock(&s->doors[i], s->tls, now)) {
             continue;
         }
         side_leave(s);
@@ -464,8 +472,8 @@ step_sb(struct clients *c, mono_t now)
 /* ---- Both ---------------------------------------------------------------- */
 
 struct clients *
-clients_create(const char *nb, const char *sb, struct ledger *ledger,
-               struct chassis *chassis)
+clients_create(const char *nb, const char *sb, const struct tls *tls,
+               struct ledger *ledger, struct chassis *chassis)
 {
     struct clients *c = ha_calloc(1, sizeof *c);
     uint64_t random;
@@ -478,7 +486,7 @@ clients_create(const char *nb, const char *sb, struct ledger *ledger,
     c->chassis = chassis;
     c->next_id = ID_FIRST;
     c->next_write = c->next_probe = mono_now();
-    if (!side_init(&c->nb, nb) || !side_init(&c->sb, sb)) {
+    if (!side_init(&c->nb, nb, tls) || !side_init(&c->sb, sb, tls)) {
         clients_destroy(c);
         return NULL;
     }

@@ -29,10 +29,13 @@
 #define CLIENTS_FDS_MAX (2 * (CLIENTS_NODES_MAX + 1))
 
 struct clients;
+struct tls;
 
-/* 'nb' and 'sb' are remotes, separated by commas.  Returns NULL after a line
+/* 'nb' and 'sb' are remotes, separated by commas; 'tls', which may be NULL,
+ * has to outlive it.  Returns NULL after a line
  * of error if they are not. */
-struct clients *clients_create(const char *nb, const char *sb, struct ledger *,
+struct clients *clients_create(const char *nb, const char *sb,
+                               const struct tls *tls, struct ledger *,
                                struct chassis *);
 void clients_destroy(struct clients *);
 

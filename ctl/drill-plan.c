@@ -86,7 +86,7 @@ plan_obstacles(const json_t *status, bool here)
 }
 
 char *
-plan_remotes(const json_t *status, int port)
+plan_remotes(const json_t *status, const char *scheme, int port)
 {
     const json_t *nodes = jsonget(status, "nodes");
     char *remotes = ha_strdup("");
@@ -95,9 +95,9 @@ plan_remotes(const json_t *status, int port)
         const char *address =
             jsonget_text(json_array_get(nodes, i), "address");
         const char *fmt =
-            strchr(address, ':') ? "%s%stcp:[%s]:%d" : "%s%stcp:%s:%d";
-        char *longer =
-            ha_asprintf(fmt, remotes, *remotes ? "," : "", address, port);
+            strchr(address, ':') ? "%s%s%s:[%s]:%d" : "%s%s%s:%s:%d";
+        char *longer = ha_asprintf(fmt, remotes, *remotes ? "," : "", scheme,
+                                   address, port);
 
         free(remotes);
         remotes = longer;

@@ -13,8 +13,8 @@
  * the status has to be that node's own. */
 json_t *plan_obstacles(const json_t *status, bool here);
 
-/* The remotes of a database's clients: TCP 'port' of every node, separated by
- * commas, in memory that the caller frees. */
-char *plan_remotes(const json_t *status, int port);
+/* The remotes of a database's clients: 'port' of every node, by "tcp" or
+ * "ssl", separated by commas, in memory that the caller frees. */
+char *plan_remotes(const json_t *status, const char *scheme, int port);
 
 #endif /* ctl/drill-plan.h */

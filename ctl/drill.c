@@ -19,6 +19,7 @@
 #include "ctl/drill-report.h"
 #include "lib/jsonget.h"
 #include "lib/mono.h"
+#include "lib/tls.h"
 #include "lib/xalloc.h"
 
 #define STEP_MS 5
@@ -589,6 +590,7 @@ verb_drill(struct verb_args *args)
     }
     watch_destroy(d.watch);
     clients_destroy(d.clients);
+    tls_destroy(d.tls);
     chassis_destroy(d.chassis);
     act_close(&d.act);
     ledger_close(&d.ledger);

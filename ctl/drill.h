@@ -28,6 +28,7 @@ struct drill {
 
     struct ledger ledger;
     struct chassis *chassis;
+    struct tls *tls; /* NULL: without. */
     struct clients *clients;
     struct watch *watch;
     struct probe *probes[DRILL_PROBES_MAX];

@@ -3,7 +3,7 @@
 #define CTL_OVSDB_H 1
 
 /* One session with a database server, as a client of OVN has it: JSON-RPC
- * (RFC 7047) over TCP or a unix socket, without a word of policy.
+ * (RFC 7047) over TCP, TLS or a unix socket, without a word of policy.
  *
  * A drill measures the cluster, not its client: a library that reconnects,
  * backs off and repeats behind one's back would be part of what is measured.
@@ -15,12 +15,17 @@
 
 struct ovsdb;
 
-/* Whether 'remote' is "tcp:ADDRESS:PORT", with an IPv6 address in brackets, or
- * "unix:PATH". */
-bool ovsdb_is_remote(const char *remote);
+struct tls;
 
-/* Begins to connect.  Returns 0 or a negative errno. */
-int ovsdb_open(const char *remote, struct ovsdb **ret_session);
+/* Whether 'remote' is "tcp:ADDRESS:PORT" or "ssl:ADDRESS:PORT", with an IPv6
+ * address in brackets, or "unix:PATH". */
+bool ovsdb_is_remote(const char *remote);
+bool ovsdb_needs_tls(const char *remote);
+
+/* Begins to connect.  Returns 0 or a negative errno.  'tls', which may be NULL
+ * if the remote does not need it, has to outlive the session. */
+int ovsdb_open(const char *remote, const struct tls *tls,
+               struct ovsdb **ret_session);
 void ovsdb_close(struct ovsdb *);
 
 /* Goes as far as it can.  Returns 0 if the session stands, -EAGAIN if it is

@@ -10,6 +10,7 @@ import subprocess
 import xml.etree.ElementTree as ET
 
 import pytest
+from certs import Authority
 from lab import Corosync, wait_until
 from lab.node import Process
 from watch import NoReplication, bring_up, cluster, others, wait_well
@@ -225,6 +226,53 @@ def test_from_a_standby(lab):
     code, out, err = drill(here, "switchover", "--yes", "--to", to.name)
     assert code == FINE and "PASS" in out, (out, err)
     assert wait_well(lab) is to
+
+
+@pytest.fixture
+def authority(lab, tmp_path):
+    """The databases listen with TLS, too."""
+    made = Authority(tmp_path / "ca")
+    server = made.issue("server")
+    active = wait_well(lab)
+    for ctl, port in ((active.nbctl, 6651), (active.sbctl, 6652)):
+        ctl("set-ssl", f"{server}-key.pem", f"{server}-cert.pem", made.ca)
+        ctl("--", "--id=@c", "create", "Connection",
+            f'target="pssl:{port}"', "--", "add",
+            "NB_Global" if ctl == active.nbctl else "SB_Global", ".",
+            "connections", "@c")
+    yield made
+    active = wait_well(lab)
+    lab.open_ports(active)
+    for ctl in (active.nbctl, active.sbctl):
+        ctl("del-ssl")
+
+
+def test_tls(lab, authority):
+    """A drill's clients speak TLS, with a certificate of their own."""
+    active = wait_well(lab)
+    remotes = [",".join(f"ssl:{n.address}:{port}" for n in lab.control)
+               for port in (6651, 6652)]
+    where = ("--nb", remotes[0], "--sb", remotes[1])
+    client = authority.issue("client")
+    files = ("--private-key", f"{client}-key.pem",
+             "--certificate", f"{client}-cert.pem",
+             "--ca-cert", authority.ca)
+    code, report = drill_json(active, "switchover", *where, *files)
+    assert code == FINE and report["writes"]["lost"] == 0, report
+    assert report["compute"]["back"] == 1
+    assert_refused(active, "needs --private-key", "switchover", "--yes",
+                   *where)
+    assert_refused(active, "give all of --private-key", "switchover", "--yes",
+                   *where, *files[:4])
+    # Files that do not belong together; and those of another authority.
+    other = Authority(authority.folder / "other")
+    assert_refused(active, f"ovn-hactl: --certificate {client}-cert.pem: ",
+                   "switchover", "--yes", *where, *files[:5], other.ca)
+    client = other.issue("client")
+    assert_refused(active, "cannot be reached at ssl:", "switchover", "--yes",
+                   *where, "--private-key", f"{client}-key.pem",
+                   "--certificate", f"{client}-cert.pem",
+                   "--ca-cert", other.ca)
 
 
 # Each limit fails.

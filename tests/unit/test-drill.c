@@ -277,7 +277,7 @@ static void
 test_remotes(void **state)
 {
     json_t *status = well();
-    char *remotes = plan_remotes(status, 6641);
+    char *remotes = plan_remotes(status, "tcp", 6641);
 
     (void) state;
     assert_string_equal(remotes, "tcp:192.0.2.1:6641,tcp:[2001:db8::2]:6641");
