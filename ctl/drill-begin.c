@@ -86,7 +86,7 @@ print_plan(const struct drill *d, const json_t *status,
     printf("  measures  writes to NB at %s,\n            and when they reach "
            "SB at %s\n",
            d->nb, d->sb);
-    printf("  row       an address set ovn_ha_drill_*, removed in the end");
+    printf("  rows      32 address sets ovn_ha_drill_*, removed in the end");
     if (d->leftovers) {
         printf(";\n            %zu left by earlier drills go first",
                d->leftovers);

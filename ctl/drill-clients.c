@@ -24,6 +24,10 @@
 #define DEAF_US 1000000 /* ...and leaves when none has come. */
 #define STEP_MS 5
 
+/* A change of a set costs those who follow as much as the set is large, so the
+ * writes go round several of them. */
+#define N_ROWS 32
+
 #define NAME "ovn_ha_drill_"
 #define LOCK "ovn_ha_drill"
 #define MARK "ovn-ha-drill"
@@ -56,8 +60,8 @@ struct clients {
     struct side nb, sb;
     struct ledger *ledger;
     struct chassis *chassis;
-    char name[32]; /* Of this drill's row... */
-    char uuid[40]; /* ...which this one is in SB; "" until it is seen. */
+    char prefix[32];        /* Of this drill's rows, a number follows... */
+    char uuids[N_ROWS][40]; /* ...which these are in SB; "" until seen. */
     int next_id;
     enum clients_lock lock;
     char *refusal;
@@ -224,13 +228,26 @@ parse_address(const char *address)
                : SIZE_MAX;
 }
 
+static char *
+make_name(const struct clients *c, size_t row)
+{
+    return ha_asprintf("%s%zu", c->prefix, row);
+}
+
+static bool
+is_ours(const struct clients *c, const char *name)
+{
+    return !strncmp(name, c->prefix, strlen(c->prefix));
+}
+
 static void
 write_number(struct clients *c, mono_t now)
 {
-    char *address;
+    char *address, *name;
 
     c->number = ledger_add(c->ledger, now);
     address = make_address(c->number);
+    name = make_name(c, c->number % N_ROWS);
     c->pending = true;
     c->pending_id = c->next_id++;
     c->sent = now;
@@ -238,10 +255,11 @@ write_number(struct clients *c, mono_t now)
     ovsdb_send(c->nb.session, "transact",
                json_pack("[s, {s:s, s:s, s:[[s, s, s]], s:[[s, s, s]]}]",
                          "OVN_Northbound", "op", "mutate", "table",
-                         "Address_Set", "where", "name", "==", c->name,
+                         "Address_Set", "where", "name", "==", name,
                          "mutations", "addresses", "insert", address),
                c->pending_id);
     free(address);
+    free(name);
 }
 
 /* Why a write was not acknowledged; NULL if it was. */
@@ -401,18 +419,33 @@ see(struct clients *c, size_t number, mono_t now)
     ledger_seen(c->ledger, number, now);
 }
 
-/* Remembers which row is ours, because a change does not tell its name. */
+static bool
+is_known(const struct clients *c, const char *uuid)
+{
+    for (size_t i = 0; i < N_ROWS; i++) {
+        if (!strcmp(uuid, c->uuids[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Remembers which rows are ours, because a change does not tell a name. */
 static void
 hear_row(struct clients *c, const char *uuid, const json_t *change, mono_t now)
 {
     const json_t *row = jsonget(change, "initial");
+    const char *name;
 
     row = row ? row : jsonget(change, "insert");
-    if (row && !strcmp(jsonget_text(row, "name"), c->name)) {
-        snprintf(c->uuid, sizeof c->uuid, "%s", uuid);
+    name = jsonget_text(row, "name");
+    if (row && is_ours(c, name)) {
+        size_t i = strtoul(name + strlen(c->prefix), NULL, 10) % N_ROWS;
+
+        snprintf(c->uuids[i], sizeof c->uuids[i], "%s", uuid);
     }
     row = row ? row : jsonget(change, "modify");
-    if (!strcmp(uuid, c->uuid)) {
+    if (is_known(c, uuid)) {
         each_number(c, jsonget(row, "addresses"), now, see);
     }
 }
@@ -481,7 +514,8 @@ clients_create(const char *nb, const char *sb, const struct tls *tls,
     if (getrandom(&random, sizeof random, 0) != sizeof random) {
         random = mono_now().us;
     }
-    snprintf(c->name, sizeof c->name, NAME "%08" PRIx32, (uint32_t) random);
+    snprintf(c->prefix, sizeof c->prefix, NAME "%08" PRIx32 "_",
+             (uint32_t) random);
     c->ledger = ledger;
     c->chassis = chassis;
     c->next_id = ID_FIRST;
@@ -619,7 +653,7 @@ clients_look(struct clients *c, mono_t deadline, size_t *ret_n)
     for (size_t i = 0; i < *ret_n; i++) {
         const json_t *row = json_array_get(rows, i);
 
-        if (!strcmp(jsonget_text(row, "name"), c->name)) {
+        if (is_ours(c, jsonget_text(row, "name"))) {
             each_number(c, jsonget(row, "addresses"), MONO_MIN, keep);
         }
     }
@@ -649,14 +683,20 @@ clients_clean(struct clients *c, mono_t deadline)
 int
 clients_start(struct clients *c, mono_t deadline)
 {
-    json_t *row = json_pack("{s:s, s:[s, [[s, s]]]}", "name", c->name,
-                            "external_ids", "map", MARK, "row");
-    json_t *insert = json_pack("{s:s, s:s, s:o}", "op", "insert", "table",
-                               "Address_Set", "row", row);
-    json_t *reply;
-    int error =
-        ask(c, json_pack("[o, o]", make_delete(), insert), deadline, &reply);
+    json_t *operations = json_pack("[o]", make_delete()), *reply;
+    int error;
 
+    for (size_t i = 0; i < N_ROWS; i++) {
+        char *name = make_name(c, i);
+
+        json_array_append_new(operations,
+                              json_pack("{s:s, s:s, s:{s:s, s:[s, [[s, s]]]}}",
+                                        "op", "insert", "table", "Address_Set",
+                                        "row", "name", name, "external_ids",
+                                        "map", MARK, "row"));
+        free(name);
+    }
+    error = ask(c, operations, deadline, &reply);
     if (!error) {
         json_decref(reply);
         c->next_write = mono_now();

@@ -8,13 +8,13 @@
  * Both know all nodes, and knock every 10 ms at those that they have no
  * session with, so that they measure the cluster and not their own patience.
  * What was not acknowledged is never written again.  Each write adds an
- * address to an address set that nobody uses: northd copies it, and nothing
- * else follows from it.  One row, because many that go at once would look like
- * the loss of a database, before which the standbys stop.
+ * address to one of a few address sets that nobody uses: northd copies it, and
+ * nothing else follows from it.  A few rows, because many that go at once would
+ * look like the loss of a database, before which the standbys stop.
  *
  * A lock of the Northbound database sees to it that there is one drill at a
  * time; it goes with the session, so that nothing is left of a drill that was
- * killed but its row, which the next one removes. */
+ * killed but its rows, which the next one removes. */
 
 #include <poll.h>
 #include <stdbool.h>

@@ -417,8 +417,8 @@ remove_row(struct drill *d)
     if (clients_clean(d->clients, deadline)) {
         drill_add_text(
             d->remains,
-            ha_strdup("an address set named ovn_ha_drill_* is left in NB: "
-                      "the next drill removes it, or ovn-nbctl destroy "
+            ha_strdup("address sets named ovn_ha_drill_* are left in NB: "
+                      "the next drill removes them, or ovn-nbctl destroy "
                       "Address_Set NAME does"));
     }
 }
