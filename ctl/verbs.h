@@ -10,7 +10,6 @@
 #include <stddef.h>
 
 #include "ctl/drill-args.h"
-
 #include "lib/mono.h"
 
 enum verb_exit {
