@@ -118,6 +118,12 @@ tests_unit_test_compare_SOURCES = tests/unit/test-compare.c
 tests_unit_test_compare_LDADD = replica/libreplica.a replica/libplain.a \
 	$(TEST_LIBS) $(OVS_LIBS)
 
+UNIT_TESTS += tests/unit/test-ops
+tests_unit_test_ops_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+tests_unit_test_ops_SOURCES = tests/unit/test-ops.c
+tests_unit_test_ops_LDADD = replica/libreplica.a replica/libplain.a \
+	$(TEST_LIBS) $(OVS_LIBS)
+
 UNIT_TESTS += tests/unit/test-rows
 tests_unit_test_rows_SOURCES = tests/unit/test-rows.c
 tests_unit_test_rows_LDADD = replica/libplain.a $(TEST_LIBS)

@@ -540,18 +540,10 @@ lost_mutate(struct lost *l, const struct touched *t,
         lost_leave_out(l, t, column->name,
                        "refers to what the active does not have any more");
     }
-    if (removed.n && l->counts.by_record) {
-        json_array_add(mutations, json_array_create_3(
-                                      json_string_create(column->name),
-                                      json_string_create("delete"),
-                                      ovsdb_datum_to_json(&removed, type)));
+    if (l->counts.by_record) {
+        ops_put_mutation(mutations, column, "delete", &removed);
     }
-    if (added.n) {
-        json_array_add(mutations,
-                       json_array_create_3(json_string_create(column->name),
-                                           json_string_create("insert"),
-                                           ovsdb_datum_to_json(&added, type)));
-    }
+    ops_put_mutation(mutations, column, "insert", &added);
     ovsdb_datum_destroy(&added, type);
     ovsdb_datum_destroy(&removed, type);
 }

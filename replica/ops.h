@@ -12,6 +12,7 @@
 
 struct json;
 struct ovsdb_column;
+struct ovsdb_datum;
 struct ovsdb_row;
 struct ovsdb_table;
 struct uuid;
@@ -28,9 +29,17 @@ void ops_put_where(struct json *op, const struct uuid *);
 struct json *ops_delete(const struct ovsdb_row *);
 struct json *ops_insert(const struct ovsdb_row *);
 
-/* An update to 'new' of the columns in the bitmap 'changed', or NULL if none
- * of them counts. */
-struct json *ops_update(const struct ovsdb_row *new,
-                        const unsigned long int *changed);
+/* Appends to 'mutations' one that takes 'datum' into a set or map, or out of
+ * it, unless it is empty. */
+void ops_put_mutation(struct json *mutations, const struct ovsdb_column *,
+                      const char *mutator, const struct ovsdb_datum *datum);
+
+/* Appends what makes 'new' of the columns in the bitmap 'changed'; returns how
+ * many operations that were.  'old' is what they were, or NULL: of a large set
+ * or map then only what changed is said, or each new port of a group of 10,000
+ * would cost as much as all of them. */
+int ops_put_update(struct json *ops, const struct ovsdb_row *old,
+                   const struct ovsdb_row *new,
+                   const unsigned long int *changed);
 
 #endif /* replica/ops.h */

@@ -306,17 +306,15 @@ apply_change(const struct ovsdb_row *old, const struct ovsdb_row *new,
 {
     const struct ovsdb_row *row = new ? new : old;
     struct apply_aux *aux = aux_;
-    struct json *op;
 
     if (!(old && new) && shrink_counts(row->table->schema->name)) {
         aux->effect.inserted += !old;
         aux->effect.deleted += !new;
     }
-    op = !new   ? ops_delete(old)
-         : !old ? ops_insert(new)
-                : ops_update(new, changed);
-    if (op) {
-        json_array_add(aux->ops, op);
+    if (old && new) {
+        aux->n += ops_put_update(aux->ops, old, new, changed);
+    } else {
+        json_array_add(aux->ops, new ? ops_insert(new) : ops_delete(old));
         aux->n++;
     }
     return true;
@@ -400,13 +398,14 @@ shadow_apply_json(struct shadow *s, const struct json *record,
 /* ---- Difference ---------------------------------------------------------- */
 
 /* Column indexes differ between two databases of one schema, so columns are
- * matched by name. */
-static struct json *
-diff_row(const struct ovsdb_row *have, const struct ovsdb_row *want)
+ * matched by name.  Returns how many operations it takes. */
+static int
+diff_row(const struct ovsdb_row *have, const struct ovsdb_row *want,
+         struct json *ops)
 {
     unsigned long int *changed;
     struct shash_node *node;
-    struct json *op;
+    int n;
 
     changed = bitmap_allocate(shash_count(&want->table->schema->columns));
     SHASH_FOR_EACH (node, &want->table->schema->columns) {
@@ -420,9 +419,9 @@ diff_row(const struct ovsdb_row *have, const struct ovsdb_row *want)
             bitmap_set1(changed, w->index);
         }
     }
-    op = ops_update(want, changed);
+    n = ops_put_update(ops, NULL, want, changed);
     bitmap_free(changed);
-    return op;
+    return n;
 }
 
 static void
@@ -446,13 +445,8 @@ diff_table(const struct ovsdb_table *have, const struct ovsdb_table *want,
             json_array_add(ops, ops_insert(row));
             d->n_insert++;
         } else {
-            struct json *op = diff_row(other, row);
-
             d->n_shared++;
-            if (op) {
-                json_array_add(ops, op);
-                d->n_update++;
-            }
+            d->n_update += diff_row(other, row, ops);
         }
     }
 }

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "replica/ops.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+
+#include "replica/record.h"
+#include "replica/shadow.h"
+
+#define ROW "00000000-0000-4000-8000-000000000001"
+#define WHERE "\"where\":[[\"_uuid\",\"==\",[\"uuid\",\"" ROW "\"]]]"
+
+static const char schema[] =
+    "{\"name\":\"test\",\"version\":\"1.0.0\",\"tables\":{\"t\":{"
+    "\"isRoot\":true,\"columns\":{\"name\":{\"type\":\"string\"},"
+    "\"s\":{\"type\":{\"key\":\"integer\",\"min\":0,\"max\":\"unlimited\"}},"
+    "\"m\":{\"type\":{\"key\":\"string\",\"value\":\"string\",\"min\":0,"
+    "\"max\":\"unlimited\"}}}}}}";
+
+static uint64_t
+add(int fd, uint64_t off, const char *body)
+{
+    char header[RECORD_HEADER_MAX];
+    size_t n = strlen(body);
+    size_t len = record_format_header(body, n, header);
+
+    assert_int_equal(pwrite(fd, header, len, off), len);
+    assert_int_equal(pwrite(fd, body, n, off + len), n);
+    return off + len + n;
+}
+
+/* A database with a row whose set has 0 to 5, and its map k0 to k5. */
+static int
+setup(void **state)
+{
+    int fd = memfd_create("db", MFD_CLOEXEC);
+    struct ds s = DS_EMPTY_INITIALIZER;
+    char why[SHADOW_WHY_LEN] = "";
+    struct shadow *shadow;
+    uint64_t n;
+
+    assert_true(fd >= 0);
+    ds_put_cstr(&s, "{\"t\":{\"" ROW
+                    "\":{\"s\":[\"set\",[0,1,2,3,4,5]],\"m\":[\"map\",[");
+    for (int i = 0; i < 6; i++) {
+        ds_put_format(&s, "%s[\"k%d\",\"a\"]", i ? "," : "", i);
+    }
+    ds_put_cstr(&s, "]]}}}");
+    n = add(fd, add(fd, 0, schema), ds_cstr(&s));
+    ds_destroy(&s);
+    shadow = shadow_create(fd, n, NULL);
+    assert_int_equal(shadow_load(shadow, n, why), 0);
+    close(fd);
+    *state = shadow;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    shadow_destroy(*state);
+    return 0;
+}
+
+static bool
+let(const struct shadow_effect *effect, void *aux)
+{
+    (void) effect;
+    (void) aux;
+    return true;
+}
+
+/* What the difference 'row' becomes. */
+static void
+assert_ops(struct shadow *shadow, const char *row, int n, const char *want)
+{
+    struct json *ops = json_array_create_empty();
+    struct ds record = DS_EMPTY_INITIALIZER;
+    char why[SHADOW_WHY_LEN] = "";
+    char *text;
+
+    ds_put_format(&record, "{\"_is_diff\":true,\"t\":{\"" ROW "\":{%s}}}",
+                  row);
+    assert_int_equal(
+        shadow_apply(shadow, ds_cstr(&record), ops, let, NULL, why), n);
+    text = json_to_string(ops, JSSF_SORT);
+    assert_string_equal(text, want);
+    free(text);
+    json_destroy(ops);
+    ds_destroy(&record);
+}
+
+/* A change of a large set or map is told, not all of it. */
+static void
+test_large(void **state)
+{
+    assert_ops(*state, "\"s\":6", 1,
+               "[{\"mutations\":[[\"s\",\"insert\",6]],\"op\":\"mutate\","
+               "\"table\":\"t\"," WHERE "}]");
+    assert_ops(*state, "\"name\":\"x\",\"s\":[\"set\",[0,7]]", 2,
+               "[{\"op\":\"update\",\"row\":{\"name\":\"x\"},"
+               "\"table\":\"t\"," WHERE "},"
+               "{\"mutations\":[[\"s\",\"delete\",0],[\"s\",\"insert\",7]],"
+               "\"op\":\"mutate\",\"table\":\"t\"," WHERE "}]");
+    assert_ops(*state, "\"m\":[\"map\",[[\"k1\",\"b\"]]]", 1,
+               "[{\"mutations\":["
+               "[\"m\",\"delete\",[\"map\",[[\"k1\",\"a\"]]]],"
+               "[\"m\",\"insert\",[\"map\",[[\"k1\",\"b\"]]]]],"
+               "\"op\":\"mutate\",\"table\":\"t\"," WHERE "}]");
+}
+
+/* All of it is told where that is no more. */
+static void
+test_small(void **state)
+{
+    assert_ops(*state, "\"s\":[\"set\",[0,1,2,3]]", 1,
+               "[{\"op\":\"update\",\"row\":{\"s\":[\"set\",[4,5]]},"
+               "\"table\":\"t\"," WHERE "}]");
+    assert_ops(*state, "\"s\":[\"set\",[4,5]]", 1,
+               "[{\"op\":\"update\",\"row\":{\"s\":[\"set\",[]]},"
+               "\"table\":\"t\"," WHERE "}]");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_large, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_small, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("ops", tests, NULL, NULL);
+}
