@@ -13,17 +13,6 @@
 #include "lib/uctl.h"
 #include "lib/xalloc.h"
 
-static const struct ha_peer *
-find_peer(const struct ha_core *c, uint32_t id)
-{
-    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
-        if (c->peers[i].id == id) {
-            return &c->peers[i];
-        }
-    }
-    return NULL;
-}
-
 /* Whose records are lost: the last active's, or those of a pair's other node
  * that may have gone on alone. */
 static uint32_t
@@ -68,7 +57,7 @@ find_target(struct had *h, struct uctl_conn *conn)
 static char *
 proof_of(const struct had *h, const struct cluster_node *to)
 {
-    const struct ha_peer *old = find_peer(&h->core, loser(h, to->id));
+    const struct ha_peer *old = ha_core_peer(&h->core, loser(h, to->id));
     const char *name = cluster_name(&h->cluster, loser(h, to->id));
 
     if (old && old->proof != HA_PROOF_NONE) {
@@ -90,8 +79,8 @@ static char *
 loss_of(const struct had *h, const struct cluster_node *to, enum ha_db db)
 {
     const struct ha_core *c = &h->core;
-    const struct ha_peer *target = find_peer(c, to->id);
-    const struct ha_peer *old = find_peer(c, loser(h, to->id));
+    const struct ha_peer *target = ha_core_peer(c, to->id);
+    const struct ha_peer *old = ha_core_peer(c, loser(h, to->id));
     const char *old_name = cluster_name(&h->cluster, loser(h, to->id));
     const struct ha_pos *has = &target->status.local.db[db].pos, *had;
     char *ends = ha_asprintf(

@@ -79,22 +79,11 @@ position(const struct ha_pos *pos)
                      "chain", hex(pos->chain));
 }
 
-static const struct ha_peer *
-find_peer(const struct ha_core *c, uint32_t id)
-{
-    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
-        if (c->peers[i].id == id) {
-            return &c->peers[i];
-        }
-    }
-    return NULL;
-}
-
 /* What 'id' says of itself; this node needs no message for that. */
 static bool
 node_status(const struct had *h, uint32_t id, struct ha_status *ret_status)
 {
-    const struct ha_peer *peer = find_peer(&h->core, id);
+    const struct ha_peer *peer = ha_core_peer(&h->core, id);
 
     if (id == h->cluster.self) {
         ha_core_status(&h->core, ret_status);
@@ -116,7 +105,7 @@ find_positions(const struct had *h, uint32_t id, enum ha_db db,
                struct ha_pos *head)
 {
     const struct ha_core *c = &h->core;
-    const struct ha_peer *peer = find_peer(c, id);
+    const struct ha_peer *peer = ha_core_peer(c, id);
     uint32_t active = c->record.active;
     const struct wire_r_status *own;
     struct ha_status theirs;

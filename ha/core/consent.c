@@ -28,7 +28,7 @@ static uint64_t
 consent_until(const struct ha_core *c, enum ha_db db,
               const struct ha_local_db *l)
 {
-    const struct ha_peer *active = core_peer_const(c, c->record.active);
+    const struct ha_peer *active = ha_core_peer(c, c->record.active);
     const struct ha_pos *head;
 
     if (!active || !active->heard) {
@@ -44,7 +44,7 @@ void
 consent_event(struct ha_core *c, const struct ha_event *ev,
               struct ha_actions *out)
 {
-    const struct ha_peer *p = core_peer_const(c, ev->ctl.to);
+    const struct ha_peer *p = ha_core_peer(c, ev->ctl.to);
     enum ha_ask ask = request_ask(ev->ctl.request);
     enum ha_why why = !c->in_force         ? HA_WHY_AGREEING
                       : !p || !p->heard    ? HA_WHY_ABSENT

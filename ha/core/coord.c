@@ -76,7 +76,7 @@ static enum ha_why
 why_not(const struct ha_core *c, const struct ha_record *rec, uint32_t id,
         bool forced)
 {
-    const struct ha_peer *p = core_peer_const(c, id);
+    const struct ha_peer *p = ha_core_peer(c, id);
     const struct ha_local *l;
 
     if (!p || !ha_set_has(&c->view, id) || !p->heard) {
@@ -269,7 +269,7 @@ bootstrap(struct ha_core *c, const struct ha_record *base,
         if (!l->nofailover && !p->status.leaving
             && (!first
                 || l->priority
-                       > core_peer_const(c, first)->status.local.priority)) {
+                       > ha_core_peer(c, first)->status.local.priority)) {
             first = p->id;
         }
     }
@@ -289,7 +289,7 @@ bootstrap(struct ha_core *c, const struct ha_record *base,
 static bool
 is_unbegun(const struct ha_core *c, const struct ha_record *rec)
 {
-    const struct ha_peer *p = core_peer_const(c, rec->active);
+    const struct ha_peer *p = ha_core_peer(c, rec->active);
 
     return !rec->in_sync.n && p && p->heard && p->answered
            && p->held.accepted.n;
@@ -371,11 +371,11 @@ is_cold(const struct ha_core *c)
 static uint32_t
 called_off(const struct ha_core *c, const struct ha_record *rec)
 {
-    const struct ha_peer *heir = core_peer_const(c, rec->active);
+    const struct ha_peer *heir = ha_core_peer(c, rec->active);
 
     for (uint32_t i = 0; i < rec->suspects.n; i++) {
         uint32_t id = rec->suspects.id[i];
-        const struct ha_peer *p = core_peer_const(c, id);
+        const struct ha_peer *p = ha_core_peer(c, id);
 
         if (member_owes(c, id) && p->heard && !p->status.leaving
             && member_could_serve(&p->status.local)
@@ -400,7 +400,7 @@ static const char *
 election_due_absent(const struct ha_core *c, const struct ha_record *rec,
                     enum ha_why *ret_why)
 {
-    const struct ha_peer *p = core_peer_const(c, rec->active);
+    const struct ha_peer *p = ha_core_peer(c, rec->active);
     mono_t since = p && p->left_at.us ? p->left_at : c->view_at;
 
     if (is_cold(c) && !core_past(c, c->started_at, c->cfg.grace_us)) {
@@ -424,7 +424,7 @@ static const char *
 election_due(const struct ha_core *c, const struct ha_record *rec,
              enum ha_why *ret_why)
 {
-    const struct ha_peer *p = core_peer_const(c, rec->active);
+    const struct ha_peer *p = ha_core_peer(c, rec->active);
     mono_t since = c->in_force ? c->support_since : c->view_at;
 
     *ret_why = HA_WHY_NONE;

@@ -17,16 +17,10 @@ struct ha_msg *core_send(struct ha_core *, struct ha_actions *,
 void core_tell(struct ha_actions *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 struct ha_peer *core_peer(struct ha_core *, uint32_t id);
-const struct ha_peer *core_peer_const(const struct ha_core *, uint32_t id);
 /* True once 'us' have passed since 't'. */
 bool core_past(const struct ha_core *, mono_t t, int64_t us);
 /* 'us' of another clock, as it may be on this one. */
 int64_t core_drifted(const struct ha_core *, int64_t us);
-/* Patience with node 'id', which is to say where its replica workers stopped
- * for 'rec'.  Longer with one that was active: it may hold what nobody else
- * has, and a busy machine takes its time. */
-int64_t core_stop_us(const struct ha_core *, const struct ha_record *rec,
-                     uint32_t id);
 bool core_holds(const struct ha_status *, const struct ha_record *);
 
 /* member.c: promises, accepts, supports. */

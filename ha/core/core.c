@@ -85,7 +85,7 @@ core_peer(struct ha_core *c, uint32_t id)
 }
 
 const struct ha_peer *
-core_peer_const(const struct ha_core *c, uint32_t id)
+ha_core_peer(const struct ha_core *c, uint32_t id)
 {
     return core_peer((struct ha_core *) c, id);
 }
@@ -101,15 +101,6 @@ core_drifted(const struct ha_core *c, int64_t us)
 {
     return us + us / 1000000 * c->cfg.drift_ppm
            + us % 1000000 * c->cfg.drift_ppm / 1000000 + 1;
-}
-
-int64_t
-core_stop_us(const struct ha_core *c, const struct ha_record *rec, uint32_t id)
-{
-    int64_t us = c->cfg.mute_us;
-
-    /* Before others take the exchange over, which begins it anew. */
-    return ha_set_has(&rec->suspects, id) ? us + us / 4 * 3 : us;
 }
 
 /* True if the node with 'st' serves, or is about to serve, under 'rec'. */

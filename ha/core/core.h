@@ -540,6 +540,9 @@ void ha_step(struct ha_core *c, const struct ha_event *ev,
 /* This node's status as it would tell it now. */
 void ha_core_status(const struct ha_core *c, struct ha_status *ret_status);
 
+/* What is known of node 'id'; NULL: it is not in the nodelist. */
+const struct ha_peer *ha_core_peer(const struct ha_core *c, uint32_t id);
+
 /* Why 'id' may not be promoted by itself; HA_WHY_NONE if it may. */
 enum ha_why ha_core_why_not(const struct ha_core *c, uint32_t id);
 

@@ -59,7 +59,7 @@ apart_why_not(struct ha_core *c)
 static enum ha_why
 agreed_why_not(const struct ha_core *c)
 {
-    const struct ha_peer *active = core_peer_const(c, c->record.active);
+    const struct ha_peer *active = ha_core_peer(c, c->record.active);
     bool here = active && active->heard && ha_set_has(&c->view, active->id);
 
     if (here && active->status.open

@@ -242,7 +242,7 @@ member_keeps_log(const struct ha_core *c)
 bool
 member_owes(const struct ha_core *c, uint32_t id)
 {
-    const struct ha_peer *p = core_peer_const(c, id);
+    const struct ha_peer *p = ha_core_peer(c, id);
 
     return p && p->supports && p->owes && ha_set_has(&c->view, id)
            && !core_past(c, p->status_at,
@@ -251,6 +251,19 @@ member_owes(const struct ha_core *c, uint32_t id)
 }
 
 /* ---- Support ---------------------------------------------------------- */
+
+/* Patience with the own replica workers, which are to say where they stopped.
+ * Longer where this node was active: it may hold what nobody else has, and a
+ * busy machine takes its time; but before others take the exchange over, which
+ * begins it anew. */
+static int64_t
+stop_us(const struct ha_core *c)
+{
+    int64_t us = c->cfg.mute_us;
+
+    return ha_set_has(&c->proposal.suspects, c->cfg.self) ? us + us / 4 * 3
+                                                          : us;
+}
 
 /* Has the older epochs stopped here.  Returns true once they are. */
 static bool
@@ -271,7 +284,7 @@ stop_older(struct ha_core *c, struct ha_actions *out)
      * answer once the door is closed, which takes its own time. */
     return own_log_stopped(c)
            || core_past(c, mono_max(c->support_since, c->fence_epoch_at),
-                        core_stop_us(c, &c->proposal, c->cfg.self));
+                        stop_us(c));
 }
 
 static void

@@ -60,7 +60,7 @@ verdict(struct ha_core *c)
     const struct ha_set *s = &c->record.suspects;
 
     for (uint32_t i = 0; i < s->n; i++) {
-        const struct ha_peer *p = core_peer_const(c, s->id[i]);
+        const struct ha_peer *p = ha_core_peer(c, s->id[i]);
         bool here = ha_set_has(&c->view, s->id[i]);
 
         if (here && p && p->supports && p->stopped) {
@@ -103,7 +103,7 @@ static bool
 tails_known(const struct ha_core *c)
 {
     for (uint32_t i = 0; i < c->view.n; i++) {
-        const struct ha_peer *p = core_peer_const(c, c->view.id[i]);
+        const struct ha_peer *p = ha_core_peer(c, c->view.id[i]);
 
         if (member_owes(c, p->id)
             || (!p->supports && may_be_fresher(c, p)
@@ -293,7 +293,7 @@ find_in_sync(const struct ha_core *c, struct ha_set *set)
 {
     ha_set_add(set, c->cfg.self);
     for (uint32_t i = 0; i < c->view.n; i++) {
-        const struct ha_peer *p = core_peer_const(c, c->view.id[i]);
+        const struct ha_peer *p = ha_core_peer(c, c->view.id[i]);
         bool good = p->id != c->cfg.self;
 
         for (int db = 0; db < HA_N_DBS; db++) {

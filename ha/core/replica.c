@@ -69,7 +69,7 @@ static void
 run_db(struct ha_core *c, enum ha_db db, struct ha_actions *out)
 {
     const struct ha_record *rec = &c->record;
-    const struct ha_peer *active = core_peer_const(c, rec->active);
+    const struct ha_peer *active = ha_core_peer(c, rec->active);
 
     if (c->hold.n && ha_epoch_cmp(c->stopped_epoch[db], c->hold) < 0
         && replica_in_role(c, db, ROLE_ACTIVE, c->hold)) {

@@ -81,7 +81,7 @@ is_named(const struct ha_core *c)
 static bool
 in_transition(const struct ha_core *c)
 {
-    const struct ha_peer *p = core_peer_const(c, c->proposal.active);
+    const struct ha_peer *p = ha_core_peer(c, c->proposal.active);
 
     return c->proposed && !core_past(c, c->support_since, 4 * c->cfg.mute_us)
            && (!c->supported || !c->in_force
@@ -103,7 +103,7 @@ no_record_why(const struct ha_core *c)
 static void
 route(struct ha_core *c, struct ha_actions *out)
 {
-    const struct ha_peer *active = core_peer_const(c, c->record.active);
+    const struct ha_peer *active = ha_core_peer(c, c->record.active);
 
     if (!ha_core_may_act(c) || !c->in_group) {
         if (c->state != HA_STARTING || c->in_group) {
@@ -217,7 +217,7 @@ in_promoting(struct ha_core *c, struct ha_actions *out)
 static void
 leave(struct ha_core *c, struct ha_actions *out)
 {
-    const struct ha_peer *active = core_peer_const(c, c->record.active);
+    const struct ha_peer *active = ha_core_peer(c, c->record.active);
     bool late = core_past(c, c->leaving_since, LEAVE_US);
 
     switch (c->state) {

@@ -50,7 +50,7 @@ verdict_apart(const struct ha_core *c)
 bool
 verdict_proven(const struct ha_core *c, uint32_t id)
 {
-    const struct ha_peer *p = core_peer_const(c, id);
+    const struct ha_peer *p = ha_core_peer(c, id);
 
     return p && p->proof != HA_PROOF_NONE;
 }
