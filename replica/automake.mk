@@ -108,19 +108,19 @@ tests_unit_test_finding_LDADD = replica/libplain.a $(TEST_LIBS)
 
 UNIT_TESTS += tests/unit/test-content
 tests_unit_test_content_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
-tests_unit_test_content_SOURCES = tests/unit/test-content.c
+tests_unit_test_content_SOURCES = tests/unit/test-content.c tests/unit/dbfile.h
 tests_unit_test_content_LDADD = replica/libreplica.a replica/libplain.a \
 	$(TEST_LIBS) $(OVS_LIBS)
 
 UNIT_TESTS += tests/unit/test-compare
 tests_unit_test_compare_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
-tests_unit_test_compare_SOURCES = tests/unit/test-compare.c
+tests_unit_test_compare_SOURCES = tests/unit/test-compare.c tests/unit/dbfile.h
 tests_unit_test_compare_LDADD = replica/libreplica.a replica/libplain.a \
 	$(TEST_LIBS) $(OVS_LIBS)
 
 UNIT_TESTS += tests/unit/test-ops
 tests_unit_test_ops_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
-tests_unit_test_ops_SOURCES = tests/unit/test-ops.c
+tests_unit_test_ops_SOURCES = tests/unit/test-ops.c tests/unit/dbfile.h
 tests_unit_test_ops_LDADD = replica/libreplica.a replica/libplain.a \
 	$(TEST_LIBS) $(OVS_LIBS)
 

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,8 +19,8 @@
 #include "openvswitch/json.h"
 #include "util.h"
 
-#include "replica/record.h"
 #include "replica/survey.h"
+#include "tests/unit/dbfile.h"
 
 #define IDS 12
 #define ROUNDS 300
@@ -36,47 +35,29 @@ static const char schema[] =
 
 /* A database: its file, and what is loaded from it. */
 struct db {
-    int fd;
-    uint64_t n;
+    struct dbfile file;
     bool has[IDS];
     struct shadow *shadow;
 };
 
 static void
-db_add(struct db *db, const char *body)
-{
-    char header[RECORD_HEADER_MAX];
-    size_t n = strlen(body);
-    size_t len = record_format_header(body, n, header);
-
-    assert_int_equal(pwrite(db->fd, header, len, db->n), len);
-    assert_int_equal(pwrite(db->fd, body, n, db->n + len), n);
-    db->n += len + n;
-}
-
-static void
 db_open(struct db *db)
 {
     memset(db, 0, sizeof *db);
-    db->fd = memfd_create("db", MFD_CLOEXEC);
-    assert_true(db->fd >= 0);
-    db_add(db, schema);
+    dbfile_open(&db->file, schema);
 }
 
 static void
 db_load(struct db *db)
 {
-    char why[SHADOW_WHY_LEN] = "";
-
-    db->shadow = shadow_create(db->fd, db->n, NULL);
-    assert_int_equal(shadow_load(db->shadow, db->n, why), 0);
+    db->shadow = dbfile_load(&db->file);
 }
 
 static void
 db_close(struct db *db)
 {
     shadow_destroy(db->shadow);
-    close(db->fd);
+    close(db->file.fd);
 }
 
 /* Rows with this many different values; as a difference, any of them is one. */
@@ -123,7 +104,7 @@ db_add_random(struct db *db)
         }
     }
     ds_put_cstr(&s, "}}");
-    db_add(db, ds_cstr(&s));
+    dbfile_add(&db->file, ds_cstr(&s));
     ds_destroy(&s);
 }
 
@@ -160,7 +141,7 @@ make_equal(struct db *own, const struct db *theirs)
     struct json *record;
     int n;
 
-    c = compare_create(own->shadow, theirs->fd, theirs->n);
+    c = compare_create(own->shadow, theirs->file.fd, theirs->file.n);
     assert_int_equal(run(c, why), 0);
     record = compare_to_record(c, &d);
     compare_destroy(c);
@@ -181,7 +162,8 @@ static void
 assert_survey(const struct db *own, const struct db *theirs,
               const struct shadow_diff *d)
 {
-    struct survey *s = survey_create(theirs->fd, theirs->n, own->shadow);
+    struct survey *s =
+        survey_create(theirs->file.fd, theirs->file.n, own->shadow);
 
     while (survey_run(s)) {
         continue;
@@ -246,9 +228,9 @@ test_refused(void **state)
         db_open(&own);
         db_open(&theirs);
         db_add_random(&own);
-        db_add(&theirs, bodies[i]);
+        dbfile_add(&theirs.file, bodies[i]);
         db_load(&own);
-        c = compare_create(own.shadow, theirs.fd, theirs.n);
+        c = compare_create(own.shadow, theirs.file.fd, theirs.file.n);
         assert_true(run(c, why) < 0);
         assert_string_not_equal(why, "");
         compare_destroy(c);
@@ -268,13 +250,13 @@ test_damaged(void **state)
     db_open(&own);
     db_load(&own);
     db_open(&theirs);
-    db_add(&theirs, "{\"t\":{}}");
-    assert_int_equal(pwrite(theirs.fd, "x", 1, theirs.n - 1), 1);
-    s = survey_create(theirs.fd, theirs.n, own.shadow);
+    dbfile_add(&theirs.file, "{\"t\":{}}");
+    assert_int_equal(pwrite(theirs.file.fd, "x", 1, theirs.file.n - 1), 1);
+    s = survey_create(theirs.file.fd, theirs.file.n, own.shadow);
     assert_int_equal(survey_run(s), -EBADMSG);
     survey_destroy(s);
-    assert_int_equal(ftruncate(theirs.fd, theirs.n - 1), 0);
-    s = survey_create(theirs.fd, theirs.n, own.shadow);
+    assert_int_equal(ftruncate(theirs.file.fd, theirs.file.n - 1), 0);
+    s = survey_create(theirs.file.fd, theirs.file.n, own.shadow);
     assert_int_equal(survey_run(s), -EBADMSG);
     survey_destroy(s);
     db_close(&own);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,8 +18,7 @@
 #include "openvswitch/json.h"
 #include "util.h"
 
-#include "lib/digest.h"
-#include "replica/shadow.h"
+#include "tests/unit/dbfile.h"
 
 #define ID(N) "00000000-0000-4000-8000-00000000000" #N
 #define STRING_MAP \
@@ -34,8 +32,7 @@
 
 /* A database: its file, and what is loaded from it. */
 struct db {
-    int fd;
-    uint64_t n;
+    struct dbfile file;
     struct shadow *shadow;
     struct content *content;
 };
@@ -44,23 +41,16 @@ struct db {
 static void
 db_add(struct db *db, const char *text)
 {
-    char *body = xstrdup(text), head[128];
-    uint8_t sha1[DIGEST_SHA1_LEN];
-    size_t n = strlen(body);
-    int len;
+    char *body = xstrdup(text);
 
     for (char *p = body; *p; p++) {
         *p = *p == '\'' ? '"' : *p;
     }
-    digest_sha1(body, n, sha1);
-    len = snprintf(head, sizeof head, "OVSDB JSON %zu ", n);
-    for (size_t i = 0; i < sizeof sha1; i++) {
-        len += snprintf(head + len, sizeof head - len, "%02x", sha1[i]);
+    if (db->file.n) {
+        dbfile_add(&db->file, body);
+    } else {
+        dbfile_open(&db->file, body);
     }
-    head[len++] = '\n';
-    assert_int_equal(pwrite(db->fd, head, len, db->n), len);
-    assert_int_equal(pwrite(db->fd, body, n, db->n + len), n);
-    db->n += len + n;
     free(body);
 }
 
@@ -68,18 +58,13 @@ static void
 db_open(struct db *db, const char *schema)
 {
     memset(db, 0, sizeof *db);
-    db->fd = memfd_create("db", MFD_CLOEXEC);
-    assert_true(db->fd >= 0);
     db_add(db, schema);
 }
 
 static void
 db_load(struct db *db)
 {
-    char why[SHADOW_WHY_LEN] = "";
-
-    db->shadow = shadow_create(db->fd, db->n, NULL);
-    assert_int_equal(shadow_load(db->shadow, db->n, why), 0);
+    db->shadow = dbfile_load(&db->file);
     db->content = content_create(db->shadow);
 }
 
@@ -88,7 +73,7 @@ db_close(struct db *db)
 {
     content_destroy(db->content);
     shadow_destroy(db->shadow);
-    close(db->fd);
+    close(db->file.fd);
 }
 
 /* Through text, as between two processes. */

@@ -1516,6 +1516,20 @@ test_heir_waits_for_what_is_owed(void **state)
     assert_int_equal(t.core.stage > HA_STAGE_TAIL, true);
 }
 
+/* SELF coordinates a view in which 'rec' is in force. */
+static void
+settle(struct ha_set members, const struct ha_record *rec)
+{
+    view(members);
+    wait_us(50000);
+    t.core.settled = true;
+    t.core.proposal = t.core.record = t.core.durable.record = *rec;
+    t.core.proposed = t.core.in_force = t.core.supported = true;
+    t.core.in_flight = t.core.collecting = false;
+    t.core.prop_ballot = t.core.durable.promised;
+    t.core.prop_rev = 1;
+}
+
 /* The coordinator calls the move off, unless the old active could not serve
  * again, ends, or the new one has begun. */
 static void
@@ -1529,14 +1543,7 @@ test_move_is_called_off(void **state)
     for (int i = 0; i < 5; i++) {
         start_as(1, 3);
         rec.suspects = set_of(SELF, 0, 0);
-        view(set_of(1, 2, 3));
-        wait_us(50000);
-        t.core.settled = true;
-        t.core.proposal = t.core.record = t.core.durable.record = rec;
-        t.core.proposed = t.core.in_force = t.core.supported = true;
-        t.core.in_flight = t.core.collecting = false;
-        t.core.prop_ballot = t.core.durable.promised;
-        t.core.prop_rev = 1;
+        settle(set_of(1, 2, 3), &rec);
         t.core.support_since = t.now;
         st = status_of(2, HA_PROMOTING);
         st.hold = rec.epoch;
@@ -1718,14 +1725,7 @@ test_force_elects(void **state)
     (void) state;
     start_as(1, 3);
     rec.in_sync = set_of(3, 0, 0);
-    view(set_of(1, 2, 0));
-    wait_us(50000);
-    t.core.settled = true;
-    t.core.proposal = t.core.record = t.core.durable.record = rec;
-    t.core.proposed = t.core.in_force = t.core.supported = true;
-    t.core.in_flight = t.core.collecting = false;
-    t.core.prop_ballot = t.core.durable.promised;
-    t.core.prop_rev = 1;
+    settle(set_of(1, 2, 0), &rec);
     t.core.ever_active = true;
     say_support(2, 1, t.core.prop_ballot.n, 1, 50);
     wait_us(3000000);

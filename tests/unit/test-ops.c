@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,8 +16,8 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 
-#include "replica/record.h"
 #include "replica/shadow.h"
+#include "tests/unit/dbfile.h"
 
 #define ROW "00000000-0000-4000-8000-000000000001"
 #define WHERE "\"where\":[[\"_uuid\",\"==\",[\"uuid\",\"" ROW "\"]]]"
@@ -30,41 +29,24 @@ static const char schema[] =
     "\"m\":{\"type\":{\"key\":\"string\",\"value\":\"string\",\"min\":0,"
     "\"max\":\"unlimited\"}}}}}}";
 
-static uint64_t
-add(int fd, uint64_t off, const char *body)
-{
-    char header[RECORD_HEADER_MAX];
-    size_t n = strlen(body);
-    size_t len = record_format_header(body, n, header);
-
-    assert_int_equal(pwrite(fd, header, len, off), len);
-    assert_int_equal(pwrite(fd, body, n, off + len), n);
-    return off + len + n;
-}
-
 /* A database with a row whose set has 0 to 5, and its map k0 to k5. */
 static int
 setup(void **state)
 {
-    int fd = memfd_create("db", MFD_CLOEXEC);
     struct ds s = DS_EMPTY_INITIALIZER;
-    char why[SHADOW_WHY_LEN] = "";
-    struct shadow *shadow;
-    uint64_t n;
+    struct dbfile file;
 
-    assert_true(fd >= 0);
+    dbfile_open(&file, schema);
     ds_put_cstr(&s, "{\"t\":{\"" ROW
                     "\":{\"s\":[\"set\",[0,1,2,3,4,5]],\"m\":[\"map\",[");
     for (int i = 0; i < 6; i++) {
         ds_put_format(&s, "%s[\"k%d\",\"a\"]", i ? "," : "", i);
     }
     ds_put_cstr(&s, "]]}}}");
-    n = add(fd, add(fd, 0, schema), ds_cstr(&s));
+    dbfile_add(&file, ds_cstr(&s));
     ds_destroy(&s);
-    shadow = shadow_create(fd, n, NULL);
-    assert_int_equal(shadow_load(shadow, n, why), 0);
-    close(fd);
-    *state = shadow;
+    *state = dbfile_load(&file);
+    close(file.fd);
     return 0;
 }
 
