@@ -13,17 +13,10 @@
 #include "ctl/confirm.h"
 #include "ctl/daemon.h"
 #include "ctl/verbs.h"
+#include "lib/jsonget.h"
 #include "lib/mono.h"
 
 #define POLL_NS 50000000
-
-static const char *
-text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
 
 /* What the status says of fencing 'node'; NULL if nothing. */
 static const json_t *
@@ -35,7 +28,7 @@ find_node(const json_t *status, const char *node)
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *it = json_array_get(nodes, i);
 
-        if (!strcmp(text_of(it, "node"), node)) {
+        if (!strcmp(jsonget_text(it, "node"), node)) {
             return it;
         }
     }
@@ -54,8 +47,8 @@ make_name(const json_t *status, const char **node, char *name, size_t size)
 
         snprintf(id, sizeof id, "%lld",
                  (long long) json_integer_value(json_object_get(it, "id")));
-        if (!strcmp(*node, id) && *text_of(it, "name")) {
-            snprintf(name, size, "%s", text_of(it, "name"));
+        if (!strcmp(*node, id) && *jsonget_text(it, "name")) {
+            snprintf(name, size, "%s", jsonget_text(it, "name"));
             *node = name;
             return;
         }
@@ -66,7 +59,7 @@ make_name(const json_t *status, const char **node, char *name, size_t size)
 static void
 tell_step(const json_t *node, char *told, size_t size)
 {
-    const char *action = text_of(node, "action");
+    const char *action = jsonget_text(node, "action");
     char now[256];
 
     if (!*action) {
@@ -74,7 +67,7 @@ tell_step(const json_t *node, char *told, size_t size)
     }
     snprintf(now, sizeof now, "level %lld: %s: %s",
              (long long) json_integer_value(json_object_get(node, "level")),
-             text_of(node, "device"), action);
+             jsonget_text(node, "device"), action);
     if (strcmp(now, told)) {
         puts(now);
         fflush(stdout);
@@ -103,7 +96,7 @@ follow(const struct verb_args *args, json_int_t before, mono_t begin)
         if (node
             && json_integer_value(json_object_get(node, "request"))
                    != before) {
-            phase = text_of(node, "phase");
+            phase = jsonget_text(node, "phase");
             tell_step(node, told, sizeof told);
         }
         if (!strcmp(phase, "fenced")) {
@@ -113,7 +106,7 @@ follow(const struct verb_args *args, json_int_t before, mono_t begin)
             return VERB_FINE;
         } else if (!strcmp(phase, "failed")) {
             fprintf(stderr, "ovn-hactl: %s could not be fenced: %s\n",
-                    args->operand, text_of(node, "why"));
+                    args->operand, jsonget_text(node, "why"));
             json_decref(status);
             return VERB_FAILED;
         }

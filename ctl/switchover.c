@@ -11,6 +11,7 @@
 #include "ctl/daemon.h"
 #include "ctl/verbs.h"
 #include "ctl/verify.h"
+#include "lib/jsonget.h"
 #include "lib/mono.h"
 
 #define POLL_NS 20000000
@@ -20,23 +21,17 @@ static void
 find_active(const json_t *status, char *name, size_t size)
 {
     const json_t *cluster = json_object_get(status, "cluster");
-    const char *active = json_string_value(json_object_get(cluster, "active"));
-    const char *health = json_string_value(json_object_get(cluster, "health"));
+    const char *health = jsonget_text(cluster, "health");
+    bool serves = *health && strcmp(health, "down");
 
-    name[0] = '\0';
-    if (active && health && strcmp(health, "down")) {
-        snprintf(name, size, "%s", active);
-    }
+    snprintf(name, size, "%s", serves ? jsonget_text(cluster, "active") : "");
 }
 
 /* Grows with each promotion. */
 static long
 epoch_number(const json_t *status)
 {
-    const char *epoch = json_string_value(
-        json_object_get(json_object_get(status, "cluster"), "epoch"));
-
-    return epoch ? strtol(epoch, NULL, 10) : 0;
+    return strtol(jsonget_text(jsonget(status, "cluster"), "epoch"), NULL, 10);
 }
 
 /* Whether 'name' is the node that 'wanted', a name or an id, means. */
@@ -47,12 +42,11 @@ is_meant(const json_t *status, const char *name, const char *wanted)
 
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
-        const char *its = json_string_value(json_object_get(node, "name"));
         char id[24];
 
         snprintf(id, sizeof id, "%lld",
                  (long long) json_integer_value(json_object_get(node, "id")));
-        if (its && !strcmp(its, name)) {
+        if (!strcmp(jsonget_text(node, "name"), name)) {
             return !strcmp(wanted, name) || !strcmp(wanted, id);
         }
     }
@@ -136,8 +130,8 @@ verbs_wait_active(const char *from, long epoch, const struct verb_args *args,
 static void
 on_verified(void *rc, const char *node, const char *db, const json_t *v)
 {
-    const char *state = json_string_value(json_object_get(v, "request_state"));
-    const char *why = json_string_value(json_object_get(v, "why"));
+    const char *state = jsonget_text(v, "request_state");
+    const char *why = jsonget_text(v, "why");
 
     if (*(int *) rc != VERB_FINE) {
         return; /* One line is enough. */

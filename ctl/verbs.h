@@ -45,8 +45,8 @@ int verbs_show(const char *method, const char *const argv[]);
  * status, after a line of error if it is not 0. */
 int verbs_get_status(json_t **ret_status);
 
-/* For the verbs: waits until another node than 'from' (""; or the active of
- * 'epoch') is active.  Returns an exit status. */
+/* For the verbs: waits until another node than 'from' is active, which was so
+ * in 'epoch'; "" and 0: nobody was.  Returns an exit status. */
 int verbs_wait_active(const char *from, long epoch, const struct verb_args *,
                       mono_t begin);
 /* For the verbs: has whoever would take over in a switchover verified, and puts

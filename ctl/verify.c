@@ -12,6 +12,7 @@
 
 #include "ctl/daemon.h"
 #include "ctl/verbs.h"
+#include "lib/jsonget.h"
 #include "lib/mono.h"
 #include "lib/xalloc.h"
 
@@ -45,14 +46,6 @@ struct follower {
 static const char *const db_keys[] = { "nb", "sb" };
 static const char *const db_names[] = { "NB", "SB" };
 
-static const char *
-text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
-}
-
 static double
 number_of(const json_t *o, const char *key)
 {
@@ -67,7 +60,7 @@ find_node(const json_t *status, const char *name)
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
 
-        if (!strcmp(text_of(node, "name"), name)) {
+        if (!strcmp(jsonget_text(node, "name"), name)) {
             return node;
         }
     }
@@ -90,13 +83,13 @@ static void
 format_progress(struct follower *f, const char *what, const json_t *v,
                 char *buf, size_t size)
 {
-    bool bytes = !strcmp(text_of(v, "phase"), "reading");
+    bool bytes = !strcmp(jsonget_text(v, "phase"), "reading");
     double done = number_of(v, "done"), total = number_of(v, "total");
     double unit = bytes ? MB : 1;
     char id[160], rate_text[80] = "";
     double seconds, rate;
 
-    snprintf(id, sizeof id, "%.120s %s", what, text_of(v, "phase"));
+    snprintf(id, sizeof id, "%.120s %s", what, jsonget_text(v, "phase"));
     if (strcmp(id, f->what) || done < f->first) {
         snprintf(f->what, sizeof f->what, "%s", id);
         f->since = mono_now();
@@ -109,12 +102,13 @@ format_progress(struct follower *f, const char *what, const json_t *v,
                  bytes, rate / unit, bytes ? "MB" : "rows",
                  total > done ? (total - done) / rate : 0);
     }
-    if (strcmp(text_of(v, "state"), "running")) {
+    if (strcmp(jsonget_text(v, "state"), "running")) {
         snprintf(buf, size, "%s: waiting%s%s", what,
-                 *text_of(v, "why") ? ": " : "", text_of(v, "why"));
+                 *jsonget_text(v, "why") ? ": " : "", jsonget_text(v, "why"));
     } else {
-        snprintf(buf, size, "%s: %s, %.0f %%%s", what, text_of(v, "phase"),
-                 total > 0 ? 100 * done / total : 0, rate_text);
+        snprintf(buf, size, "%s: %s, %.0f %%%s", what,
+                 jsonget_text(v, "phase"), total > 0 ? 100 * done / total : 0,
+                 rate_text);
     }
 }
 
@@ -165,7 +159,7 @@ look_at_db(struct follower *f, struct target *t, const json_t *node, int db)
 {
     const json_t *v =
         json_object_get(json_object_get(node, db_keys[db]), "verification");
-    const char *state = text_of(v, "request_state");
+    const char *state = jsonget_text(v, "request_state");
     char what[160];
 
     if (t->done[db]
@@ -198,7 +192,7 @@ look_at(struct follower *f, struct target *t, const json_t *status)
     }
     if (is_done(t)) {
         return NULL;
-    } else if (!node || !strcmp(text_of(node, "state"), "absent")) {
+    } else if (!node || !strcmp(jsonget_text(node, "state"), "absent")) {
         return "left the group";
     }
     return !t->heard
@@ -248,12 +242,13 @@ verify_follow(const char *nodes, const struct verify_watch *watch)
 static char *
 format_difference(const json_t *d, const char *node)
 {
-    const char *column = text_of(d, "column");
+    const char *column = jsonget_text(d, "column");
 
     return ha_asprintf("table %s, row %s%s%s: %s on the active, %s on %s",
-                       text_of(d, "table"), text_of(d, "row"),
+                       jsonget_text(d, "table"), jsonget_text(d, "row"),
                        *column ? ", column " : "", column,
-                       text_of(d, "active"), text_of(d, "here"), node);
+                       jsonget_text(d, "active"), jsonget_text(d, "here"),
+                       node);
 }
 
 char *
@@ -292,7 +287,7 @@ static void
 print_end(void *outcome_, const char *node, const char *db, const json_t *v)
 {
     struct outcome *o = outcome_;
-    const char *state = text_of(v, "request_state");
+    const char *state = jsonget_text(v, "request_state");
     double seq = number_of(json_object_get(v, "position"), "seq");
 
     if (!strcmp(state, "differs")) {
@@ -313,7 +308,7 @@ print_end(void *outcome_, const char *node, const char *db, const json_t *v)
         printf("%s %s DIFFERS from the active's:\n", node, db);
         print_differences(v, node);
     } else {
-        printf("%s %s not verified: %s\n", node, db, text_of(v, "why"));
+        printf("%s %s not verified: %s\n", node, db, jsonget_text(v, "why"));
     }
     fflush(stdout);
 }

@@ -4,7 +4,7 @@
 #define HA_LIB_JSONGET_H 1
 
 /* Members of JSON objects, for those who read the status: lib/problems.c,
- * lib/metrics.c and lib/table.c.  What is missing, or of another type, does no
+ * lib/metrics.c, lib/table.c and ovn-hactl's verbs.  What is missing, or of another type, does no
  * harm. */
 
 #include <jansson.h>
