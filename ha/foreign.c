@@ -10,50 +10,28 @@
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "lib/dblock.h"
 #include "lib/log.h"
 #include "lib/seq.h"
 #include "lib/xalloc.h"
 
-#define CMDLINE_MAX 8192
 #define END_MS 500 /* Patience with SIGTERM, and with SIGKILL. */
-
-/* Command line with spaces between its words; returns its length or -1. */
-static ssize_t
-read_cmdline(pid_t pid, char *buf, size_t size)
-{
-    char path[32];
-    ssize_t n;
-    int fd;
-
-    snprintf(path, sizeof path, "/proc/%d/cmdline", (int) pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -1;
-    }
-    n = read(fd, buf, size - 1);
-    close(fd);
-    for (ssize_t i = 0; i < n; i++) {
-        buf[i] = buf[i] ? buf[i] : ' ';
-    }
-    buf[n > 0 ? n : 0] = '\0';
-    return n;
-}
 
 bool
 foreign_runs_with(pid_t pid, const char *word)
 {
-    char buf[CMDLINE_MAX];
+    char buf[CHILD_CMDLINE_MAX];
 
-    return read_cmdline(pid, buf, sizeof buf) > 0 && strstr(buf, word);
+    return child_read_cmdline(pid, buf, sizeof buf) > 0 && strstr(buf, word);
 }
 
 /* Names process 'pid' in 'text'. */
 static void
 describe(pid_t pid, const char *what, char text[FOREIGN_TEXT_LEN])
 {
-    char buf[CMDLINE_MAX];
+    char buf[CHILD_CMDLINE_MAX];
 
-    if (!pid || read_cmdline(pid, buf, sizeof buf) <= 0) {
+    if (!pid || child_read_cmdline(pid, buf, sizeof buf) <= 0) {
         snprintf(text, FOREIGN_TEXT_LEN, "%s: a process out of sight", what);
         return;
     }
@@ -61,44 +39,12 @@ describe(pid_t pid, const char *what, char text[FOREIGN_TEXT_LEN])
              (int) pid, buf, strlen(buf) > 120 ? "..." : "");
 }
 
-/* OVS locks a database FOLDER/NAME by FOLDER/.NAME.~lock~. */
-static int
-open_lock(const char *file, int flags)
-{
-    const char *slash = strrchr(file, '/');
-    int dir_len = slash ? slash + 1 - file : 0;
-    char *path = ha_asprintf("%.*s.%s.~lock~", dir_len, file, file + dir_len);
-    int fd = open(path, O_RDWR | O_CLOEXEC | flags, 0600);
-    int error = errno;
-
-    free(path);
-    errno = error;
-    return fd;
-}
-
-static bool
-lock_holder(const char *file, pid_t *ret_pid)
-{
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    int fd = open_lock(file, 0);
-    bool held = false;
-
-    if (fd >= 0) {
-        held = !fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK;
-        close(fd);
-    }
-    if (held) {
-        *ret_pid = lock.l_pid > 0 ? lock.l_pid : 0;
-    }
-    return held;
-}
-
 pid_t
 foreign_own_server(const struct settings_db *db)
 {
     pid_t pid;
 
-    return lock_holder(db->file, &pid) && pid
+    return dblock_holder(db->file, &pid) && pid
                    && foreign_runs_with(pid, db->private_sock)
                ? pid
                : 0;
@@ -111,7 +57,7 @@ foreign_server(const struct settings_db *db, pid_t *ret_pid,
     char what[FOREIGN_TEXT_LEN / 2];
     pid_t pid;
 
-    if (!lock_holder(db->file, &pid)
+    if (!dblock_holder(db->file, &pid)
         || (pid && foreign_runs_with(pid, db->private_sock))) {
         return false;
     }
@@ -127,7 +73,7 @@ int
 foreign_keep_out(const struct settings_db *db)
 {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    int fd = open_lock(db->file, O_CREAT);
+    int fd = dblock_open(db->file, O_CREAT);
     int error;
 
     if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock)) {

@@ -424,3 +424,24 @@ child_state_name(enum child_state state)
 
     return names[state];
 }
+
+ssize_t
+child_read_cmdline(pid_t pid, char *buf, size_t size)
+{
+    char path[32];
+    ssize_t n;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%d/cmdline", (int) pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -1;
+    }
+    n = read(fd, buf, size - 1);
+    close(fd);
+    for (ssize_t i = 0; i < n; i++) {
+        buf[i] = buf[i] ? buf[i] : ' ';
+    }
+    buf[n > 0 ? n : 0] = '\0';
+    return n;
+}

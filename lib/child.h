@@ -113,6 +113,11 @@ struct child_stat {
 /* Reads it.  Returns 0, -ESRCH, or another negative errno. */
 int child_read_stat(pid_t, struct child_stat *ret_stat);
 
+/* Reads the command line, with a blank behind each word.  Returns its length,
+ * which is cut to fit into 'size' with a NUL; 0 if it has none, or -1. */
+ssize_t child_read_cmdline(pid_t, char *buf, size_t size);
+#define CHILD_CMDLINE_MAX 8192
+
 /* "running", "blocked", "stopped", "dead". */
 const char *child_state_name(enum child_state);
 
