@@ -65,6 +65,8 @@ ha_libsupervisor_a_SOURCES = \
 	ha/status.h \
 	ha/stop.c \
 	ha/stop.h \
+	ha/told.c \
+	ha/told.h \
 	ha/verify.c \
 	ha/verify.h \
 	ha/units.c \

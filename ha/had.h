@@ -56,6 +56,7 @@ struct had {
     struct since *since;
     struct web *web;
     struct verify *verify;
+    struct told *told;
 
     /* observe.c. */
     mono_t started_at;

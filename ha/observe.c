@@ -17,6 +17,7 @@
 #include "ha/northd.h"
 #include "ha/replica.h"
 #include "ha/server.h"
+#include "ha/told.h"
 #include "ha/verify.h"
 #include "lib/log.h"
 
@@ -73,6 +74,7 @@ on_view(void *h, const struct ha_set *members)
 
     loop_post(h, &ev);
     verify_group_changed(h);
+    told_group_changed(h);
 }
 
 static void
@@ -101,6 +103,7 @@ static void
 on_note(void *h, uint32_t from, const void *data, size_t n)
 {
     verify_take_note(h, from, data, n);
+    told_take_note(h, from, data, n);
 }
 
 /* Fence worker. */
@@ -335,6 +338,7 @@ observe_start(struct had *h)
     struct northd_handler northd = { h, on_northd };
 
     verify_init(h);
+    told_init(h);
     h->group = group_create(h->loop, &h->cluster, &group);
     h->fence = fence_create(h->loop, h->settings, &h->cluster, &fence);
     h->agents = agents_create(h->loop, h->settings, &h->cluster, &agents);
@@ -361,6 +365,7 @@ observe_close(struct had *h)
         server_destroy(h->server[db]);
     }
     verify_close(h);
+    told_close(h);
 }
 
 /* northd that burns processor time and answers nothing may be at work on a
@@ -411,6 +416,7 @@ observe_tick(struct had *h)
     observe_local(h);
     probe_suspect(h);
     verify_tick(h);
+    told_tick(h);
     if (!h->joined && h->have_fence && h->fence_facts.connected
         && may_join(h)) {
         h->joined = true;

@@ -16,6 +16,7 @@
 #include "ha/replica.h"
 #include "ha/server.h"
 #include "ha/since.h"
+#include "ha/told.h"
 #include "lib/problems.h"
 #include "ha/verify.h"
 
@@ -283,6 +284,7 @@ node(const struct had *h, const struct cluster_node *n)
     put(o, "priority", json_integer(st.local.priority));
     put(o, "nofailover", json_boolean(st.local.nofailover));
     put(o, "northd_ok", json_boolean(st.local.northd_ok));
+    put(o, "told", told_status(h, n->id));
     put(o, "set_aside",
         json_pack("{s:i, s:I}", "files", (int) st.local.aside_files, "bytes",
                   (json_int_t) st.local.aside_bytes));

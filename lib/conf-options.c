@@ -3,6 +3,7 @@
 #include "lib/conf.h"
 
 #include <limits.h>
+#include <string.h>
 
 #define AT(MEMBER) offsetof(struct conf, MEMBER)
 
@@ -212,3 +213,21 @@ _Static_assert(sizeof conf_device_options / sizeof conf_device_options[0]
                "they count the rows");
 _Static_assert(sizeof conf_options / sizeof conf_options[0] == CONF_N_OPTIONS,
                "CONF_N_OPTIONS counts the rows");
+
+bool
+conf_option_is_common(const struct conf_option *option)
+{
+    static const char *const names[][2] = {
+        { "timing", "lease-ms" },         { "replication", "port-nb" },
+        { "replication", "port-sb" },     { "beat", "port" },
+        { "quorum", "no-quorum-policy" },
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!strcmp(option->section, names[i][0])
+            && !strcmp(option->name, names[i][1])) {
+            return true;
+        }
+    }
+    return false;
+}

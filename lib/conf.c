@@ -514,6 +514,19 @@ print_value(const void *base, const struct conf_option *option, FILE *f)
     }
 }
 
+char *
+conf_get_text(const struct conf *conf, const struct conf_option *option)
+{
+    char *text;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+
+    assert(f);
+    print_value(conf, option, f);
+    fclose(f);
+    return text;
+}
+
 void
 conf_print_option(const struct conf *conf, const void *base,
                   const struct conf_option *option, int line, FILE *f)

@@ -162,6 +162,13 @@ int conf_load(const char *file, bool required, struct conf **ret_conf,
               char **ret_error);
 void conf_destroy(struct conf *);
 
+/* The value of an option of conf_options, as one would write it, in memory
+ * that the caller frees. */
+char *conf_get_text(const struct conf *, const struct conf_option *);
+
+/* True if it only makes sense with the same value on every node. */
+bool conf_option_is_common(const struct conf_option *);
+
 /* The device of that name, of 'n' characters; NULL. */
 const struct conf_device *conf_device_find(const struct conf *,
                                            const char *name, size_t n);

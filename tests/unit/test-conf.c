@@ -480,6 +480,50 @@ wrong_fence_sections(void **state)
     assert_refused(many, ":4: [fence n1] level-1: more than 4 devices");
 }
 
+/* The help of an option and what nodes compare are of one mind. */
+static void
+common_options_say_so(void **state)
+{
+    bool before = false;
+
+    (void) state;
+    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
+        const struct conf_option *option = &conf_options[i];
+        bool says = strstr(option->help, "every node the same");
+
+        if (!strncmp(option->help, "The same for", 12)) {
+            says = before;
+        }
+        assert_int_equal(conf_option_is_common(option), says);
+        before = says;
+    }
+}
+
+static void
+text_of_values(void **state)
+{
+    static const char *const texts[] = { "1500", "yes", "fence", "/k" };
+    struct conf *conf = load("[timing]\nlease-ms = 1500\n"
+                             "[node]\nnofailover = on\n"
+                             "[quorum]\nno-quorum-policy = fence\n"
+                             "[paths]\nnb-db = /k\n");
+    static const char *const names[] = { "lease-ms", "nofailover",
+                                         "no-quorum-policy", "nb-db" };
+
+    (void) state;
+    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
+        for (int j = 0; j < 4; j++) {
+            if (!strcmp(conf_options[i].name, names[j])) {
+                char *text = conf_get_text(conf, &conf_options[i]);
+
+                assert_string_equal(text, texts[j]);
+                free(text);
+            }
+        }
+    }
+    conf_destroy(conf);
+}
+
 int
 main(void)
 {
@@ -498,6 +542,8 @@ main(void)
         cmocka_unit_test(secrets_are_not_printed),
         cmocka_unit_test(secrets_are_guarded),
         cmocka_unit_test(wrong_fence_sections),
+        cmocka_unit_test(common_options_say_so),
+        cmocka_unit_test(text_of_values),
     };
 
     return cmocka_run_group_tests_name("conf", tests, setup, teardown);
