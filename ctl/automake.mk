@@ -4,6 +4,11 @@
 
 bin_PROGRAMS += ovn-hactl
 ovn_hactl_SOURCES = \
+	ctl/check.c \
+	ctl/check-collect.c \
+	ctl/check-collect.h \
+	ctl/check-databases.c \
+	ctl/check-processes.c \
 	ctl/consent.c \
 	ctl/confirm.c \
 	ctl/confirm.h \
@@ -28,13 +33,15 @@ ovn_hactl_SOURCES = \
 	ctl/main.c \
 	ctl/ovsdb.c \
 	ctl/ovsdb.h \
+	ctl/ovsdb-ask.c \
+	ctl/ovsdb-ask.h \
 	ctl/replay.c \
 	ctl/switchover.c \
 	ctl/verbs.c \
 	ctl/verbs.h \
 	ctl/verify.c \
 	ctl/verify.h
-ovn_hactl_LDADD = ctl/libdrill.a ha/core/libcore.a lib/libha.a $(LIBHA_LIBS) -lm
+ovn_hactl_LDADD = ctl/libdrill.a ctl/libcheck.a ha/core/libcore.a lib/libha.a $(LIBHA_LIBS) -lm
 
 # The pure parts of a drill, so that tests can link them.
 noinst_LIBRARIES += ctl/libdrill.a
@@ -52,3 +59,22 @@ ctl_libdrill_a_SOURCES = \
 UNIT_TESTS += tests/unit/test-drill
 tests_unit_test_drill_SOURCES = tests/unit/test-drill.c
 tests_unit_test_drill_LDADD = ctl/libdrill.a $(TEST_LIBS) -lm
+
+# The same of a check: what it judges by is collected elsewhere.
+noinst_LIBRARIES += ctl/libcheck.a
+ctl_libcheck_a_SOURCES = \
+	ctl/check.h \
+	ctl/check-client.c \
+	ctl/check-corosync.c \
+	ctl/check-corosync.h \
+	ctl/check-data.c \
+	ctl/check-judge.c \
+	ctl/check-node.c \
+	ctl/check-owner.c \
+	ctl/check-peers.c \
+	ctl/check-quorum.c \
+	ctl/check-totem.c
+
+UNIT_TESTS += tests/unit/test-check
+tests_unit_test_check_SOURCES = tests/unit/test-check.c tests/unit/quoted.h
+tests_unit_test_check_LDADD = ctl/libcheck.a $(TEST_LIBS)

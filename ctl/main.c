@@ -33,6 +33,10 @@ static void __attribute__((noreturn)) usage(int status)
         "  verify [NODE] [--json]\n"
         "                   compare the standbys' databases with the "
         "active's\n"
+        "  check [--client] [--json]\n"
+        "                   look for what is going to hurt: on this control "
+        "node, or\n"
+        "                   with --client on this compute node\n"
         "  fence NODE [--yes] [--timeout SECONDS]\n"
         "                   switch a node off by its fence devices, and "
         "wait for\n"
@@ -63,7 +67,8 @@ static void __attribute__((noreturn)) usage(int status)
         "exit status: 0 fine; 1 refused or failed; 2 usage; 3 ovn-had\n"
         "cannot be reached; 4 (status) no active node, or degraded;\n"
         "5 (verify) a replica differs from the active's; 6 (drill) a limit\n"
-        "was exceeded\n");
+        "was exceeded.  Of check: 0 nothing found; 1 warnings; 2 critical\n"
+        "findings; 3 something could not be looked at\n");
     exit(status);
 }
 
@@ -78,6 +83,7 @@ static const struct verb verbs[] = {
     { "status", verb_status, "jw", NULL },
     { "switchover", verb_switchover, "tTN", NULL },
     { "verify", verb_verify, "j", NULL },
+    { "check", verb_check, "jC", NULL },
     { "failover", verb_failover, "tTyA", NULL },
     { "fence", verb_fence, "yT", "the name of one node" },
     { "reinit", verb_reinit, "y", NULL },
@@ -100,6 +106,7 @@ static const struct option longs[] = {
     { "no-verify", no_argument, NULL, 'N' },
     { "lines", required_argument, NULL, 'n' },
     { "yes", no_argument, NULL, 'y' },
+    { "client", no_argument, NULL, 'C' },
     { "allow-data-loss", no_argument, NULL, 'A' },
     { "dry-run", no_argument, NULL, DRILL_DRY_RUN },
     { "nb", required_argument, NULL, DRILL_NB },
@@ -160,6 +167,9 @@ set_option(struct verb_args *args, int c)
         break;
     case 'A':
         args->allow_data_loss = true;
+        break;
+    case 'C':
+        args->client = true;
         break;
     case 'N':
         args->no_verify = true;

@@ -7,7 +7,7 @@
  *
  * A drill measures the cluster, not its client: a library that reconnects,
  * backs off and repeats behind one's back would be part of what is measured.
- * Used by ctl/drill-clients.  Nothing here waits. */
+ * Used by ctl/drill-clients and ctl/ovsdb-ask.  Nothing here waits. */
 
 #include <jansson.h>
 #include <poll.h>

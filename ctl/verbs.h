@@ -34,6 +34,7 @@ struct verb_args {
     const char *operand; /* Of the verbs that need one: a journal, a node. */
     const char *node;    /* To verify; NULL: every standby. */
     bool no_verify;
+    bool client; /* To check: this is a compute node. */
     struct drill_args drill;
 };
 
@@ -66,6 +67,7 @@ int verb_replay(struct verb_args *);
 int verb_leave(struct verb_args *);
 int verb_reload(struct verb_args *);
 int verb_config(struct verb_args *);
+int verb_check(struct verb_args *);
 int verb_verify(struct verb_args *);
 int verb_drill(struct verb_args *);
 int verb_version(struct verb_args *);

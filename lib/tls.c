@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -231,15 +232,50 @@ tls_destroy(struct tls *tls)
     }
 }
 
-int64_t
-tls_valid_until(const struct tls *tls)
+/* Seconds since 1970; 0 if it cannot be read. */
+static int64_t
+end_of(const X509 *cert)
 {
     struct tm tm;
 
-    return ASN1_TIME_to_tm(
-               X509_get0_notAfter(SSL_CTX_get0_certificate(tls->ctx)), &tm)
-               ? timegm(&tm)
-               : 0;
+    return ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) ? timegm(&tm) : 0;
+}
+
+int64_t
+tls_valid_until(const struct tls *tls)
+{
+    return end_of(SSL_CTX_get0_certificate(tls->ctx));
+}
+
+int
+tls_file_valid_until(const char *file, bool authority, int64_t *ret_until,
+                     char why[TLS_WHY_LEN])
+{
+    FILE *stream = fopen(file, "re");
+    int64_t until = 0;
+    bool found = false;
+    X509 *cert;
+
+    if (!stream) {
+        int error = errno;
+
+        snprintf(why, TLS_WHY_LEN, "%s", strerror(error));
+        return -error;
+    }
+    while ((authority || !found)
+           && (cert = PEM_read_X509(stream, NULL, NULL, NULL))) {
+        until = !found || end_of(cert) > until ? end_of(cert) : until;
+        found = true;
+        X509_free(cert);
+    }
+    ERR_clear_error();
+    fclose(stream);
+    if (!found) {
+        snprintf(why, TLS_WHY_LEN, "there is no certificate (PEM) in it");
+        return -EINVAL;
+    }
+    *ret_until = until;
+    return 0;
 }
 
 /* ---- Sessions ------------------------------------------------------------ */

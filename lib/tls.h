@@ -40,6 +40,12 @@ void tls_destroy(struct tls *);
 /* When the own certificate ends: seconds since 1970. */
 int64_t tls_valid_until(const struct tls *);
 
+/* From the first certificate in 'file', or from that of an authority which is
+ * valid for longest if 'authority'.  Returns 0 and its end, or a negative
+ * errno and a reason. */
+int tls_file_valid_until(const char *file, bool authority, int64_t *ret_until,
+                         char why[TLS_WHY_LEN]);
+
 /* A session of the side that listens ('server') or of the one that connects.
  */
 struct tls_session *tls_session_create(const struct tls *, bool server);

@@ -36,6 +36,19 @@ class Authority:
                      f"{file}-cert.pem")
         return self.folder / file
 
+    def install(self, node, days=365):
+        """Puts a certificate of its own on a node of a lab.  Returns the
+        section of ovn-ha.conf that has its log shipping use it."""
+        prefix = self.issue(node.name, days=days)
+        text = "[replication]\n"
+        for option, file in (("private-key", f"{prefix}-key.pem"),
+                             ("certificate", f"{prefix}-cert.pem"),
+                             ("ca-cert", self.ca)):
+            path = f"/etc/ovn-ha/{option}.pem"
+            node.root(path).write_text(Path(file).read_text())
+            text += f"{option} = {path}\n"
+        return text
+
     def is_valid(self, prefix):
         """What openssl says of a certificate."""
         return subprocess.run(

@@ -309,15 +309,7 @@ WARNING = "log shipping is not encrypted, and only its beginning is"
 
 def configure(node, ca):
     """TLS, as ovn-ha.conf(5) tells."""
-    prefix = ca.issue(node.name)
-    text = "[replication]\n"
-    for option, file in (("private-key", f"{prefix}-key.pem"),
-                         ("certificate", f"{prefix}-cert.pem"),
-                         ("ca-cert", ca.ca)):
-        path = f"/etc/ovn-ha/{option}.pem"
-        node.root(path).write_text(Path(file).read_text())
-        text += f"{option} = {path}\n"
-    node.root(CONF).write_text(text)
+    node.root(CONF).write_text(ca.install(node))
 
 
 def test_cluster_moves_to_tls(make_lab, ca):

@@ -24,21 +24,9 @@ static const char healthy[] =
 static json_t *
 status_with(const char *path, const char *value)
 {
-    json_t *status = quoted_json(healthy), *at = status, *new;
-    char *copy = strdup(path), *rest = copy, *key;
-    char *wrapped = malloc(strlen(value) + 3);
+    json_t *status = quoted_json(healthy);
 
-    sprintf(wrapped, "[%s]", value);
-    new = quoted_json(wrapped);
-    while ((key = strsep(&rest, "/")) && rest) {
-        at = json_is_array(at) ? json_array_get(at, atoi(key))
-                               : json_object_get(at, key);
-        assert_non_null(at);
-    }
-    json_object_set(at, key, json_array_get(new, 0));
-    json_decref(new);
-    free(wrapped);
-    free(copy);
+    quoted_set(status, path, value);
     return status;
 }
 

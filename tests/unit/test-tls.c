@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/pem.h>
@@ -352,6 +353,40 @@ bad_files_are_named(void **state)
     expect_bad(f, junk, "no certificate");
 }
 
+/* Of a node's file its own counts, of an authority's the last to end. */
+static void
+ends_are_read(void **state)
+{
+    char why[TLS_WHY_LEN], line[4096];
+    const char *bundle = path("bundle", ".pem");
+    int64_t until = 0, now = time(NULL);
+    FILE *f = fopen(bundle, "w");
+
+    (void) state;
+    assert_non_null(f);
+    for (int i = 0; i < 2; i++) {
+        FILE *from = fopen(path(i ? "later" : "n1", "-cert.pem"), "r");
+
+        assert_non_null(from);
+        while (fgets(line, sizeof line, from)) {
+            fputs(line, f);
+        }
+        fclose(from);
+    }
+    fclose(f);
+    assert_int_equal(tls_file_valid_until(bundle, false, &until, why), 0);
+    assert_in_range(until, now + 9000, now + 9999);
+    assert_int_equal(tls_file_valid_until(bundle, true, &until, why), 0);
+    assert_in_range(until, now + 99000, now + 99999);
+    unlink(bundle);
+    assert_int_equal(tls_file_valid_until("/dev/null", false, &until, why),
+                     -EINVAL);
+    assert_string_equal(why, "there is no certificate (PEM) in it");
+    assert_int_equal(tls_file_valid_until("/nowhere", true, &until, why),
+                     -ENOENT);
+    assert_string_equal(why, "No such file or directory");
+}
+
 static void
 garbage_ends_the_session(void **state)
 {
@@ -375,6 +410,7 @@ main(void)
         cmocka_unit_test(other_authority),
         cmocka_unit_test(no_certificate_is_taken_as_it_comes),
         cmocka_unit_test(bad_files_are_named),
+        cmocka_unit_test(ends_are_read),
         cmocka_unit_test(garbage_ends_the_session),
     };
 
