@@ -16,12 +16,20 @@
 #include "lib/child.h"
 #include "lib/durable.h"
 #include "lib/log.h"
+#include "lib/version.h"
 #include "lib/xalloc.h"
 
 #define OUTPUT_MAX 4096
 #define KILL_MS 100 /* Until a killed process is reaped. */
 
-enum step { STEP_CREATE, STEP_CHECK, STEP_BACKUP, STEP_CONVERT };
+enum step {
+    STEP_CREATE,
+    STEP_CHECK,
+    STEP_FILE_VERSION,
+    STEP_SCHEMA_VERSION,
+    STEP_BACKUP,
+    STEP_CONVERT,
+};
 
 struct prepare {
     struct ev_loop *loop;
@@ -35,7 +43,8 @@ struct prepare {
     struct ev_timer *finished;
     char *output; /* File that takes what a step prints. */
     char *backup;
-    char *fresh; /* The new file until it is whole. */
+    char *file_version; /* Of the file's schema, once it is known. */
+    char *fresh;        /* The new file until it is whole. */
     char error[1024];
 };
 
@@ -69,6 +78,8 @@ step_name(enum step step)
     static const char *const names[] = {
         [STEP_CREATE] = "creating the database",
         [STEP_CHECK] = "comparing the schema",
+        [STEP_FILE_VERSION] = "reading the file's schema version",
+        [STEP_SCHEMA_VERSION] = "reading the schema's version",
         [STEP_BACKUP] = "keeping a copy",
         [STEP_CONVERT] = "converting to the new schema",
     };
@@ -96,6 +107,25 @@ install_fresh(struct prepare *p)
     finish(p);
 }
 
+/* Its schema is another than that of OVN's package, which is 'version'. */
+static void
+compare_versions(struct prepare *p, const char *version)
+{
+    if (version_cmp(p->file_version, version) > 0) {
+        ha_log(HA_LOG_WARN, "prepare",
+               "%s has schema %s, newer than the %s of %s; it is kept so, and "
+               "OVN should be upgraded here",
+               p->db->file, p->file_version, version, p->db->schema);
+        finish(p);
+        return;
+    }
+    ha_log(HA_LOG_INFO, "prepare",
+           "%s has another schema than %s; "
+           "converting it, with a copy in %s",
+           p->db->file, p->db->schema, p->backup);
+    run_step(p, STEP_BACKUP);
+}
+
 /* What follows after the step that ended well and printed 'text'. */
 static void
 next_step(struct prepare *p, const char *text)
@@ -104,13 +134,16 @@ next_step(struct prepare *p, const char *text)
     case STEP_CHECK:
         if (strncmp(text, "yes", 3)) {
             finish(p);
-            break;
+        } else {
+            run_step(p, STEP_FILE_VERSION);
         }
-        ha_log(HA_LOG_INFO, "prepare",
-               "%s has another schema than %s; "
-               "converting it, with a copy in %s",
-               p->db->file, p->db->schema, p->backup);
-        run_step(p, STEP_BACKUP);
+        break;
+    case STEP_FILE_VERSION:
+        p->file_version = ha_strdup(text);
+        run_step(p, STEP_SCHEMA_VERSION);
+        break;
+    case STEP_SCHEMA_VERSION:
+        compare_versions(p, text);
         break;
     case STEP_BACKUP:
         run_step(p, STEP_CONVERT);
@@ -159,6 +192,8 @@ run_step(struct prepare *p, enum step step)
     const char *const argvs[][6] = {
         [STEP_CREATE] = { tool, "create", p->fresh, schema },
         [STEP_CHECK] = { tool, "needs-conversion", file, schema },
+        [STEP_FILE_VERSION] = { tool, "db-version", file },
+        [STEP_SCHEMA_VERSION] = { tool, "schema-version", schema },
         [STEP_BACKUP] = { "/bin/cp", "-p", "--", file, p->backup },
         [STEP_CONVERT] = { tool, "convert", file, schema },
     };
@@ -227,6 +262,7 @@ prepare_destroy(struct prepare *p)
     }
     free(p->output);
     free(p->backup);
+    free(p->file_version);
     free(p->fresh);
     free(p);
 }

@@ -4,10 +4,12 @@
 
 /* Gets a database file ready before its server starts, as ovn-ctl does.
  *
- * Creates it from OVN's schema if it is missing; if its schema is another,
+ * Creates it from OVN's schema if it is missing; if its schema is older,
  * keeps a copy, compacts and converts it.  ovsdb-tool does the work, in
  * processes of its own, while the loop goes on.  Unlike ovn-ctl it never puts
- * an empty database in the place of one that cannot be converted. */
+ * an empty database in the place of one that cannot be converted, and never
+ * converts one to an older schema: what the active has in columns that this
+ * node's packages do not know yet would be gone. */
 
 #include "ha/settings.h"
 

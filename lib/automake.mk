@@ -25,6 +25,11 @@ UNIT_TESTS += tests/unit/test-mono
 tests_unit_test_mono_SOURCES = tests/unit/test-mono.c
 tests_unit_test_mono_LDADD = $(TEST_LIBS)
 
+lib_libha_a_SOURCES += lib/version.c lib/version.h
+UNIT_TESTS += tests/unit/test-version
+tests_unit_test_version_SOURCES = tests/unit/test-version.c
+tests_unit_test_version_LDADD = $(TEST_LIBS)
+
 lib_libha_a_SOURCES += lib/seq.c lib/seq.h
 UNIT_TESTS += tests/unit/test-seq
 tests_unit_test_seq_SOURCES = tests/unit/test-seq.c

@@ -47,6 +47,7 @@ struct applier {
     struct oplog_gen *gen;  /* Whose file the shadow was loaded from. */
     bool prepared;          /* The shadow is ahead of the file only by what
                                  * is in flight. */
+    bool misfit;            /* A record did not fit it: load it again. */
     uint64_t connection;    /* Of 'server', when it was prepared. */
     uint64_t unsettled;     /* Connection from which on nothing older can
                              * happen. */
@@ -109,7 +110,7 @@ applier_drop_shadow(struct applier *a)
     oplog_gen_unref(a->gen);
     a->shadow = NULL;
     a->gen = NULL;
-    a->prepared = false;
+    a->prepared = a->misfit = false;
 }
 
 void
@@ -276,7 +277,7 @@ applier_prepare(struct applier *a)
     if (oplog_catch_up(a->log)) {
         return false;
     }
-    if (a->prepared && !applier_is_current(a)) {
+    if (a->prepared && (a->misfit || !applier_is_current(a))) {
         applier_forget(a);
     }
     a->connection = dbserver_connection(a->server);
@@ -492,6 +493,18 @@ judge_record(const struct shadow_effect *e, void *aux_)
                             e->rows, e->inserted, e->deleted);
 }
 
+/* The record that leads to 'pos' is none for the shadow, which has to prove
+ * itself before the next try. */
+static int
+applier_misfit(struct applier *a, const struct ha_pos *pos, const char *why)
+{
+    a->misfit = true;
+    snprintf(a->why, sizeof a->why,
+             "record %" PRIu64 " does not fit the own database: %.110s",
+             pos->seq, why);
+    return -EPROTO;
+}
+
 int
 applier_add(struct applier *a, const char *body, const struct ha_pos *pos,
             bool last)
@@ -507,20 +520,11 @@ applier_add(struct applier *a, const char *body, const struct ha_pos *pos,
     last = last || a->n + 1 == MAX_FLIGHT
            || a->flight_bytes + strlen(body) >= MAX_FLIGHT_BYTES;
     n = shadow_apply(a->shadow, body, params, judge_record, &judge, why);
-    if (n == -EDQUOT) {
+    if (n < 0) {
         json_destroy(params);
         /* Ends the batch: what came before is to be durable. */
         applier_skip(a, &a->sent, true);
-        return n;
-    } else if (n < 0) {
-        char text[2 * SHADOW_WHY_LEN];
-
-        json_destroy(params);
-        snprintf(text, sizeof text,
-                 "record %" PRIu64 " does not fit the own "
-                 "database: %s",
-                 pos->seq, why);
-        return applier_fail(a, text);
+        return n == -EDQUOT ? n : applier_misfit(a, pos, why);
     }
     a->sent = *pos;
     if (!n) {

@@ -61,7 +61,7 @@ void applier_drop_shadow(struct applier *);
 /* Applies one record, after which the source was at 'pos'.  With 'last' it is
  * the last of a batch, and made durable.  Returns 0, -EDQUOT if the guard stops
  * it, when all is as it was, or another negative errno, and then
- * applier_failure() says why. */
+ * applier_failure() says why; -EPROTO: the own database cannot hold it. */
 int applier_add(struct applier *, const char *body, const struct ha_pos *pos,
                 bool last);
 

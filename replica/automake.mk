@@ -59,6 +59,8 @@ replica_libreplica_a_SOURCES = \
 	replica/receiver.h \
 	replica/resync.c \
 	replica/resync.h \
+	replica/schemas.c \
+	replica/schemas.h \
 	replica/sender.c \
 	replica/sender.h \
 	replica/shadow.c \
@@ -131,3 +133,9 @@ tests_unit_test_rows_LDADD = replica/libplain.a $(TEST_LIBS)
 UNIT_TESTS += tests/unit/test-snapshot
 tests_unit_test_snapshot_SOURCES = tests/unit/test-snapshot.c
 tests_unit_test_snapshot_LDADD = replica/libplain.a $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-schemas
+tests_unit_test_schemas_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+tests_unit_test_schemas_SOURCES = tests/unit/test-schemas.c
+tests_unit_test_schemas_LDADD = replica/libreplica.a replica/libplain.a \
+	$(TEST_LIBS) $(OVS_LIBS)

@@ -30,6 +30,7 @@ enum dbserver_state {
     DBSERVER_SCHEMA, /* Asked for the schema. */
     DBSERVER_LOCK,   /* Asked for the lock. */
     DBSERVER_READY,
+    DBSERVER_CONVERT, /* Asked for another schema. */
 };
 
 struct dbserver {
@@ -45,6 +46,7 @@ struct dbserver {
     uint64_t connection;
     int64_t seen_us;
     char *schema;
+    char *refusal; /* Why it does not convert, or NULL. */
     struct jsonrpc_msg *replies[MAX_REPLIES];
     size_t first_reply, n_replies;
 };
@@ -90,6 +92,7 @@ dbserver_destroy(struct dbserver *s)
         dbserver_reset(s);
         free(s->remote);
         free(s->schema);
+        free(s->refusal);
         free(s);
     }
 }
@@ -200,13 +203,45 @@ dbserver_got_schema(struct dbserver *s, const struct json *schema)
     dbserver_ask(s, DBSERVER_LOCK, "steal", s->lock);
 }
 
-/* The answer to a request of the setup. */
+/* What an error says to people: its details, if it has any. */
+static char *
+error_to_text(const struct json *error)
+{
+    const struct json *details =
+        error->type == JSON_OBJECT
+            ? shash_find_data(json_object(error), "details")
+            : NULL;
+
+    return details && details->type == JSON_STRING
+               ? xstrdup(json_string(details))
+               : json_to_string(error, JSSF_SORT);
+}
+
+/* The answer to dbserver_convert(). */
+static void
+dbserver_converted(struct dbserver *s, const struct jsonrpc_msg *msg)
+{
+    if (msg->type == JSONRPC_ERROR) {
+        free(s->refusal);
+        s->refusal = error_to_text(msg->error);
+        s->state = DBSERVER_READY;
+    } else {
+        ha_log(HA_LOG_INFO, "dbserver", "%s has converted its database %s",
+               s->remote, s->db_name);
+        dbserver_reset(s);
+        dbserver_hurry(s);
+    }
+}
+
+/* The answer to a request of the setup, or for another schema. */
 static void
 dbserver_answer(struct dbserver *s, const struct jsonrpc_msg *msg)
 {
     json_destroy(s->ask_id);
     s->ask_id = NULL;
-    if (msg->type != JSONRPC_REPLY) {
+    if (s->state == DBSERVER_CONVERT) {
+        dbserver_converted(s, msg);
+    } else if (msg->type != JSONRPC_REPLY) {
         ha_log(HA_LOG_WARN, "dbserver", "%s refuses its database %s",
                s->remote, s->db_name);
         dbserver_reset(s);
@@ -304,6 +339,29 @@ dbserver_wait(struct dbserver *s)
         }
         poll_timer_wait_until(s->next_echo);
     }
+}
+
+void
+dbserver_convert(struct dbserver *s, const char *schema)
+{
+    struct json *params;
+
+    if (s->state == DBSERVER_READY) {
+        params = json_array_create_2(json_string_create(s->db_name),
+                                     json_from_string(schema));
+        s->state = DBSERVER_CONVERT;
+        jsonrpc_send(s->rpc,
+                     jsonrpc_create_request("convert", params, &s->ask_id));
+    }
+}
+
+char *
+dbserver_take_refusal(struct dbserver *s)
+{
+    char *refusal = s->refusal;
+
+    s->refusal = NULL;
+    return refusal;
 }
 
 struct json *

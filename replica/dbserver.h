@@ -50,6 +50,14 @@ int64_t dbserver_seen_us(const struct dbserver *);
 /* Its schema as sorted JSON text; NULL until the first connection. */
 const char *dbserver_schema(const struct dbserver *);
 
+/* Lets the server convert its database to 'schema', JSON text.  It is not
+ * ready until that is done, and is connected anew then. */
+void dbserver_convert(struct dbserver *, const char *schema);
+
+/* Why the server refused to convert, or NULL; told once.  The caller frees
+ * it. */
+char *dbserver_take_refusal(struct dbserver *);
+
 /* The name of the database, such as "OVN_Northbound". */
 const char *dbserver_db_name(const struct dbserver *);
 

@@ -22,6 +22,7 @@
 
 #include "lib/digest.h"
 #include "lib/log.h"
+#include "replica/schemas.h"
 #include "replica/successor.h"
 
 #define MARK_EVERY 64    /* Records between two marks of the index. */
@@ -628,6 +629,13 @@ oplog_succeed(struct oplog *log, const char *body)
         ha_log(HA_LOG_WARN, "oplog",
                "%s was replaced by a file that is not its own compaction",
                log->path);
+        oplog_lose(log, old->end_pos);
+    } else if (log->mode == POINTS_FOLLOW
+               && !schemas_has_all(gen->schema_text, old->schema_text)) {
+        /* What the dropped columns held is what the source still has, and
+         * would not come back with them. */
+        ha_log(HA_LOG_WARN, "oplog",
+               "%s was converted to a schema that lacks columns", log->path);
         oplog_lose(log, old->end_pos);
     } else if (oplog_dates_fit(old, body, n)) {
         oplog_go_on(log);

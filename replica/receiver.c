@@ -26,6 +26,7 @@
 #include "replica/link.h"
 #include "replica/oplog.h"
 #include "replica/resync.h"
+#include "replica/schemas.h"
 #include "replica/shrink.h"
 #include "replica/verify.h"
 
@@ -460,16 +461,41 @@ receiver_welcome(struct receiver *r, const struct link_frame *f)
     }
 }
 
+/* The own database gets the source's schema, which has all that is here; then
+ * the own file is another, and all begins anew. */
+static void
+receiver_convert(struct receiver *r, const char *intent)
+{
+    char *refusal = dbserver_take_refusal(r->server);
+    char why[WIRE_WHY_LEN];
+
+    if (refusal) {
+        snprintf(why, sizeof why,
+                 "the own database does not convert to the source's schema: "
+                 "%.95s",
+                 refusal);
+        free(refusal);
+        receiver_fail(r, why);
+        return;
+    }
+    dbserver_convert(r->server, r->schema);
+    ovs_strlcpy(why, r->failed ? r->why : intent, sizeof why);
+    receiver_again(r, RETRY_MS, why);
+}
+
 static void
 receiver_schema(struct receiver *r, const struct link_frame *f)
 {
-    const char *ours = dbserver_schema(r->server);
-    char why[SHADOW_WHY_LEN];
+    char why[WIRE_WHY_LEN];
+    enum schemas_fit fit;
 
     free(r->schema);
     r->schema = xmemdup0((const char *) f->body, f->n);
-    if (shadow_check_schema(ours, r->schema, why)) {
+    fit = schemas_fit(dbserver_schema(r->server), r->schema, why);
+    if (fit == SCHEMAS_REFUSE) {
         receiver_fail(r, why);
+    } else if (fit == SCHEMAS_CONVERT) {
+        receiver_convert(r, why);
     } else if (r->found == OPLOG_FOUND) {
         r->resumes++;
         ha_log(HA_LOG_INFO, "receiver",
@@ -663,6 +689,8 @@ receiver_feed(struct receiver *r)
         free(q);
         if (error == -EDQUOT) {
             receiver_hold(r);
+        } else if (error == -EPROTO) {
+            receiver_fail(r, applier_failure(r->applier));
         }
         if (error) {
             return;

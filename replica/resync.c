@@ -22,6 +22,7 @@
 #include "replica/dbserver.h"
 #include "replica/giveway.h"
 #include "replica/lost.h"
+#include "replica/schemas.h"
 #include "replica/shrink.h"
 #include "replica/snapshot.h"
 #include "replica/survey.h"
@@ -444,8 +445,7 @@ resync_choose_way(struct resync *s)
     uint64_t n = survey_rows(s->survey);
     uint64_t shared = survey_shared(s->survey);
     bool large = snapshot_bytes(s->snapshot) >= INSTALL_BYTES;
-    bool same =
-        shadow_schemas_are_equal(s->schema, dbserver_schema(s->cfg.server));
+    bool same = schemas_are_equal(s->schema, dbserver_schema(s->cfg.server));
 
     s->whole = s->cfg.installs && large && same && 2 * shared < n;
     snprintf(s->way, sizeof s->way,

@@ -109,12 +109,4 @@ struct shadow_diff {
 void shadow_diff(const struct shadow *have, const struct shadow *want,
                  struct json *ops, struct shadow_diff *ret);
 
-/* Compares the schemas by JSON text: every table and column of 'theirs' must
- * be in 'ours'.  Returns 0, or -EPROTO with a reason. */
-int shadow_check_schema(const char *ours, const char *theirs,
-                        char why[SHADOW_WHY_LEN]);
-
-/* True if both are the same schema, however they are written. */
-bool shadow_schemas_are_equal(const char *one, const char *other);
-
 #endif /* replica/shadow.h */

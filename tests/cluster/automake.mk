@@ -32,6 +32,10 @@ EXTRA_DIST += \
 	tests/cluster/test_pair.py \
 	tests/cluster/test_partition.py \
 	tests/cluster/test_replica.py \
+	tests/cluster/schemas/README.md \
+	tests/cluster/schemas/ovn-nb-7.11.0.ovsschema \
+	tests/cluster/schemas/ovn-sb-20.41.0.ovsschema \
+	tests/cluster/test_schema.py \
 	tests/cluster/test_security.py \
 	tests/cluster/test_shrink.py \
 	tests/cluster/test_resync.py \

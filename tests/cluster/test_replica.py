@@ -779,46 +779,6 @@ def test_stranger_is_refused(cluster):
     assert_same(a, b)
 
 
-def test_newer_schema(cluster, tmp_path):
-    newer = newer_schema(tmp_path, "Logical_Switch")
-    a = cluster.add()
-    a.active(1)
-    write(a)
-    b = cluster.add()
-    b.stop_server()
-    b.file.unlink()
-    b.create_db(newer)
-    b.start_server()
-    # A standby may be newer ...
-    b.follow(a, 1)
-    b.wait_following()
-    write(a, 10, seed=2)
-    final = assert_same(a, b)
-    # ... a source may not.
-    a.idle()
-    assert b.active(2).pos == final
-    a.follow(b, 2)
-    a.wait(lambda s: s.phase == P_FAILED
-           and "no column novelty in table Logical_Switch" in s.why)
-
-
-def test_conversion_on_the_active(cluster, tmp_path):
-    a, b = pair(cluster)
-    write(a)
-    assert_same(a, b)
-    newer = newer_schema(tmp_path, "Copp")
-
-    def convert(node):
-        subprocess.run(["ovsdb-client", "convert", f"unix:{node.sock}",
-                        str(newer)], check=True, timeout=10)
-    convert(a)
-    write(a, 5, seed=2)
-    b.wait(lambda s: s.phase == P_FAILED and "novelty" in s.why)
-    convert(b)
-    b.wait_following()
-    assert_same(a, b)
-
-
 def test_server_is_watched(cluster):
     a = cluster.add()
     a.wait(lambda s: s.flags & SERVER_OK)

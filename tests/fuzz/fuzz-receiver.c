@@ -164,6 +164,20 @@ dbserver_schema(const struct dbserver *server)
     return server ? NULL : logfile_schema;
 }
 
+/* Nothing comes of it, as if the server had just gone away. */
+void
+dbserver_convert(struct dbserver *server, const char *schema)
+{
+    assert(!server && schema);
+}
+
+char *
+dbserver_take_refusal(struct dbserver *server)
+{
+    assert(!server);
+    return NULL;
+}
+
 /* What gives way is neither copied nor reported. */
 struct giveway *
 giveway_create(const struct giveway_config *cfg)
