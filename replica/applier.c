@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "jsonrpc.h"
 #include "openvswitch/json.h"
@@ -25,6 +26,7 @@
 
 #define MAX_FLIGHT 64               /* Transactions unanswered. */
 #define MAX_FLIGHT_BYTES (8u << 20) /* ... and their records' bytes. */
+#define AMPLE_BYTES (64u << 20)     /* Free where the own file is. */
 #define DISCARD_ROWS 1000           /* Freed in one round ... */
 #define DISCARD_MS 1000             /* ... and not while a role moves. */
 #define LOAD_SLICE (64u << 10) /* Some 10 ms, in which nobody is served. */
@@ -170,11 +172,24 @@ applier_is_busy(const struct applier *a)
     return a->n > 0;
 }
 
+/* True if one more may be sent before the last one is answered.  Where the
+ * disk may be full, it may not: if there is no room for one, the next one,
+ * which is smaller, would get in, and the own database had a hole. */
+static bool
+applier_may_pipeline(const struct applier *a)
+{
+    struct statvfs fs;
+
+    return !a->draining && a->n < MAX_FLIGHT
+           && a->flight_bytes < MAX_FLIGHT_BYTES
+           && !fstatvfs(a->log->gen->fd, &fs)
+           && (uint64_t) fs.f_bavail * fs.f_frsize >= AMPLE_BYTES;
+}
+
 bool
 applier_has_room(const struct applier *a)
 {
-    return a->prepared && !a->draining && a->n < MAX_FLIGHT
-           && a->flight_bytes < MAX_FLIGHT_BYTES && !a->resyncing;
+    return a->prepared && !a->resyncing && (!a->n || applier_may_pipeline(a));
 }
 
 struct ha_pos

@@ -334,11 +334,12 @@ resync_may_copy(struct resync *s)
 }
 
 static enum resync_outcome
-resync_cannot_set_aside(struct resync *s)
+resync_cannot_set_aside(struct resync *s, int error)
 {
     return resync_again(s, RETRY_FAILED_MS,
                         "own data that the source does not have cannot be "
-                        "set aside");
+                        "set aside in %.40s: %.40s",
+                        s->cfg.state_dir, ovs_strerror(error));
 }
 
 static enum resync_outcome
@@ -358,7 +359,7 @@ resync_begin_aside(struct resync *s)
 
     s->giveway = giveway_create(&cfg);
     if (!s->giveway) {
-        return resync_cannot_set_aside(s);
+        return resync_cannot_set_aside(s, errno);
     }
     s->state = RESYNC_ASIDE;
     return RESYNC_GOES_ON;
@@ -404,7 +405,7 @@ resync_set_aside(struct resync *s)
         poll_immediate_wake();
         return RESYNC_GOES_ON;
     } else if (ret < 0) {
-        return resync_cannot_set_aside(s);
+        return resync_cannot_set_aside(s, -ret);
     }
     resync_note_aside(s);
     giveway_destroy(s->giveway); /* Gives memory back. */

@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	tests/cluster/fence_parts.py \
 	tests/cluster/guard.py \
 	tests/cluster/killat.c \
+	tests/cluster/nofallocate.c \
 	tests/cluster/replica_parts.py \
 	tests/cluster/test_alternatives.py \
 	tests/cluster/test_bench.py \

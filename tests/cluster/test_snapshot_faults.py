@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A snapshot meets a disk without room, a read-only file system, a compaction,
-a record of 50 MB.  The standby keeps what it has, says why, and catches up."""
+"""A snapshot meets a disk without room, or one that fills in the midst of a
+write, a read-only file system, a compaction, a record of 50 MB.  The standby
+keeps what it has, says why, and catches up."""
 
+import os
 import shutil
 import signal
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import big_sb
 import pytest
 from lab import wait_until
-from replica_parts import FOLLOW, NAMES
+from replica_parts import COMPLETE, FOLLOW, NAMES
 from test_resync import (assert_same, cluster, dump, large, leftovers,
                          put_file, start, write)
 
@@ -19,28 +22,52 @@ def mount(*args):
     subprocess.run(["mount", *args], check=True)
 
 
+MORE = " || tcp.src == 1" * 400  # Some 6 kB a flow.
+
+
+def make_file(tmp_path, flows, seed):
+    """A database of a few ports, with that many long flows."""
+    path = tmp_path / f"{flows}.{seed}.db"
+    big_sb.write(path, big_sb.make_rows(20, flows, seed=seed, more=MORE))
+    return path
+
+
+@contextmanager
+def small_disk(node, size, tmp_path):
+    """The node's folder is on a file system of its own meanwhile."""
+    node.stop_worker()
+    node.stop_server()
+    copy = shutil.copytree(node.folder, tmp_path / "copy",
+                           ignore=shutil.ignore_patterns("*.ctl"))
+    mount("-t", "tmpfs", "-o", f"size={size}", "small", str(node.folder))
+    try:
+        shutil.copytree(copy, node.folder, dirs_exist_ok=True)
+        node.start_server()
+        node.start_worker()
+        yield
+        print(node.tail())
+        assert node.stop() == 0
+    finally:
+        subprocess.run(["umount", "--lazy", str(node.folder)], check=True)
+
+
+def make_room(node):
+    mount("-o", "remount,size=99m", str(node.folder))
+
+
+def room(node):
+    at = os.statvfs(node.folder)
+    return at.f_bavail * at.f_frsize
+
+
 @pytest.fixture
 def on_small_disk(cluster, large, tmp_path):
     """An active node with the large database, and one with a few other rows,
     whose folder is on a file system too small for a snapshot."""
     a, b = start(cluster, large)
-    few = tmp_path / "few.db"
-    big_sb.write(few, big_sb.make_rows(20, 100, seed=3))
-    put_file(b, few)
-    b.stop_worker()
-    b.stop_server()
-    copy = shutil.copytree(b.folder, tmp_path / "copy",
-                           ignore=shutil.ignore_patterns("*.ctl"))
-    mount("-t", "tmpfs", "-o", "size=12m", "small", str(b.folder))
-    try:
-        shutil.copytree(copy, b.folder, dirs_exist_ok=True)
-        b.start_server()
-        b.start_worker()
+    put_file(b, make_file(tmp_path, 10, seed=3))
+    with small_disk(b, "12m", tmp_path):
         yield a, b
-        print(b.tail())
-        assert b.stop() == 0
-    finally:
-        subprocess.run(["umount", "--lazy", str(b.folder)], check=True)
 
 
 def assert_kept(node, why, before):
@@ -56,16 +83,124 @@ def test_no_room_for_it(on_small_disk):
     b.follow(a, 1)
     assert_kept(b, "No space left on device", before)
     write(a)
-    mount("-o", "remount,size=99m", str(b.folder))
+    make_room(b)
     b.wait_following(60)
     assert len(b.installs) == 1
     assert_same(a, b)
 
 
+@pytest.fixture(scope="module")
+def no_room_kept(tmp_path_factory):
+    """A library to preload, with which no room can be set apart: that there is
+    too little shows with a write."""
+    lib = tmp_path_factory.mktemp("lib") / "nofallocate.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", str(lib),
+                    str(Path(__file__).with_name("nofallocate.c"))],
+                   check=True)
+    return lib
+
+
+def test_disk_fills_with_a_snapshot(on_small_disk, no_room_kept):
+    """Most of it has been written when nothing more fits in."""
+    a, b = on_small_disk
+    b.stop_worker()
+    b.env = {"LD_PRELOAD": str(no_room_kept)}
+    b.start_worker()
+    before = dump(b)
+    assert room(b) > 8 << 20
+    b.follow(a, 1)
+    assert_kept(b, "the snapshot cannot be written to the own disk: No space "
+                   "left on device", before)
+    write(a)
+    make_room(b)
+    b.wait_following(60)
+    assert len(b.installs) == 1
+    assert_same(a, b)
+
+
+def test_disk_fills_with_a_difference(cluster, tmp_path):
+    """There is room for the snapshot, and not for the transaction that makes
+    the own database its like."""
+    a, b = cluster.add(), cluster.add()
+    put_file(a, make_file(tmp_path, 1000, seed=1))
+    put_file(b, make_file(tmp_path, 10, seed=1))
+    cluster.meet()
+    a.active(1)
+    size = a.file.stat().st_size
+    with small_disk(b, size * 3 // 2, tmp_path):
+        before = dump(b)
+        assert size < room(b) < 2 * size
+        b.follow(a, 1)
+        assert_kept(b, "was not applied by the own server: No space left on "
+                       "device", before)
+        write(a)
+        make_room(b)
+        b.wait_following(60)
+        assert not b.installs and b.status.resync.startswith("difference: ")
+        assert_same(a, b)
+
+
+def test_disk_fills_with_what_is_set_aside(cluster, tmp_path):
+    """As long as there is no whole copy nothing gives way."""
+    a, b = cluster.add(), cluster.add()
+    put_file(a, make_file(tmp_path, 10, seed=1))
+    put_file(b, make_file(tmp_path, 1000, seed=2))
+    cluster.meet()
+    a.active(1)
+    size = b.file.stat().st_size
+    with small_disk(b, size * 3 // 2, tmp_path):
+        before = dump(b)
+        b.follow(a, 1)
+        assert_kept(b, "cannot be set aside", before)
+        assert not list(b.state.glob("diverged/*.db"))
+        make_room(b)
+        b.wait_following(60)
+        assert_same(a, b)
+        (aside,) = b.state.glob("diverged/*.db")
+        assert aside.stat().st_size >= size
+
+
+def test_disk_fills_with_a_record(cluster, tmp_path):
+    """A standby that follows has room for a part of it.  It acknowledges
+    nothing more, keeps what it has even if its server is started anew, and goes
+    on by itself once there is room."""
+    a, b = cluster.add(), cluster.add()
+    put_file(a, make_file(tmp_path, 10, seed=1))
+    cluster.meet()
+    a.active(1)
+    with small_disk(b, "3m", tmp_path):
+        b.follow(a, 1)
+        b.wait_following()
+        write(a)
+        head = assert_same(a, b)
+        before = dump(b)
+        snapshots = b.status.snapshots
+        assert 1 << 20 < room(b) < 3 << 20
+        a.transact({"op": "insert", "table": "Address_Set", "row": {
+            "name": "large", "addresses": ["set", [
+                f"{i:06} " + "x" * 1017 for i in range(4 << 10)]]}})
+        write(a)
+        why = f"record {head.seq + 1} was not applied by the own server: " \
+            "No space left on device"
+        b.wait(lambda s: s.why == why, 30, why)
+        assert a.wait_peer(b.id, lambda p: p.head.seq > head.seq + 1
+                           ).acked.seq == head.seq
+        b.stop_server()
+        b.start_server()
+        b.wait(lambda s: s.pos == head and s.flags & COMPLETE, 30)
+        assert dump(b) == before
+        b.wait(lambda s: s.why == why, 30, "it is tried again")
+        make_room(b)
+        b.wait_at(a.head(), 30)
+        assert_same(a, b)
+        assert b.status.snapshots == snapshots
+        assert not list(b.state.glob("diverged/*"))
+
+
 def test_read_only_file_system(on_small_disk):
     """For whoever opens or names a file from now on."""
     a, b = on_small_disk
-    mount("-o", "remount,size=99m", str(b.folder))
+    make_room(b)
     before = dump(b)
     mount("--bind", str(b.folder), str(b.folder))
     mount("-o", "remount,bind,ro", str(b.folder))
