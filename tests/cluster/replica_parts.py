@@ -172,8 +172,11 @@ class Node:
              f"--log-file={self.folder}/server.log", "--no-chdir",
              str(self.file)])
         wait_until(self.answers, 120, "ovsdb-server answers")
-        if self.sup:
-            self.send(SERVER, struct.pack("=I", self.server.pid))
+        try:
+            if self.sup:
+                self.send(SERVER, struct.pack("=I", self.server.pid))
+        except OSError:
+            pass  # The worker has died meanwhile.
 
     def answers(self):
         try:
