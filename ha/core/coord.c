@@ -193,7 +193,8 @@ propose(struct ha_core *c, const struct ha_record *rec, bool elected,
     return m;
 }
 
-/* Highest epoch that anyone here knows of, so that a new one is above. */
+/* Highest epoch of its lineage that anyone here knows of, so that a new one is
+ * above. */
 static struct ha_epoch
 top_epoch(const struct ha_core *c, const struct ha_record *base)
 {
@@ -203,7 +204,9 @@ top_epoch(const struct ha_core *c, const struct ha_record *base)
         const struct ha_peer *p = &c->peers[i];
         const struct ha_epoch none = { 0, 0 };
         const struct ha_epoch known[] = {
-            p->answered ? p->held.record.epoch : none,
+            p->answered && p->held.record.lineage == base->lineage
+                ? p->held.record.epoch
+                : none,
             p->heard ? p->status.hold : none,
             p->heard ? p->status.ended : none,
         };
@@ -311,46 +314,104 @@ newer_data(const struct ha_core *c, const struct ha_durable *top)
     return false;
 }
 
+/* Members whose records are of one lineage. */
+struct holders {
+    const struct ha_durable *top; /* The newest of their records. */
+    uint32_t n;
+};
+
+static bool
+is_holder(const struct ha_peer *p)
+{
+    return p->answered && p->held.accepted.n;
+}
+
+static struct holders
+holders_of(const struct ha_core *c, uint64_t lineage)
+{
+    struct holders h = { .n = 0 };
+
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        const struct ha_peer *p = &c->peers[i];
+        int newer;
+
+        if (!is_holder(p) || p->held.record.lineage != lineage) {
+            continue;
+        }
+        h.n++;
+        newer = h.top ? ha_ballot_cmp(p->held.accepted, h.top->accepted) : 1;
+        if (newer > 0 || (!newer && p->held.rev > h.top->rev)) {
+            h.top = &p->held;
+        }
+    }
+    return h;
+}
+
+/* Of the lineage that has the most holders; 'ret_all' is set to how many there
+ * are of any.  A node that comes from another cluster, or from an earlier life
+ * of this one, may have a higher ballot, but nobody would follow it. */
+static struct holders
+main_holders(const struct ha_core *c, uint32_t *ret_all)
+{
+    struct holders best = { .n = 0 };
+
+    *ret_all = 0;
+    for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
+        if (is_holder(&c->peers[i])) {
+            uint64_t lineage = c->peers[i].held.record.lineage;
+            struct holders h = holders_of(c, lineage);
+
+            best = h.n > best.n ? h : best;
+            ++*ret_all;
+        }
+    }
+    return best;
+}
+
+/* The holders know 'top'. */
+static void
+settle_on(struct ha_core *c, const struct ha_durable *top,
+          struct ha_actions *out)
+{
+    c->collecting = false;
+    c->foreign = c->durable.accepted.n
+                 && c->durable.record.lineage != top->record.lineage;
+    if (c->foreign) {
+        core_tell(out, "record: the own one is of another lineage than that "
+                       "of most members; another node has to coordinate");
+        return;
+    }
+    c->base = top->record;
+    c->settled = true;
+}
+
 /* Decides from the STATE answers which record the holders know. */
 static void
 settle(struct ha_core *c, struct ha_actions *out)
 {
-    const struct ha_durable *top = NULL;
-    uint32_t answered = 0, holders = 0;
+    uint32_t answered = 0, all;
+    struct holders h = main_holders(c, &all);
 
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
-        const struct ha_peer *p = &c->peers[i];
-
-        if (!p->answered) {
-            continue;
-        }
-        answered++;
-        if (!p->held.accepted.n) {
-            continue;
-        }
-        holders++;
-        if (!top || ha_ballot_cmp(p->held.accepted, top->accepted) > 0
-            || (!ha_ballot_cmp(p->held.accepted, top->accepted)
-                && p->held.rev > top->rev)) {
-            top = &p->held;
-        }
+        answered += c->peers[i].answered;
     }
     if (answered < c->view.n && !core_past(c, c->collect_at, c->cfg.mute_us)) {
         return;
     }
-    if (holders >= verdict_votes(c)
-        || (holders && answered == c->cfg.nodes.n && !newer_data(c, top))) {
-        c->base = top->record;
-        c->settled = true;
-        c->collecting = false;
-    } else if (holders == 0 && answered == c->cfg.nodes.n) {
+    if ((h.n >= verdict_votes(c) && 2 * h.n > all)
+        || (h.n && h.n == all && answered == c->cfg.nodes.n
+            && !newer_data(c, h.top))) {
+        settle_on(c, h.top, out);
+    } else if (all == 0 && answered == c->cfg.nodes.n) {
         static const struct ha_record none;
 
         bootstrap(c, &none, out);
         c->settled = c->in_flight;
         c->collecting = !c->in_flight;
     } else {
-        c->coord_why = holders ? HA_WHY_HOLDERS : HA_WHY_BOOTSTRAP_MEMBERS;
+        c->coord_why = h.n < all ? HA_WHY_LINEAGES
+                       : all     ? HA_WHY_HOLDERS
+                                 : HA_WHY_BOOTSTRAP_MEMBERS;
     }
 }
 
@@ -586,7 +647,7 @@ must_prepare(const struct ha_core *c)
     mono_t since = mono_max(c->view_at, c->collect_at);
     int64_t turn = own_rank(c) * 2 * c->cfg.mute_us;
 
-    if (c->collecting) {
+    if (c->collecting || c->foreign) {
         return false;
     }
     if (is_coordinator(c) && c->settled) {

@@ -115,6 +115,7 @@ enum ha_why {
     HA_WHY_OWES,              /* Planned move: old active's end of log. */
     HA_WHY_SERVED,            /* Nothing to force: somebody serves. */
     HA_WHY_UNDER_WAY,         /* Nothing to force: it goes by itself. */
+    HA_WHY_LINEAGES,          /* Records of several lineages. */
     HA_N_WHYS
 };
 
@@ -470,6 +471,8 @@ struct ha_core {
     bool collecting;
     mono_t collect_at;
     bool settled;       /* 'base' is what the holders know. */
+    bool foreign;       /* The own record is of another lineage than that of
+                         * most others: this node takes no part. */
     bool in_flight;     /* Own proposal not in force yet, */
     mono_t proposed_at; /* made then. */
     mono_t due_since;   /* An election is due, nobody proposes. */

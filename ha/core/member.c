@@ -115,6 +115,8 @@ member_accept(struct ha_core *c, uint32_t from, const struct ha_msg *m,
         return;
     }
     flaw = record_flaw(c, rec);
+    c->foreign =
+        c->durable.accepted.n && c->durable.record.lineage != rec->lineage;
     if (flaw) {
         core_tell(out, "record: refused epoch %u.%u of node %u: %s",
                   rec->epoch.n, rec->epoch.node, from, flaw);

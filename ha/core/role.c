@@ -95,6 +95,8 @@ no_record_why(const struct ha_core *c)
 {
     if (c->dirty) {
         return HA_WHY_DISK;
+    } else if (c->foreign) {
+        return HA_WHY_LINEAGES;
     }
     return c->coord_why != HA_WHY_NONE ? c->coord_why : HA_WHY_AGREEING;
 }

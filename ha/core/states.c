@@ -182,6 +182,11 @@ static const struct why_row whys[HA_N_WHYS] = {
     [HA_WHY_UNDER_WAY] = { "under-way",
         "a node is about to become active without that",
         "nobody is left who may become active" },
+    [HA_WHY_LINEAGES] = { "lineages",
+        "members hold records of different lineages; on the node that is to "
+        "join the others: stop ovn-had, move /var/lib/ovn-ha/record elsewhere, "
+        "start it",
+        "all records of members that are here are of one lineage" },
 };
 /* clang-format on */
 

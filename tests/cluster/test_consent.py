@@ -7,7 +7,7 @@ import shutil
 import pytest
 from lab import CommandError, Corosync, wait_until
 from watch import (bring_up, cluster, others, row, wait_equal, wait_in_sync,
-                   wait_well)
+                   wait_well, wait_why)
 
 SWITCHES = [f"guarded{i}" for i in range(150)]
 
@@ -93,11 +93,26 @@ OVN = "/var/lib/ovn"
 
 
 def data_files(node):
-    """The databases of a node that is stopped, and where it notes their
-    positions."""
+    """The databases of a node that is stopped, where it notes their positions,
+    and its record."""
     return [node.root(f"{folder}/{name}") for folder, name in
             [(OVN, "ovnnb_db.db"), (OVN, "ovnsb_db.db"),
-             (STATE, "nb.pos"), (STATE, "sb.pos")]]
+             (STATE, "nb.pos"), (STATE, "sb.pos"), (STATE, "record")]]
+
+
+def make_later(record):
+    """As if the record's cluster had had 1000 more epochs."""
+    lines = record.read_bytes().split(b"\n")[:-2]
+    for i, line in enumerate(lines):
+        key, *values = line.split(b" ")
+        if key in (b"promised", b"accepted", b"epoch"):
+            n, node = map(int, values)
+            lines[i] = b"%s %d %d" % (key, n + 1000, node)
+    text = b"\n".join(lines) + b"\n"
+    checksum = 0xcbf29ce484222325
+    for byte in text:
+        checksum = (checksum ^ byte) * 0x100000001b3 % 2**64
+    record.write_bytes(text + b"checksum %016x\n" % checksum)
 
 
 def begin_another_life(lab):
@@ -129,6 +144,18 @@ def test_data_of_another_lineage(lab, tmp_path):
     old.exec("sh", "-c", f"rm -f {OVN}/*.ovn-ha")
     for path in data_files(old):
         shutil.copyfile(tmp_path / path.name, path)
+    make_later(old.root(f"{STATE}/record"))
+    old.start_ovn_had()
+    # Nobody follows its record, and it is told how to put that aside.
+    wait_why(old, "lineages")
+    rest = [n.name for n in others(lab, old)]
+    wait_in_sync(active, rest)
+    nbctl(active, ["ls-add", "without-it"])
+    assert cluster(active)["active"] == active.name
+    assert f"move {STATE}/record elsewhere" in old.hactl("status",
+                                                         check=False)
+    old.service_stop("ovn-had", 60)
+    old.root(f"{STATE}/record").rename(old.root(f"{STATE}/record.other"))
     old.start_ovn_had()
     wait_asks(active, old.name, "reinit")
     assert not_eligible(active, old.name) == "reinit"

@@ -40,6 +40,7 @@ SIM_STORIES = \
 	tests/sim/last-resort.sim \
 	tests/sim/last-resort-pair.sim \
 	tests/sim/move-called-off.sim \
+	tests/sim/other-life.sim \
 	tests/sim/pair.sim \
 	tests/sim/pair-fence.sim \
 	tests/sim/pair-stale.sim \

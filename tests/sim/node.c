@@ -571,6 +571,20 @@ node_wipe(struct world *w, struct node *nd)
 }
 
 void
+node_other_life(struct world *w, struct node *nd)
+{
+    struct ha_durable *d = &nd->disk.durable;
+
+    assert(!nd->up);
+    tell(w, nd, "== its record is one of another life");
+    d->record.lineage ^= 1;
+    d->promised.n += 1000;
+    d->accepted.n += 1000;
+    d->record.epoch.n += 1000;
+    nd->disk.other_life = true;
+}
+
+void
 node_freeze(struct world *w, struct node *nd)
 {
     if (nd->up && !nd->frozen) {

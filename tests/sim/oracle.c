@@ -168,7 +168,7 @@ oracle_persisted(struct world *w, struct node *nd)
     struct proposal *p;
     unsigned n = 0;
 
-    if (!nd->disk.has_durable || !d->accepted.n) {
+    if (!nd->disk.has_durable || !d->accepted.n || nd->disk.other_life) {
         return;
     }
     p = find_proposal(w, d->accepted, d->rev);

@@ -404,6 +404,8 @@ do_command(struct story *s)
         node_power_cut(s->w, node_arg(s, 1));
     } else if (!strcmp(verb, "lose-disk")) {
         node_wipe(s->w, node_arg(s, 1));
+    } else if (!strcmp(verb, "other-life")) {
+        node_other_life(s->w, node_arg(s, 1));
     } else if (!strcmp(verb, "crash")) {
         do_crash(s);
     } else if (!strcmp(verb, "re-exec")) {

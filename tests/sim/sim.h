@@ -112,6 +112,7 @@ struct forming {
 
 struct disk {
     bool has_durable;
+    bool other_life; /* The record is of another cluster. */
     struct ha_durable durable;
     int64_t fails_until;
     int64_t slow_until;
@@ -471,6 +472,8 @@ void group_send(struct world *, struct node *, const struct ha_msg *);
 void node_boot(struct world *, struct node *);
 void node_power_cut(struct world *, struct node *);
 void node_wipe(struct world *, struct node *);
+/* Its record is one of another cluster, which had far more epochs. */
+void node_other_life(struct world *, struct node *);
 void node_freeze(struct world *, struct node *);
 void node_thaw(struct world *, struct node *);
 void had_start(struct world *, struct node *);
