@@ -307,6 +307,16 @@ compare_run(struct compare *c, char why[SHADOW_WHY_LEN])
 
 /* ---- The result ---------------------------------------------------------- */
 
+const struct ovsdb_row *
+compare_find_row(const struct compare *c, const char *table,
+                 const struct uuid *uuid)
+{
+    const struct part *part = shash_find_data(&c->parts, table);
+    const struct entry *e = part ? part_find(part, uuid) : NULL;
+
+    return !e ? NULL : e->row ? e->row : ovsdb_table_get_row(part->own, uuid);
+}
+
 /* The columns of 'row' that differ from 'own', or, if that is NULL, from the
  * default. */
 static struct json *

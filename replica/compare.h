@@ -10,13 +10,15 @@
  * one row in a hundred differs that takes a third of the time that loading the
  * snapshot takes, and next to no memory.
  *
- * Used by the receiver.  Never changes the own database, nor writes anything. */
+ * Used by resync.c, and by lost.c to look rows up.  Never changes the own
+ * database, nor writes anything. */
 
 #include <stdint.h>
 
 #include "replica/shadow.h"
 
 struct compare;
+struct uuid;
 
 /* Begins with the first 'bytes' of 'fd', which has the schema as its first
  * record.  The file and 'own' must stay as they are. */
@@ -32,5 +34,12 @@ int compare_run(struct compare *, char why[SHADOW_WHY_LEN]);
  * JSON for shadow_apply_json(), which the caller destroys. */
 struct json *compare_to_record(const struct compare *,
                                struct shadow_diff *ret);
+
+/* At the end: the snapshot's row of that table and '_uuid', with the columns of
+ * the own schema; NULL: it has none.  Where both have the same, it is the own
+ * row itself. */
+const struct ovsdb_row *compare_find_row(const struct compare *,
+                                         const char *table,
+                                         const struct uuid *);
 
 #endif /* replica/compare.h */

@@ -13,19 +13,20 @@
 
 #include "lib/types.h"
 
+struct compare;
 struct giveway;
 struct lost_counts;
 struct oplog;
+struct shadow;
 
 struct giveway_config {
     const char *state_dir;
     enum ha_db db;
-    uint32_t self, source;   /* Node ids. */
-    struct oplog *log;       /* Own. */
-    struct ha_pos fork;      /* The last common position; seq 0: unknown. */
-    int snapshot_fd;         /* The source's content: a database file... */
-    uint64_t snapshot_bytes; /* ... of this length... */
-    const char *schema;      /* ... to be read with the own schema. */
+    uint32_t self, source;    /* Node ids. */
+    struct oplog *log;        /* Own. */
+    struct ha_pos fork;       /* The last common position; seq 0: unknown. */
+    const struct shadow *own; /* Own content... */
+    const struct compare *theirs; /* ... and the source's. */
 };
 
 /* Returns NULL, with errno, if no copy can be made. */

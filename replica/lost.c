@@ -24,6 +24,7 @@
 #include "uuid.h"
 
 #include "lib/log.h"
+#include "replica/compare.h"
 #include "replica/oplog.h"
 #include "replica/ops.h"
 #include "replica/shadow.h"
@@ -40,9 +41,8 @@ struct touched {
 };
 
 enum stage {
-    LOST_LOAD,
-    LOST_LOAD_WANT,
-    LOST_RECORDS, /* By record. */
+    LOST_LOAD,    /* By record: what was here where the logs parted, */
+    LOST_RECORDS, /* and what came after it. */
     LOST_ROWS,    /* By content. */
     LOST_REQUEST,
     LOST_DONE,
@@ -52,7 +52,8 @@ struct lost {
     struct lost_config cfg;
     struct oplog_gen *gen;
     struct oplog_cursor cursor; /* gen NULL: by content. */
-    struct shadow *mine, *want; /* Own content, and the source's. */
+    struct shadow *past;        /* By record: own content so far. */
+    const struct shadow *mine;  /* Own content: that, or the live one. */
     enum stage stage;
     struct hmap touched;
     struct lost_counts counts;
@@ -104,7 +105,6 @@ struct lost *
 lost_create(const struct lost_config *cfg)
 {
     struct lost *l = xzalloc(sizeof *l);
-    uint64_t upto;
 
     l->cfg = *cfg;
     l->gen = oplog_gen_ref(cfg->log->gen);
@@ -116,10 +116,11 @@ lost_create(const struct lost_config *cfg)
         oplog_cursor_close(&l->cursor);
     }
     l->counts.by_record = l->cursor.gen != NULL;
-    upto = l->counts.by_record ? l->cursor.off : l->gen->end;
-    l->mine = shadow_create(l->gen->fd, upto, NULL);
-    l->want =
-        shadow_create(cfg->snapshot_fd, cfg->snapshot_bytes, cfg->schema);
+    if (l->counts.by_record) {
+        l->past = shadow_create(l->gen->fd, l->cursor.off, NULL);
+    }
+    l->stage = l->past ? LOST_LOAD : LOST_ROWS;
+    l->mine = l->past ? l->past : cfg->own;
     lost_begin_text(l);
     return l;
 }
@@ -136,8 +137,7 @@ lost_destroy(struct lost *l)
             free(t);
         }
         hmap_destroy(&l->touched);
-        shadow_destroy(l->mine);
-        shadow_destroy(l->want);
+        shadow_destroy(l->past);
         oplog_cursor_close(&l->cursor);
         oplog_gen_unref(l->gen);
         free(l);
@@ -332,7 +332,7 @@ lost_record(struct lost *l)
         return error;
     }
     print_record_head(l->cfg.text, &r);
-    error = shadow_visit(l->mine, r.body, lost_change, NULL, l, why);
+    error = shadow_visit(l->past, r.body, lost_change, NULL, l, why);
     free(r.body);
     l->counts.n_records++;
     if (error) {
@@ -357,14 +357,21 @@ lost_records(struct lost *l)
 
 /* ---- By content ---------------------------------------------------------- */
 
+/* The row as the source has it; NULL: it does not. */
+static const struct ovsdb_row *
+lost_there(const struct lost *l, const struct ovsdb_table *table,
+           const struct uuid *uuid)
+{
+    return compare_find_row(l->cfg.theirs, table->schema->name, uuid);
+}
+
 static void
 lost_compare_row(struct lost *l, const struct ovsdb_row *mine,
                  const struct ovsdb_row *theirs)
 {
-    if (theirs && rows_equal(mine, theirs)) {
+    if (theirs == mine) {
         return;
-    }
-    if (theirs) {
+    } else if (theirs) {
         print_row(l->cfg.text, "differs (there -> here):", mine);
         print_columns(l->cfg.text, mine, theirs);
     } else {
@@ -383,15 +390,11 @@ lost_compare(struct lost *l)
     putc('\n', l->cfg.text);
     SHASH_FOR_EACH (node, &shadow_db(l->mine)->tables) {
         const struct ovsdb_table *mine = node->data;
-        const struct ovsdb_table *theirs =
-            ovsdb_get_table(shadow_db(l->want), node->name);
         const struct ovsdb_row *row;
 
         HMAP_FOR_EACH (row, hmap_node, &mine->rows) {
-            lost_compare_row(
-                l, row,
-                theirs ? ovsdb_table_get_row(theirs, ovsdb_row_get_uuid(row))
-                       : NULL);
+            lost_compare_row(l, row,
+                             lost_there(l, mine, ovsdb_row_get_uuid(row)));
         }
     }
 }
@@ -419,16 +422,6 @@ lost_leave_out(struct lost *l, const struct touched *t, const char *column,
     l->counts.n_left_out++;
 }
 
-static const struct ovsdb_row *
-find_row(const struct shadow *s, const struct ovsdb_table *table,
-         const struct uuid *uuid)
-{
-    const struct ovsdb_table *own =
-        ovsdb_get_table(shadow_db(s), table->schema->name);
-
-    return own ? ovsdb_table_get_row(own, uuid) : NULL;
-}
-
 /* True if a reference to the row will hold: the source has it, or the
  * transaction brings it. */
 static bool
@@ -437,8 +430,8 @@ lost_will_exist(const struct lost *l, const struct ovsdb_table *table,
 {
     const struct touched *t = lost_find(l, uuid);
 
-    return find_row(l->want, table, uuid)
-           || (t && !t->before && find_row(l->mine, table, uuid));
+    return lost_there(l, table, uuid)
+           || (t && !t->before && ovsdb_table_get_row(table, uuid));
 }
 
 static bool
@@ -648,7 +641,7 @@ static void
 lost_put_row(struct lost *l, const struct touched *t)
 {
     const struct ovsdb_row *mine = ovsdb_table_get_row(t->table, &t->uuid);
-    const struct ovsdb_row *there = find_row(l->want, t->table, &t->uuid);
+    const struct ovsdb_row *there = lost_there(l, t->table, &t->uuid);
 
     if (mine && there) {
         lost_modify(l, t, mine, there);
@@ -739,13 +732,13 @@ lost_write_request(struct lost *l)
 /* ---- Work ---------------------------------------------------------------- */
 
 static int
-lost_load(struct shadow *s, const char *whose)
+lost_load(struct lost *l)
 {
     char why[SHADOW_WHY_LEN];
-    int ret = shadow_load(s, SLICE, why);
+    int ret = shadow_load(l->past, SLICE, why);
 
     if (ret < 0) {
-        ha_log(HA_LOG_WARN, "lost", "%s does not load: %s", whose, why);
+        ha_log(HA_LOG_WARN, "lost", "the own file does not load: %s", why);
     }
     return ret;
 }
@@ -757,14 +750,8 @@ lost_run(struct lost *l)
 
     switch (l->stage) {
     case LOST_LOAD:
-        ret = lost_load(l->mine, "the own file");
-        l->stage = ret ? LOST_LOAD : LOST_LOAD_WANT;
-        break;
-    case LOST_LOAD_WANT:
-        ret = lost_load(l->want, "the source's snapshot");
-        if (!ret) {
-            l->stage = l->counts.by_record ? LOST_RECORDS : LOST_ROWS;
-        }
+        ret = lost_load(l);
+        l->stage = ret ? LOST_LOAD : LOST_RECORDS;
         break;
     case LOST_RECORDS:
         ret = lost_records(l);

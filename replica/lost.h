@@ -23,18 +23,19 @@
 
 #include "lib/types.h"
 
+struct compare;
 struct lost;
 struct oplog;
+struct shadow;
 
 struct lost_config {
     enum ha_db db;
-    uint32_t self, source;   /* Node ids. */
-    struct oplog *log;       /* Own; its end is the end of what is lost. */
-    struct ha_pos fork;      /* The last common position; seq 0: unknown. */
-    int snapshot_fd;         /* The source's content: a database file... */
-    uint64_t snapshot_bytes; /* ... of this length... */
-    const char *schema;      /* ... to be read with the own schema. */
-    const char *name;        /* Of the files, without an ending. */
+    uint32_t self, source;    /* Node ids. */
+    struct oplog *log;        /* Own; its end is the end of what is lost. */
+    struct ha_pos fork;       /* The last common position; seq 0: unknown. */
+    const struct shadow *own; /* Own content at that end... */
+    const struct compare *theirs; /* ... and the source's. */
+    const char *name;             /* Of the files, without an ending. */
     FILE *text, *request;
 };
 

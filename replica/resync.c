@@ -278,6 +278,10 @@ resync_await_install(struct resync *s)
 static enum resync_outcome
 resync_take_over(struct resync *s)
 {
+    giveway_destroy(s->giveway); /* Gives memory back. */
+    s->giveway = NULL;
+    compare_destroy(s->compare);
+    s->compare = NULL;
     return s->whole ? resync_offer(s) : resync_apply(s);
 }
 
@@ -352,9 +356,8 @@ resync_begin_aside(struct resync *s)
         .source = s->source.node,
         .log = s->cfg.log,
         .fork = s->source.fork,
-        .snapshot_fd = snapshot_fd(s->snapshot),
-        .snapshot_bytes = snapshot_bytes(s->snapshot),
-        .schema = dbserver_schema(s->cfg.server),
+        .own = applier_shadow(s->cfg.applier),
+        .theirs = s->compare,
     };
 
     s->giveway = giveway_create(&cfg);
@@ -408,9 +411,18 @@ resync_set_aside(struct resync *s)
         return resync_cannot_set_aside(s, -ret);
     }
     resync_note_aside(s);
-    giveway_destroy(s->giveway); /* Gives memory back. */
-    s->giveway = NULL;
     return resync_take_over(s);
+}
+
+static enum resync_outcome
+resync_begin_compare(struct resync *s)
+{
+    s->compare =
+        compare_create(applier_shadow(s->cfg.applier),
+                       snapshot_fd(s->snapshot), snapshot_bytes(s->snapshot));
+    s->state = RESYNC_COMPARE;
+    poll_immediate_wake();
+    return RESYNC_GOES_ON;
 }
 
 /* Nothing gives way before the guard lets it, nor before what is to be set
@@ -431,6 +443,8 @@ resync_give_way(struct resync *s, const struct shadow_diff *d)
         return resync_again(s, RETRY_FAILED_MS,
                             "the own file must be copied again and again; "
                             "waiting before the next copy is set aside");
+    } else if (!s->compare) {
+        return resync_begin_compare(s); /* The report needs it. */
     }
     return resync_begin_aside(s);
 }
@@ -489,11 +503,7 @@ resync_surveyed(struct resync *s)
     if (s->whole) {
         return resync_give_way(s, &d);
     }
-    s->compare =
-        compare_create(applier_shadow(s->cfg.applier),
-                       snapshot_fd(s->snapshot), snapshot_bytes(s->snapshot));
-    s->state = RESYNC_COMPARE;
-    return RESYNC_GOES_ON;
+    return resync_begin_compare(s);
 }
 
 static enum resync_outcome
@@ -521,9 +531,10 @@ resync_compared(struct resync *s)
 {
     struct shadow_diff d;
 
+    if (s->whole) {
+        return resync_begin_aside(s);
+    }
     s->difference = compare_to_record(s->compare, &d);
-    compare_destroy(s->compare);
-    s->compare = NULL;
     ha_log(HA_LOG_INFO, "resync",
            "the snapshot at record %" PRIu64 " differs by %" PRIu64
            " new, %" PRIu64 " changed and %" PRIu64

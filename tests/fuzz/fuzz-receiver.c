@@ -182,8 +182,8 @@ dbserver_take_refusal(struct dbserver *server)
 struct giveway *
 giveway_create(const struct giveway_config *cfg)
 {
-    assert(cfg->state_dir && cfg->db == HA_NB && cfg->log && cfg->schema
-           && cfg->snapshot_fd >= 0 && cfg->snapshot_bytes);
+    assert(cfg->state_dir && cfg->db == HA_NB && cfg->log && cfg->own
+           && cfg->theirs);
     return (struct giveway *) &own;
 }
 

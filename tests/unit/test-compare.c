@@ -15,9 +15,15 @@
 
 #include <cmocka.h>
 
+#include "column.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
+#include "ovsdb-data.h"
+#include "ovsdb.h"
+#include "ovsdb/table.h"
+#include "row.h"
 #include "util.h"
+#include "uuid.h"
 
 #include "replica/survey.h"
 #include "tests/unit/dbfile.h"
@@ -130,6 +136,37 @@ difference(const struct db *own, const struct db *theirs)
     return d;
 }
 
+/* The value of column 'o'; -1: it has none. */
+static int64_t
+row_o(const struct ovsdb_row *row)
+{
+    const struct ovsdb_column *o =
+        ovsdb_table_schema_get_column(row->table->schema, "o");
+    const struct ovsdb_datum *datum = &row->fields[o->index];
+
+    return datum->n ? datum->keys[0].integer : -1;
+}
+
+/* One by one, each row is found as it is in 'theirs', and no other is. */
+static void
+assert_rows(const struct compare *c, const struct db *theirs)
+{
+    const struct ovsdb_table *table =
+        ovsdb_get_table(shadow_db(theirs->shadow), "t");
+
+    for (int i = 0; i < IDS; i++) {
+        struct uuid uuid = { { 0, 0x4000, 0x80000000, i / 10 * 16 + i % 10 } };
+        const struct ovsdb_row *want = ovsdb_table_get_row(table, &uuid);
+        const struct ovsdb_row *found = compare_find_row(c, "t", &uuid);
+
+        assert_int_equal(want != NULL, theirs->has[i]);
+        assert_int_equal(found != NULL, want != NULL);
+        if (found) {
+            assert_int_equal(row_o(found), row_o(want));
+        }
+    }
+}
+
 /* Makes 'own' into 'theirs' by what is found, which is told in numbers. */
 static struct shadow_diff
 make_equal(struct db *own, const struct db *theirs)
@@ -144,6 +181,7 @@ make_equal(struct db *own, const struct db *theirs)
     c = compare_create(own->shadow, theirs->file.fd, theirs->file.n);
     assert_int_equal(run(c, why), 0);
     record = compare_to_record(c, &d);
+    assert_rows(c, theirs);
     compare_destroy(c);
     n = shadow_apply_json(own->shadow, record, ops, why);
     json_destroy(record);
