@@ -67,17 +67,37 @@ def make_rows(bindings, flows, seed=1, more=""):
             for i in range(flows)}}
 
 
+def choose(r, flows, share):
+    """Those to be replaced, and those to be altered."""
+    chosen = r.sample(sorted(flows), int(len(flows) * share))
+    third = len(chosen) // 3
+    return chosen[:third], chosen[third:]
+
+
 def change(rows, share, seed=7):
     """Changes a share of all flows: a third each removed, added, altered."""
     r = random.Random(seed)
     flows = rows["Logical_Flow"]
-    chosen = r.sample(sorted(flows), int(len(flows) * share))
-    third = len(chosen) // 3
-    for u in chosen[:third]:
+    replaced, altered = choose(r, flows, share)
+    for u in replaced:
         row = flows.pop(u)
         flows[ident(r)] = {**row, "priority": 1}
-    for u in chosen[third:]:
+    for u in altered:
         flows[u] = {**flows[u], "actions": "drop;", "priority": 2}
+
+
+def change_ops(flows, share, seed=11):
+    """The same as transactions, each a list of operations."""
+    replaced, altered = choose(random.Random(seed), flows, share)
+
+    def on(op, u, **more):
+        return {"op": op, "table": "Logical_Flow",
+                "where": [["_uuid", "==", ["uuid", u]]], **more}
+    for u in replaced:
+        yield [on("delete", u), {"op": "insert", "table": "Logical_Flow",
+                                 "row": {**flows[u], "priority": 1}}]
+    for u in altered:
+        yield [on("update", u, row={"actions": "drop;", "priority": 2})]
 
 
 def record(content):

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from lab import wait_until
 from lab.ovsdb import Closed, Session, dial
+from lab.shell import build_folder
 
 ROLE, PEERS, SERVER, PROBE, CONSENT = range(128, 133)
 STATUS, PEER, ROLE_DONE, PROBED, ASIDE, INSTALL = range(192, 198)
@@ -634,9 +635,7 @@ class Cluster:
 
 
 def program():
-    root = os.environ.get("OVN_HA_PKGLIBEXECDIR") or os.environ.get(
-        "OVN_HA_BUILDDIR") or Path(__file__).resolve().parents[2]
-    return Path(root) / "ovn-ha-replica"
+    return build_folder() / "ovn-ha-replica"
 
 
 # For tests.
