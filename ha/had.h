@@ -67,7 +67,8 @@ struct had {
     struct ha_fence fence_facts;
     int probes_failed; /* In a row, since northd last answered a probe. */
     bool suspicion;    /* A probe of ours is under way. */
-    mono_t asides_at;  /* When was looked for what was set aside: */
+    uint32_t snapshots[HA_N_DBS]; /* That the worker has counted. */
+    mono_t asides_at;             /* When was looked for what was set aside: */
     uint32_t aside_files;
     uint64_t aside_bytes;
 

@@ -167,10 +167,29 @@ on_fenced(void *h_, uint32_t node, bool proven, const char *why)
 
 /* Replica workers. */
 
+/* A new worker begins to count anew. */
+static void
+note_snapshots(struct had *h, enum ha_db db)
+{
+    const struct ha_core *c = &h->core;
+    char text[HA_TELL_LEN];
+    mono_t at;
+    const struct wire_r_status *st = replica_status(h->replica[db], &at);
+
+    if (st && st->snapshots > h->snapshots[db]) {
+        snprintf(text, sizeof text, "snapshot: %s is taken over from %s: %s",
+                 ha_db_name(db), cluster_name(&h->cluster, st->source),
+                 st->snapshot_why);
+        ha_log(HA_LOG_INFO, "replica", "%s", text);
+        history_add(h->history, c->record.epoch, c->state, text);
+    }
+    h->snapshots[db] = st ? st->snapshots : 0;
+}
+
 static void
 on_replica(void *h, enum ha_db db)
 {
-    (void) db;
+    note_snapshots(h, db);
     observe_local(h);
 }
 

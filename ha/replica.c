@@ -187,6 +187,7 @@ on_status(struct replica *r, const struct worker_msg *msg)
     worker_body(msg, &r->status, sizeof r->status);
     r->status.why[sizeof r->status.why - 1] = '\0';
     r->status.resync[sizeof r->status.resync - 1] = '\0';
+    r->status.snapshot_why[sizeof r->status.snapshot_why - 1] = '\0';
     r->have_status = true;
     r->status_at = mono_now();
     progress_answer(&r->progress, r->status_at);

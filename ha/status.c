@@ -362,6 +362,7 @@ own_db(const struct had *h, enum ha_db db)
     put(o, "resync", json_string(st->resync));
     put(o, "resumes", json_integer(st->resumes));
     put(o, "snapshots", json_integer(st->snapshots));
+    put(o, "snapshot_why", json_string(st->snapshot_why));
     put(o, "foreign", json_boolean(st->flags & WIRE_RS_FOREIGN));
     put(o, "differs", json_boolean(st->flags & WIRE_RS_DIFFERS));
     put(o, "file_bytes", json_integer(st->file_bytes));

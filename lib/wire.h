@@ -368,6 +368,7 @@ struct wire_r_status {
 
     char resync[WIRE_WHY_LEN]; /* How the last snapshot was taken over, and
                                 * why so; "". */
+    char snapshot_why[WIRE_WHY_LEN]; /* Why it was needed; "". */
 };
 
 /* An operator's answer to what the worker asks for.  Void if it asks for

@@ -62,6 +62,7 @@ struct resync {
     long long int next_aside; /* Not before, if it is to be done often. */
     int aside_ms;             /* Grows with each copy. */
 
+    const char *need;       /* For the last snapshot; "": none yet. */
     char way[WIRE_WHY_LEN]; /* That was chosen last. */
     char why[WIRE_WHY_LEN];
     int retry_ms;
@@ -73,6 +74,7 @@ resync_create(const struct resync_config *cfg)
     struct resync *s = xzalloc(sizeof *s);
 
     s->cfg = *cfg;
+    s->need = "";
     snapshot_clean(cfg->file);
     return s;
 }
@@ -170,13 +172,13 @@ resync_begin(struct resync *s, const struct resync_source *source)
     s->source = *source;
     s->source.schema = s->schema = xstrdup(source->schema);
     s->state = RESYNC_COMING;
+    s->need = log->n_foreign    ? "own file holds foreign records"
+              : log->damaged    ? "own file is damaged"
+              : source->differs ? "own file differs from the source's"
+                                : found_to_string(source->found);
     ha_log(HA_LOG_INFO, "resync",
            "node %" PRIu32 " sends a snapshot of %" PRIu64 " bytes: %s",
-           source->node, spec.bytes,
-           log->n_foreign    ? "own file holds foreign records"
-           : log->damaged    ? "own file is damaged"
-           : source->differs ? "own file differs from the source's"
-                             : found_to_string(source->found));
+           source->node, spec.bytes, s->need);
     return RESYNC_GOES_ON;
 }
 
@@ -624,4 +626,5 @@ resync_get_status(const struct resync *s, struct wire_r_status *status)
         status->progress_total = s->source.snapshot.bytes;
     }
     ovs_strlcpy(status->resync, s->way, sizeof status->resync);
+    ovs_strlcpy(status->snapshot_why, s->need, sizeof status->snapshot_why);
 }

@@ -43,7 +43,7 @@ LINEAGE = 0xfeedc0de12345678
 Pos = namedtuple("Pos", "lineage n node seq chain")
 Status = namedtuple("Status", "role phase flags resumes snapshots source pos "
                     "head file_bytes done total seen_us why ask ask_seq "
-                    "ask_rows ask_lost resync")
+                    "ask_rows ask_lost resync need")
 PeerStatus = namedtuple("PeerStatus", "node connected complete acked head "
                         "lag_us")
 Done = namedtuple("Done", "role token pos error")
@@ -70,10 +70,10 @@ def parse(kind, body):
         return Pos(*POS.unpack_from(body, offset))
     if kind == STATUS:
         head = struct.unpack_from("=6I", body)
-        rest = struct.unpack_from("=QQQq160sI4xQQQ160s", body, 88)
-        why, *ask, resync = rest[4:]
+        rest = struct.unpack_from("=QQQq160sI4xQQQ160s160s", body, 88)
+        why, *ask, resync, need = rest[4:]
         return Status(*head, pos(24), pos(56), *rest[:4],
-                      text(why), *ask, text(resync))
+                      text(why), *ask, text(resync), text(need))
     if kind == PEER:
         node, connected, complete, _ = struct.unpack_from("=4I", body)
         return PeerStatus(node, connected, complete, pos(16), pos(48),

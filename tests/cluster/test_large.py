@@ -38,7 +38,12 @@ def test_whole_file(lab):
     node.exec("sh", "-c", f"rm -f {FILE}* /var/lib/ovn-ha/nb.pos")
     node.start_ovn_had()
     wait_well(lab, 120)
-    assert local(node)["nb"]["resync"].startswith("whole file: 0 of")
+    own = local(node)["nb"]
+    assert own["resync"].startswith("whole file: 0 of")
+    assert own["snapshots"] == 1
+    assert own["snapshot_why"] == "own position is not known"
+    assert "snapshot: NB is taken over from" in node.hactl("history")
+    assert own["snapshot_why"] in node.hactl("history")
     assert f"{FILE}.install is now {FILE}" in node.log("lab/ovn-had.log")
     assert f"{FILE}.install" not in node.out("sh", "-c", f"ls {FILE}*")
     wait_equal(lab, 60)

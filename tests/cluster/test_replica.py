@@ -253,6 +253,9 @@ def test_divergence_is_set_aside(cluster):
     a.follow(b, 2)
     a.wait_following()
     assert_same(b, a)
+    assert a.status.need in ("own last record is not in the source's log",
+                             "own position is beyond the end of the source's "
+                             "log")
     (aside,) = a.state.glob("diverged/ovnnb-1.1-*.db")
     assert rows_of(aside, "Logical_Switch") == set(lost["Logical_Switch"])
 
@@ -309,6 +312,8 @@ def test_foreign_write_is_noticed_and_cured(cluster):
     assert "Meter" not in b.dump()
     assert_same(a, b)
     assert list(b.state.glob("diverged/*.db"))
+    assert b.status.snapshots == 2
+    assert b.status.need == "own file holds foreign records"
 
 
 def test_foreign_write_while_the_worker_is_down(cluster):

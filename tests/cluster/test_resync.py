@@ -92,6 +92,7 @@ def test_whole_file_into_an_empty_standby(cluster, large):
     b.wait_following(60)
     assert len(b.installs) == 1 and b.status.snapshots == 1
     assert b.status.resync.startswith("whole file: 0 of the snapshot's")
+    assert b.status.need == "own position is not known"
     write(a)
     head = assert_same(a, b)
     assert leftovers(b) == []
