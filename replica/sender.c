@@ -750,6 +750,16 @@ session_heartbeat(struct sender *s, struct session *session)
 /* ---- Acknowledgements ---------------------------------------------------- */
 
 static void
+session_refuse_chain(struct sender *s, struct session *session, uint64_t seq)
+{
+    char text[FRAME_TEXT_MAX];
+
+    snprintf(text, sizeof text,
+             "holds another record %" PRIu64 " than is here", seq);
+    session_refuse(s, session, FRAME_BAD_CHAIN, text);
+}
+
+static void
 session_ack(struct sender *s, struct session *session,
             const struct ha_pos *pos)
 {
@@ -760,9 +770,7 @@ session_ack(struct sender *s, struct session *session,
         const struct shipped *w = &session->window[session->first];
 
         if (w->seq == pos->seq && w->chain != pos->chain) {
-            session_refuse(s, session, FRAME_BAD_CHAIN,
-                           "holds another "
-                           "record under the same number");
+            session_refuse_chain(s, session, w->seq);
             return;
         }
         session->window_bytes -= w->bytes;

@@ -8,9 +8,11 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -19,10 +21,10 @@ from pathlib import Path
 
 import pytest
 from lab import wait_until
-from replica_parts import (ACTIVE, COMPLETE, FOLLOW, FOREIGN, HAS_DATA, IDLE,
-                           LINEAGE, P_ACTIVE, P_FAILED, P_FOLLOWING, P_IDLE,
-                           P_SNAPSHOT, SCHEMAS, SERVER_OK, Writer, pair,
-                           running, write)
+from replica_parts import (ACTIVE, COMPLETE, CONNECTED, FOLLOW, FOREIGN,
+                           HAS_DATA, IDLE, LINEAGE, P_ACTIVE, P_FAILED,
+                           P_FOLLOWING, P_IDLE, P_SNAPSHOT, SCHEMAS,
+                           SERVER_OK, Writer, pair, running, write)
 
 
 @pytest.fixture
@@ -658,6 +660,59 @@ class Tap(threading.Thread):
                 return
             if keep:
                 self.said.append((time.monotonic(), data))
+
+
+class Forger(Tap):
+    """Changes the hash in each acknowledgement, once it is told to."""
+
+    forge = False
+
+    def pump(self, source, sink, keep):
+        if not keep:
+            return super().pump(source, sink, keep)
+        ack = struct.pack(">IHH", 32, 11, 0)
+        outer = self
+
+        class Sink:
+            """Passes on what was changed."""
+            close = sink.close
+
+            @staticmethod
+            def sendall(data):
+                at = data.find(ack) if outer.forge else -1
+                while at >= 0 and at + 40 <= len(data):
+                    data = data[:at + 39] + bytes([data[at + 39] ^ 1]) \
+                        + data[at + 40:]
+                    at = data.find(ack, at + 40)
+                sink.sendall(data)
+        return super().pump(source, Sink, keep)
+
+
+def test_another_record_under_the_same_number(cluster):
+    """Its position is the active's, and the hash over its records is not: it
+    counts no more, and both say which record it is."""
+    a = cluster.add()
+    a.active(1)
+    b = cluster.add()
+    tap = Forger(a.port)
+    b.follow(type("Source", (), {"id": 1, "port": tap.port}), 1)
+    b.wait_following()
+    write(a)
+    head = assert_same(a, b)
+    tap.forge = True
+    write(a, 5, seed=2)
+    status = b.wait(lambda s: s.phase == P_FAILED
+                    and "holds another record" in s.why)
+    first = int(re.search(r"another record (\d+) than is here",
+                          status.why)[1])
+    assert head.seq < first <= a.head().seq
+    assert not status.flags & CONNECTED
+    assert f"is refused: holds another record {first} than" in a.tail()
+    a.wait_peer(2, lambda p: not p.connected and not p.complete)
+    tap.forge = False
+    b.wait_following()
+    assert_same(a, b)
+    tap.listener.close()
 
 
 def test_receiver_is_heard_while_it_is_busy(cluster):
