@@ -79,6 +79,7 @@ lease_holder_stop(struct lease_holder *h)
         holder_peer_clear(&h->peers[i]);
     }
     h->epoch = (struct ha_epoch){ 0, 0 };
+    h->end = LEASE_ORDINARY;
     h->first_seq = h->seq + 1;
 }
 
@@ -144,14 +145,12 @@ holder_n_until(const struct lease_holder *h, mono_t until)
     return n;
 }
 
-mono_t
-lease_holder_until(const struct lease_holder *h)
+/* When the lease ends by what was acknowledged. */
+static mono_t
+ordinary_until(const struct lease_holder *h)
 {
     mono_t best = MONO_MIN;
 
-    if (is_none(h->epoch)) {
-        return MONO_MIN;
-    }
     if (!h->supporters) {
         return MONO_NEVER;
     }
@@ -165,6 +164,37 @@ lease_holder_until(const struct lease_holder *h)
         }
     }
     return best;
+}
+
+mono_t
+lease_holder_until(const struct lease_holder *h)
+{
+    return is_none(h->epoch)          ? MONO_MIN
+           : h->end != LEASE_ORDINARY ? MONO_NEVER
+                                      : ordinary_until(h);
+}
+
+void
+lease_holder_set_endless(struct lease_holder *h, bool endless)
+{
+    if (is_none(h->epoch)) {
+        return;
+    }
+    if (endless) {
+        h->end = LEASE_ENDLESS;
+    } else if (h->end == LEASE_ENDLESS) {
+        h->end = LEASE_RETURNED;
+    }
+}
+
+bool
+lease_holder_settle(struct lease_holder *h, mono_t then)
+{
+    if (h->end != LEASE_RETURNED || !mono_before(then, ordinary_until(h))) {
+        return false;
+    }
+    h->end = LEASE_ORDINARY;
+    return true;
 }
 
 bool

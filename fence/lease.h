@@ -43,6 +43,14 @@ struct lease_holder_peer {
     uint64_t seq; /* Of that beat; 0: none. */
 };
 
+/* The end of a lease.  While it has none, beats go on, so that the ordinary
+ * one is there when it is wanted again. */
+enum lease_end {
+    LEASE_ORDINARY,
+    LEASE_ENDLESS,  /* Whatever is acknowledged. */
+    LEASE_RETURNED, /* Endless until the ordinary one is live. */
+};
+
 struct lease_holder {
     struct ha_epoch epoch; /* {0, 0}: not beating. */
     uint64_t life;         /* As in the beats. */
@@ -50,6 +58,7 @@ struct lease_holder {
     uint64_t first_seq;    /* First of this epoch. */
     int64_t lease_us;      /* For beats from now on. */
     uint32_t supporters;   /* Acknowledging peers that are enough. */
+    enum lease_end end;    /* Whether it has one. */
     uint32_t n_peers;
     struct lease_holder_peer peers[HA_MAX_NODES];
     struct {
@@ -71,6 +80,14 @@ void lease_holder_set(struct lease_holder *, int64_t lease_us,
 /* Begins to hold (or to try to) under 'epoch'; forgets every earlier beat
  * and acknowledgement, also those of the same epoch. */
 void lease_holder_start(struct lease_holder *, struct ha_epoch epoch);
+
+/* Makes the lease of the present epoch endless, or asks for the ordinary one
+ * again.  Another epoch begins with the ordinary one. */
+void lease_holder_set_endless(struct lease_holder *, bool endless);
+
+/* If the ordinary lease was asked for: takes it, once it lives beyond 'then'.
+ * Returns true if that happened now. */
+bool lease_holder_settle(struct lease_holder *, mono_t then);
 
 /* Gives up: there is no lease any more, and late acknowledgements do not
  * bring it back. */

@@ -24,6 +24,7 @@ union sup_body {
     struct wire_f_db db;
     struct wire_f_pid pid;
     struct wire_f_epoch epoch;
+    struct wire_f_endless endless;
     struct wire_a_device device;
     struct wire_a_target target;
     struct wire_a_commit commit;

@@ -72,6 +72,8 @@ make_state(const struct worker *w, mono_t now, struct wire_f_state *ret)
     make_why(w, now, ret->why);
     ret->kernel = w->kernel.state;
     snprintf(ret->kernel_why, sizeof ret->kernel_why, "%s", w->kernel.why);
+    ret->endless = w->holder.end != LEASE_ORDINARY;
+    ret->endless_token = w->endless_token;
 }
 
 void
@@ -87,6 +89,7 @@ tell_state(struct worker *w, mono_t now)
         && !ha_epoch_cmp(s.support, w->told.support) && s.door == w->told.door
         && s.lease_losses == w->told.lease_losses && s.kernel == w->told.kernel
         && !strcmp(s.kernel_why, w->told.kernel_why)
+        && s.endless == w->told.endless
         && !s.lease_left_us == !w->told.lease_left_us) {
         return;
     }

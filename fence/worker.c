@@ -23,6 +23,14 @@
  * one costs a promotion little. */
 #define HASTE 4
 
+/* True if no time ends what is served: a pair that lives on proof, or a cluster
+ * that is paused. */
+static bool
+is_endless(const struct worker *w)
+{
+    return !w->config.supporters || w->holder.end != LEASE_ORDINARY;
+}
+
 static int64_t
 lease_us(const struct worker *w)
 {
@@ -121,7 +129,7 @@ on_config(struct worker *w, const struct wire_f_config *c, mono_t now)
     w->margin_us =
         c->lease_us / 4 < MARGIN_MAX_US ? c->lease_us / 4 : MARGIN_MAX_US;
     lease_holder_set(&w->holder, c->lease_us, c->supporters, peers, n_peers);
-    kernel_set(&w->kernel, c->kernel_lease, !c->supporters, w->has_lease, now);
+    kernel_set(&w->kernel, c->kernel_lease, is_endless(w), w->has_lease, now);
     link_set_config(&w->link, c, now);
     w->answer_due = true;
 }
@@ -191,6 +199,31 @@ on_close(struct worker *w, mono_t now)
     w->answer_due = true;
 }
 
+/* What the supervisor has from the record: this process knows none, and begins
+ * with the ordinary lease in each life and epoch. */
+static void
+on_endless(struct worker *w, const struct wire_f_endless *m, mono_t now)
+{
+    w->answer_due = true;
+    w->endless_token = m->token;
+    if (epoch_is_none(w->serve) || ha_epoch_cmp(m->epoch, w->serve)) {
+        ha_log(HA_LOG_WARN, "worker",
+               "does not serve epoch %u/%u: no lease %s", m->epoch.n,
+               m->epoch.node, m->on ? "without end" : "changed");
+        return;
+    }
+    if (!m->on == (w->holder.end != LEASE_ENDLESS)) {
+        return;
+    }
+    ha_log(HA_LOG_INFO, "worker", "the lease of epoch %u/%u %s", w->serve.n,
+           w->serve.node,
+           m->on ? "has no end from now on: the cluster is paused"
+                 : "is to have an end again, once acknowledgements keep it");
+    lease_holder_set_endless(&w->holder, m->on);
+    kernel_set(&w->kernel, w->config.kernel_lease, is_endless(w), w->has_lease,
+               now);
+}
+
 static void
 on_northd(struct worker *w, pid_t pid)
 {
@@ -248,6 +281,9 @@ on_message(struct worker *w, uint16_t type, const union sup_body *body,
     case WIRE_F_PING:
         w->answer_due = true;
         break;
+    case WIRE_F_ENDLESS:
+        on_endless(w, &body->endless, now);
+        break;
     case WIRE_F_EXIT:
         begin_exit(w, "the supervisor says so", now);
         break;
@@ -284,11 +320,19 @@ static void
 check_lease(struct worker *w, mono_t now)
 {
     mono_t then = mono_add_us(now, w->margin_us);
-    bool alive = mono_before(then, serve_until(w));
+    bool alive;
 
     if (epoch_is_none(w->serve)) {
         return;
     }
+    if (lease_holder_settle(&w->holder, then)) {
+        ha_log(HA_LOG_INFO, "worker",
+               "the lease of epoch %u/%u has an end again, and is live",
+               w->serve.n, w->serve.node);
+        kernel_set(&w->kernel, w->config.kernel_lease, is_endless(w),
+                   w->has_lease, now);
+    }
+    alive = mono_before(then, serve_until(w));
     if (w->has_lease && !alive) {
         w->lease_losses++;
         worker_close(w,
@@ -324,8 +368,11 @@ sup_deadline(const struct worker *w)
     if (w->sup.fd >= 0) {
         return mono_add_us(w->sup.heard, SILENT_LEASES * lease_us(w));
     }
-    return epoch_is_none(w->serve) ? MONO_NEVER
-                                   : mono_add_us(w->sup.left, lease_us(w));
+    /* In a pause nobody takes over; corosync may be off, without which an
+     * ovn-had that was started anew waits and cannot adopt this process. */
+    return epoch_is_none(w->serve) || w->holder.end != LEASE_ORDINARY
+               ? MONO_NEVER
+               : mono_add_us(w->sup.left, lease_us(w));
 }
 
 static void

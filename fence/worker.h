@@ -45,11 +45,12 @@ struct worker {
     bool configured;   /* 'config', holder and supporter are set. */
     int64_t margin_us; /* Time that closing may take. */
 
-    struct ha_epoch serve; /* {0, 0}: not told to serve. */
-    bool has_lease;        /* Under 'serve', when last looked. */
-    mono_t next_beat;      /* MONO_NEVER unless 'serve'. */
-    bool northd_may_write; /* Northd may have been resumed. */
-    bool northd_told;      /* Of any, in this life. */
+    struct ha_epoch serve;  /* {0, 0}: not told to serve. */
+    bool has_lease;         /* Under 'serve', when last looked. */
+    uint32_t endless_token; /* Of the supervisor's last word on that. */
+    mono_t next_beat;       /* MONO_NEVER unless 'serve'. */
+    bool northd_may_write;  /* Northd may have been resumed. */
+    bool northd_told;       /* Of any, in this life. */
     uint32_t lease_losses;
     char closed_why[WIRE_WHY_LEN]; /* Of the last close. */
 

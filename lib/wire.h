@@ -46,6 +46,7 @@ enum wire_type {
     WIRE_F_CLOSE,      /* struct wire_f_epoch. */
     WIRE_F_PING,       /* No body. */
     WIRE_F_EXIT,       /* No body: close, stop supporting, exit. */
+    WIRE_F_ENDLESS,    /* struct wire_f_endless. */
 
     /* ovn-ha-fence to ovn-had. */
     WIRE_F_STATE = 64, /* struct wire_f_state. */
@@ -146,6 +147,15 @@ struct wire_f_epoch {
     struct ha_epoch epoch;
 };
 
+/* The lease of what is served has no end (the cluster is paused), or, 'on'
+ * being 0, is to have one again; then it keeps none until the ordinary lease
+ * is live.  Void if another epoch is served. */
+struct wire_f_endless {
+    struct ha_epoch epoch;
+    uint32_t on;
+    uint32_t token; /* Comes back in WIRE_F_STATE. */
+};
+
 enum wire_door {
     WIRE_DOOR_CLOSED,  /* No public remote, no session. */
     WIRE_DOOR_WAITING, /* Told to serve, no lease yet. */
@@ -180,6 +190,8 @@ struct wire_f_state {
     uint32_t kernel;        /* enum wire_kernel. */
     uint32_t reserved;
     char kernel_why[WIRE_WHY_LEN]; /* What is wrong with it; "". */
+    uint32_t endless;              /* The lease of 'serve' has no end. */
+    uint32_t endless_token;        /* Of the last WIRE_F_ENDLESS; 0: none. */
 };
 
 struct wire_f_supported {

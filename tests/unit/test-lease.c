@@ -204,6 +204,56 @@ test_stop_is_final(void **state)
     assert_false(lease_holder_ack(&h, 3, &b));
 }
 
+/* The end is gone at once, and comes back only when it lies ahead. */
+static void
+test_endless_while_paused(void **state)
+{
+    struct lease_holder h;
+    struct lease_beat b;
+
+    (void) state;
+    holder_setup(&h, 1, 2);
+    assert_false(lease_holder_settle(&h, AT(0)));
+    lease_holder_set_endless(&h, true);
+    assert_int_equal(lease_holder_until(&h).us, MONO_NEVER.us);
+    b = lease_holder_beat(&h, AT(1000));
+    lease_holder_ack(&h, 2, &b);
+    assert_false(lease_holder_settle(&h, AT(1000))); /* Not asked for. */
+    lease_holder_set_endless(&h, false);
+    lease_holder_set_endless(&h, false);
+    assert_false(lease_holder_settle(&h, AT(1000 + LEASE_US)));
+    assert_true(lease_holder_alive(&h, AT(99 * LEASE_US)));
+    b = lease_holder_beat(&h, AT(99 * LEASE_US));
+    lease_holder_ack(&h, 3, &b);
+    assert_true(lease_holder_settle(&h, AT(99 * LEASE_US + 1)));
+    assert_false(lease_holder_settle(&h, AT(99 * LEASE_US + 1)));
+    assert_int_equal(lease_holder_until(&h).us, 100 * LEASE_US);
+    assert_false(lease_holder_alive(&h, AT(100 * LEASE_US)));
+    /* Asked for twice in between, it stays endless. */
+    lease_holder_set_endless(&h, true);
+    lease_holder_set_endless(&h, false);
+    lease_holder_set_endless(&h, true);
+    assert_false(lease_holder_settle(&h, AT(99 * LEASE_US + 1)));
+}
+
+static void
+test_endless_ends_with_the_epoch(void **state)
+{
+    struct lease_holder h;
+
+    (void) state;
+    holder_setup(&h, 1, 2);
+    lease_holder_set_endless(&h, true);
+    lease_holder_start(&h, EPOCH(4, 1));
+    assert_int_equal(lease_holder_until(&h).us, MONO_MIN.us);
+    lease_holder_set_endless(&h, true);
+    lease_holder_stop(&h);
+    assert_int_equal(lease_holder_until(&h).us, MONO_MIN.us);
+    lease_holder_set_endless(&h, true); /* Of nothing. */
+    lease_holder_start(&h, EPOCH(5, 1));
+    assert_false(lease_holder_alive(&h, AT(0)));
+}
+
 static void
 test_no_supporters_needed_is_endless(void **state)
 {
@@ -805,6 +855,8 @@ main(void)
         cmocka_unit_test(test_restart_forgets),
         cmocka_unit_test(test_stop_is_final),
         cmocka_unit_test(test_no_supporters_needed_is_endless),
+        cmocka_unit_test(test_endless_while_paused),
+        cmocka_unit_test(test_endless_ends_with_the_epoch),
         cmocka_unit_test(test_holder_set_keeps_who_stays),
         cmocka_unit_test(test_longer_lease_applies_to_later_beats_only),
         cmocka_unit_test(test_promise_runs_from_the_ack_with_drift),
