@@ -104,6 +104,10 @@ act(struct had *h, const struct ha_action *a)
     case HA_ACT_FENCE_NODE:
         fence_node(h, a->node);
         break;
+    case HA_ACT_FENCE_ENDLESS:
+        fence_send_endless(h->fence, a->endless.epoch, a->endless.on,
+                           a->endless.token);
+        break;
     }
 }
 

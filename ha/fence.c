@@ -236,6 +236,15 @@ fence_send_epoch(struct fence *f, enum wire_type type, struct ha_epoch epoch)
     send_msg(f, type, &body, sizeof body);
 }
 
+void
+fence_send_endless(struct fence *f, struct ha_epoch epoch, bool on,
+                   uint32_t token)
+{
+    struct wire_f_endless body = { .epoch = epoch, .on = on, .token = token };
+
+    send_msg(f, WIRE_F_ENDLESS, &body, sizeof body);
+}
+
 /* Receiving. */
 
 static void

@@ -42,6 +42,8 @@ void fence_set_northd(struct fence *, pid_t);
 /* Not repeated: the core does that when it sees a new worker. */
 void fence_send_members(struct fence *, const struct ha_set *);
 void fence_send_epoch(struct fence *, enum wire_type, struct ha_epoch);
+void fence_send_endless(struct fence *, struct ha_epoch, bool on,
+                        uint32_t token);
 
 /* Has the worker close the door and exit.  From then on it is not started
  * again. */

@@ -170,20 +170,20 @@ make_config(const struct had *h, struct ha_config *config)
     }
 }
 
-/* What a pair may do without quorum; others need no policy. */
+/* What a pair may do without quorum; and, for all, how old data may be after
+ * a pause. */
 static void
 post_policy(struct had *h)
 {
     struct ha_event ev = { .type = HA_EV_POLICY };
     const struct conf *conf = h->settings->conf;
 
-    if (!settings_policy_is_fence(h->settings, &h->cluster)) {
-        return;
-    }
-    ev.policy.fence = true;
-    ev.policy.delay_us = (int64_t) conf->fence_delay_ms * 1000;
     ev.policy.stale_us = (int64_t) conf->eligible_ms * 1000;
-    for (uint32_t i = 0; i < h->cluster.n_nodes; i++) {
+    ev.policy.fence = settings_policy_is_fence(h->settings, &h->cluster);
+    if (ev.policy.fence) {
+        ev.policy.delay_us = (int64_t) conf->fence_delay_ms * 1000;
+    }
+    for (uint32_t i = 0; ev.policy.fence && i < h->cluster.n_nodes; i++) {
         uint32_t id = h->cluster.nodes[i].id;
 
         if (agents_can_fence(h->agents, id)) {

@@ -120,6 +120,8 @@ on_fence(void *h_, const struct wire_f_state *state)
         ev.fence.support = state->support;
         ev.fence.open = state->door == WIRE_DOOR_OPEN;
         ev.fence.closed = state->door == WIRE_DOOR_CLOSED;
+        ev.fence.endless = state->endless;
+        ev.fence.endless_token = state->endless_token;
     }
     if (!h->have_fence
         || memcmp(&ev.fence, &h->fence_facts, sizeof ev.fence)) {

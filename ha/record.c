@@ -25,12 +25,27 @@ checksum(const char *data, size_t n)
     return sum;
 }
 
+/* Only while it is paused does the line hold more than earlier versions read:
+ * they must not take such a record for one under which leases end. */
+static void
+print_paused(const struct ha_record *r, char *buf, size_t size)
+{
+    if (r->paused) {
+        snprintf(buf, size, "paused %" PRIu32 " %" PRIu64 "\n", r->paused,
+                 r->paused_ms);
+    } else {
+        snprintf(buf, size, "paused 0\n");
+    }
+}
+
 size_t
 record_print(const struct ha_durable *d, char buf[RECORD_MAX])
 {
     const struct ha_record *r = &d->record;
-    char in_sync[256], suspects[256];
+    char in_sync[256], suspects[256], paused[64];
     int n;
+
+    print_paused(r, paused, sizeof paused);
 
     n = snprintf(buf, RECORD_MAX,
                  HEADING "%d\n"
@@ -40,13 +55,13 @@ record_print(const struct ha_durable *d, char buf[RECORD_MAX])
                          "lineage %016" PRIx64 "\n"
                          "epoch %" PRIu32 " %" PRIu32 "\n"
                          "active %" PRIu32 "\n"
-                         "paused %" PRIu32 "\n"
+                         "%s"
                          "lease-us %" PRId64 "\n"
                          "in-sync %s\n"
                          "suspects %s\n",
                  VERSION, d->promised.n, d->promised.node, d->accepted.n,
                  d->accepted.node, d->rev, r->lineage, r->epoch.n,
-                 r->epoch.node, r->active, r->paused, r->lease_us,
+                 r->epoch.node, r->active, paused, r->lease_us,
                  ha_set_print(&r->in_sync, in_sync, sizeof in_sync),
                  ha_set_print(&r->suspects, suspects, sizeof suspects));
     n += snprintf(buf + n, RECORD_MAX - n, "checksum %016" PRIx64 "\n",
@@ -86,7 +101,7 @@ record_parse(const char *text, struct ha_durable *ret_durable)
     struct ha_durable d = { .rev = 0 };
     struct ha_record *r = &d.record;
     const char *sum = strstr(text, "\nchecksum "), *p;
-    char want[40];
+    char want[40], paused[64];
     int version, n = 0;
 
     if (sscanf(text, HEADING "%d", &version) != 1) {
@@ -111,13 +126,15 @@ record_parse(const char *text, struct ha_durable *ret_durable)
                        "lineage %" SCNx64 "\n"
                        "epoch %" SCNu32 " %" SCNu32 "\n"
                        "active %" SCNu32 "\n"
-                       "paused %" SCNu32 "\n"
+                       "paused %63[0-9 ]\n"
                        "lease-us %" SCNd64 "%n",
                &d.promised.n, &d.promised.node, &d.accepted.n,
                &d.accepted.node, &d.rev, &r->lineage, &r->epoch.n,
-               &r->epoch.node, &r->active, &r->paused, &r->lease_us, &n)
+               &r->epoch.node, &r->active, paused, &r->lease_us, &n)
             != 11
-        || text[n] != '\n') {
+        || text[n] != '\n'
+        || sscanf(paused, "%" SCNu32 " %" SCNu64, &r->paused, &r->paused_ms)
+               != (strchr(paused, ' ') ? 2 : 1)) {
         return -EBADMSG;
     }
     p = text + n + 1;

@@ -128,10 +128,10 @@ const struct conf_option conf_options[] = {
       "every node the same." },
     { "quorum", "eligible-ms", CONF_INT, 1000, 86400000, "600000",
       AT(eligible_ms),
-      "In a pair that lives on proof: a node that was apart from the active "
-      "for longer than this before it was proven to be dead does not take over "
-      "by itself, because it lacks what the active served meanwhile. This "
-      "bounds what a failover may lose." },
+      "In a pair that lives on proof, and after a pause (ovn-hactl pause): a "
+      "node that was apart from the active for longer than this before it was "
+      "proven to be dead does not take over by itself, because it lacks what "
+      "the active served meanwhile. This bounds what a failover may lose." },
     { "quorum", "fence-delay-ms", CONF_INT, 0, 600000, "2000",
       AT(fence_delay_ms),
       "In a pair that lives on proof: how long this node waits before it has "

@@ -12,6 +12,7 @@ ha_core_libcore_a_SOURCES = \
 	ha/core/core.h \
 	ha/core/force.c \
 	ha/core/member.c \
+	ha/core/pause.c \
 	ha/core/promote.c \
 	ha/core/record.c \
 	ha/core/replica.c \

@@ -17,6 +17,7 @@ coord_view(struct ha_core *c)
     c->collecting = c->settled = c->in_flight = false;
     c->coord_why = HA_WHY_AGREEING;
     c->switching = c->req_in_sync = c->req_settled = false;
+    c->req_pause = c->req_resume = false;
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
         c->peers[i].answered = false;
     }
@@ -85,6 +86,8 @@ why_not(const struct ha_core *c, const struct ha_record *rec, uint32_t id,
     l = &p->status.local;
     if (p->status.leaving) {
         return HA_WHY_LEAVING;
+    } else if (pause_holds(rec) && id != rec->active && !forced) {
+        return HA_WHY_PAUSED;
     } else if (l->nofailover) {
         return HA_WHY_NOFAILOVER;
     }
@@ -230,6 +233,9 @@ elect(struct ha_core *c, const struct ha_record *base, uint32_t winner,
     rec.epoch.n += force_node(c) && verdict_apart(c) ? FORCE_AHEAD : 0;
     rec.epoch.node = winner;
     rec.active = winner;
+    if (pause_holds(&rec) && force_node(c)) {
+        rec.paused = HA_PAUSE_ENDING; /* The last resort ends a pause. */
+    }
     rec.lease_us = c->cfg.lease_us;
     if (base->active) {
         ha_set_add(&rec.suspects, base->active);
@@ -464,6 +470,10 @@ election_due_absent(const struct ha_core *c, const struct ha_record *rec,
     const struct ha_peer *p = ha_core_peer(c, rec->active);
     mono_t since = p && p->left_at.us ? p->left_at : c->view_at;
 
+    *ret_why = pause_bars(c, rec);
+    if (*ret_why != HA_WHY_NONE) {
+        return NULL;
+    }
     if (is_cold(c) && !core_past(c, c->started_at, c->cfg.grace_us)) {
         *ret_why = HA_WHY_GRACE;
         return NULL;
@@ -598,6 +608,7 @@ static void
 drive(struct ha_core *c, struct ha_actions *out)
 {
     const struct ha_record *rec = c->in_force ? &c->record : &c->base;
+    struct ha_record new;
     const char *because;
 
     if (c->in_flight) {
@@ -617,7 +628,9 @@ drive(struct ha_core *c, struct ha_actions *out)
             active->failed_at = c->now;
             winner = successor(c, rec);
         }
-        c->coord_why = winner ? HA_WHY_NONE : HA_WHY_NOT_ELIGIBLE;
+        c->coord_why = winner             ? HA_WHY_NONE
+                       : pause_holds(rec) ? HA_WHY_PAUSED
+                                          : HA_WHY_NOT_ELIGIBLE;
         if (winner) {
             elect(c, rec, winner, false, because, out)->why =
                 winner == back ? HA_WHY_OWES : HA_WHY_NONE;
@@ -632,6 +645,8 @@ drive(struct ha_core *c, struct ha_actions *out)
     }
     if (!c->in_force) {
         propose(c, rec, false, out);
+    } else if (pause_next(c, rec, &new, out)) {
+        propose(c, &new, false, out);
     } else if (c->switching) {
         do_switch(c, rec, out);
     } else if (c->req_in_sync || c->req_settled) {

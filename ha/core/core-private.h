@@ -79,6 +79,28 @@ void force_message(struct ha_core *, uint32_t from, const struct ha_msg *,
 /* The node that an operator let become active, whatever it lacks; 0: none. */
 uint32_t force_node(const struct ha_core *);
 
+/* pause.c: maintenance. */
+void pause_event(struct ha_core *, const struct ha_event *,
+                 struct ha_actions *);
+void pause_message(struct ha_core *, uint32_t from, const struct ha_msg *,
+                   struct ha_actions *);
+/* Tells the step of a pause that is in force now, and was not before. */
+void pause_tell(const struct ha_record *old, const struct ha_record *new,
+                struct ha_actions *);
+/* True while roles stay as 'rec' has them. */
+bool pause_holds(const struct ha_record *);
+/* What keeps the others from replacing the active of 'rec', which is not here;
+ * HA_WHY_NONE if nothing does. */
+enum ha_why pause_bars(const struct ha_core *, const struct ha_record *);
+/* Coordinator: the next step of a pause, from 'rec', which is in force, into
+ * 'new'.  False if there is none. */
+bool pause_next(struct ha_core *, const struct ha_record *rec,
+                struct ha_record *new, struct ha_actions *);
+/* Active: has its lease made endless, or ordinary again. */
+void pause_run(struct ha_core *, struct ha_actions *);
+/* The fence worker told how its lease is, or is gone. */
+void pause_fence(struct ha_core *, struct ha_actions *);
+
 /* verdict.c: proof that another node is dead. */
 void verdict_view(struct ha_core *, const struct ha_set *old,
                   struct ha_actions *);

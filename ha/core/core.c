@@ -129,6 +129,7 @@ ha_core_status(const struct ha_core *c, struct ha_status *st)
     st->leaving = c->leaving;
     st->ever_active = c->ever_active;
     st->open = c->fence.open;
+    st->endless = c->endless.n != 0;
     st->local = c->local;
 }
 
@@ -141,7 +142,8 @@ status_differs(const struct ha_status *a, const struct ha_status *b)
                    || ha_epoch_cmp(a->hold, b->hold)
                    || ha_epoch_cmp(a->ended, b->ended)
                    || a->log_ready != b->log_ready || a->leaving != b->leaving
-                   || a->open != b->open || a->ever_active != b->ever_active
+                   || a->open != b->open || a->endless != b->endless
+                   || a->ever_active != b->ever_active
                    || a->local.nofailover != b->local.nofailover
                    || a->local.unfit != b->local.unfit
                    || a->local.northd_ok != b->local.northd_ok
@@ -281,6 +283,8 @@ on_msg(struct ha_core *c, uint32_t from, const struct ha_msg *m,
             force_message(c, from, m, out);
         } else if (m->request == HA_REQ_FENCED) {
             verdict_told(c, m->node);
+        } else if (m->request == HA_REQ_PAUSE || m->request == HA_REQ_RESUME) {
+            pause_message(c, from, m, out);
         } else {
             coord_request(c, from, m, out);
         }
@@ -313,6 +317,7 @@ on_fence(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
         memset(&c->fence_epoch, 0, sizeof c->fence_epoch);
         c->fence_members_sent = false;
     }
+    pause_fence(c, out);
 }
 
 static void
@@ -358,9 +363,10 @@ on_switch(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
 {
     const struct ha_record *rec = &c->record;
     uint32_t to = ev->ctl.to ? ev->ctl.to : coord_best(c, rec, rec->active);
-    enum ha_why why = !c->in_force ? HA_WHY_AGREEING
-                      : !to        ? HA_WHY_NOT_ELIGIBLE
-                                   : coord_why_not(c, rec, to);
+    enum ha_why why = !c->in_force       ? HA_WHY_AGREEING
+                      : pause_holds(rec) ? HA_WHY_PAUSED
+                      : !to              ? HA_WHY_NOT_ELIGIBLE
+                                         : coord_why_not(c, rec, to);
 
     if (why == HA_WHY_NONE && to != rec->active) {
         struct ha_msg *m = core_send(c, out, HA_MSG_REQUEST);
@@ -435,6 +441,10 @@ dispatch(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
     case HA_EV_FORCE:
         force_event(c, ev, out);
         break;
+    case HA_EV_PAUSE:
+    case HA_EV_RESUME:
+        pause_event(c, ev, out);
+        break;
     }
 }
 
@@ -484,6 +494,7 @@ ha_step(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
         return;
     }
     role_run(c, out);
+    pause_run(c, out);
     member_run(c, out);
     replica_run(c, out);
     coord_run(c, out);

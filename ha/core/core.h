@@ -43,12 +43,23 @@ struct ha_ballot {
     uint32_t node; /* Its coordinator. */
 };
 
+/* Maintenance (pause.c): which roles stay, and what leases may be worth. */
+enum ha_pause {
+    HA_PAUSE_NONE,
+    HA_PAUSE_ASKED, /* All members are to record it; leases are as ever. */
+    HA_PAUSE_ON,    /* They have: roles stay, the active's lease is endless. */
+    HA_PAUSE_ENDING, /* Roles may move again, on proof only: the lease of an
+                      * active that is not here may still be endless. */
+    HA_N_PAUSES
+};
+
 /* The cluster's small durable state. */
 struct ha_record {
     uint64_t lineage; /* Of the database pair; 0: none began. */
     struct ha_epoch epoch;
     uint32_t active;        /* Node id; epoch.node in fact. */
-    uint32_t paused;        /* Maintenance: roles stay (not used yet). */
+    uint32_t paused;        /* enum ha_pause, */
+    uint64_t paused_ms;     /* asked for then: ms since 1970; 0: not. */
     int64_t lease_us;       /* Lease that serves this epoch. */
     struct ha_set in_sync;  /* Replicas complete and connected. */
     struct ha_set suspects; /* May still serve an older epoch. */
@@ -116,6 +127,12 @@ enum ha_why {
     HA_WHY_SERVED,            /* Nothing to force: somebody serves. */
     HA_WHY_UNDER_WAY,         /* Nothing to force: it goes by itself. */
     HA_WHY_LINEAGES,          /* Records of several lineages. */
+    HA_WHY_PAUSED,            /* Maintenance: roles stay. */
+    HA_WHY_ENDLESS,           /* Paused: no proof that the active is dead. */
+    HA_WHY_PAUSE_STALE,       /* Paused: apart for too long before it. */
+    HA_WHY_NOT_PAUSED,        /* Nothing to resume. */
+    HA_WHY_RESUMING,          /* The pause ends already. */
+    HA_WHY_UNSERVED,          /* Nothing to pause: nobody serves soundly. */
     HA_N_WHYS
 };
 
@@ -156,8 +173,10 @@ struct ha_fence {
     bool connected;
     struct ha_epoch serve;
     struct ha_epoch support;
-    bool open;   /* Clients can reach the databases. */
-    bool closed; /* Proven that they cannot. */
+    bool open;              /* Clients can reach the databases. */
+    bool closed;            /* Proven that they cannot. */
+    bool endless;           /* Its lease under 'serve' is, */
+    uint32_t endless_token; /* after the order of this number; 0: none. */
 };
 
 /* What a receiver (node) has acknowledged to this node's worker. */
@@ -179,6 +198,7 @@ struct ha_status {
     bool leaving;
     bool ever_active; /* An active was seen in this life. */
     bool open;        /* Its door is open. */
+    bool endless;     /* Its lease may be endless. */
     struct ha_local local;
 };
 
@@ -199,6 +219,8 @@ enum ha_request {
     HA_REQ_ACCEPT_SHRINK, /* 'node' may lose most rows, up to 'pos'. */
     HA_REQ_FENCED,        /* To all: 'node' is proven to be off. */
     HA_REQ_FORCE,         /* To all: 'node' may be active, with data lost. */
+    HA_REQ_PAUSE,         /* To all: roles are to stay, since 'paused_ms'. */
+    HA_REQ_RESUME,        /* To all: they are to move again. */
 };
 
 /* One message of the group.  Sent as it is: all members are of one
@@ -221,6 +243,7 @@ struct ha_msg {
     int64_t promise_left_us;     /* SUPPORT: for older epochs. */
     struct ha_pos pos[HA_N_DBS]; /* SUPPORT: where it stopped; REQUEST. */
     struct ha_set set;           /* REQUEST IN_SYNC. */
+    uint64_t paused_ms;          /* REQUEST PAUSE. */
     struct ha_durable durable;   /* STATE: what it holds; ACCEPT: record. */
     struct ha_status status;     /* STATE, SUPPORT, STATUS. */
 };
@@ -243,9 +266,12 @@ enum ha_event_type {
     HA_EV_POLICY,         /* Once, before the group is joined. */
     HA_EV_FENCED,         /* Fencing ended, or an operator vouches. */
     HA_EV_FORCE,          /* Operator: last resort, to 'to'. */
+    HA_EV_PAUSE,          /* Operator: roles are to stay... */
+    HA_EV_RESUME,         /* ...and to move again. */
 };
 
-/* How a node of a pair may go on without the other. */
+/* How a node of a pair may go on without the other, and how old data may be
+ * where only a proof ends the old active's time. */
 struct ha_policy {
     bool fence;            /* By proof, instead of quorum. */
     struct ha_set devices; /* Nodes that can be fenced from here. */
@@ -291,6 +317,7 @@ struct ha_event {
         struct {
             uint32_t to;      /* 0: the best. */
             uint32_t request; /* CONSENT: enum ha_request. */
+            uint64_t ms;      /* PAUSE: now, since 1970. */
         } ctl;
         struct ha_policy policy;
         struct {
@@ -319,8 +346,9 @@ enum ha_action_type {
     HA_ACT_PROBE,   /* 'token': NB change to SB. */
     HA_ACT_REFUSED, /* An operator's request: see the telling. */
     HA_ACT_EXIT,
-    HA_ACT_CONSENT,    /* 'consent': the replica may do what it asks for. */
-    HA_ACT_FENCE_NODE, /* 'node': answered by HA_EV_FENCED. */
+    HA_ACT_CONSENT,       /* 'consent': the replica may do what it asks for. */
+    HA_ACT_FENCE_NODE,    /* 'node': answered by HA_EV_FENCED. */
+    HA_ACT_FENCE_ENDLESS, /* 'endless': of what it serves. */
 };
 
 struct ha_action {
@@ -343,6 +371,11 @@ struct ha_action {
             enum ha_ask ask;
             uint64_t until; /* 'seq' of the active. */
         } consent;
+        struct {
+            struct ha_epoch epoch;
+            bool on;
+            uint32_t token; /* Comes back in HA_EV_FENCE. */
+        } endless;
         bool run;
         uint32_t token;
         uint32_t node;
@@ -484,7 +517,10 @@ struct ha_core {
     uint32_t switch_to;    /* to whom (0: the best). */
     bool req_in_sync;      /* The active asked for 'req_set'. */
     struct ha_set req_set;
-    bool req_settled; /* ... or to forget the suspects. */
+    bool req_settled;  /* ... or to forget the suspects. */
+    bool req_pause;    /* An operator did, */
+    uint64_t pause_ms; /* then; */
+    bool req_resume;   /* or for the end of it. */
 
     /* Role. */
     enum ha_state state;
@@ -526,6 +562,15 @@ struct ha_core {
     mono_t asked_at; /* Last request to the coordinator. */
     mono_t ended_at;
 
+    /* pause.c. */
+    struct ha_epoch endless; /* This node's lease under it may be endless. */
+    struct {
+        bool sent;
+        bool on;
+        uint32_t token;
+        struct ha_epoch epoch;
+    } endless_order; /* Last one to the fence worker. */
+
     mono_t wake; /* When a tick is wanted; MONO_NEVER. */
 
     /* Status told. */
@@ -559,6 +604,14 @@ enum ha_why ha_core_force_why_not(struct ha_core *c, uint32_t to);
 /* True if this node has quorum, or needs none to serve (a pair that lives on
  * proof). */
 bool ha_core_may_act(const struct ha_core *c);
+/* True if this node serves on whatever becomes of corosync: paused. */
+bool ha_core_goes_on(const struct ha_core *c);
+/* Why the cluster cannot be paused, and for one node's sake if that is
+ * '*ret_node' (else 0); HA_WHY_NONE if it can. */
+enum ha_why ha_core_pause_why_not(const struct ha_core *c, uint32_t *ret_node);
+/* What a promotion waits for because of a pause: HA_WHY_PAUSED, what is missing
+ * about an active that is not here, or HA_WHY_NONE. */
+enum ha_why ha_core_pause_waits(const struct ha_core *c);
 
 /* Votes that put a record in force. */
 uint32_t ha_majority(const struct ha_config *cfg);

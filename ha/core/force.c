@@ -61,10 +61,17 @@ agreed_why_not(const struct ha_core *c)
 {
     const struct ha_peer *active = ha_core_peer(c, c->record.active);
     bool here = active && active->heard && ha_set_has(&c->view, active->id);
+    enum ha_why bars = pause_bars(c, &c->record);
 
     if (here && active->status.open
         && core_holds(&active->status, &c->record)) {
         return HA_WHY_SERVED;
+    }
+    if (pause_holds(&c->record)) {
+        return HA_WHY_PAUSED; /* To resume may be all that it takes. */
+    } else if (!here && bars != HA_WHY_NONE) {
+        /* A loss may be accepted, but a proof has to be there. */
+        return bars == HA_WHY_PAUSE_STALE ? HA_WHY_NONE : bars;
     }
     if (here && core_holds(&active->status, &c->record)) {
         /* Its stages end by themselves, but for what is owed. */

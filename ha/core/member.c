@@ -85,7 +85,8 @@ record_flaw(const struct ha_core *c, const struct ha_record *new)
 {
     const struct ha_record *old = &c->durable.record;
 
-    if (!new->lineage || !new->epoch.n || new->epoch.node != new->active) {
+    if (!new->lineage || !new->epoch.n || new->epoch.node != new->active
+        || new->paused >= HA_N_PAUSES) {
         return "it is malformed";
     } else if (!ha_set_has(&c->cfg.nodes, new->active)) {
         return "its active is not in the nodelist";
@@ -180,6 +181,7 @@ member_support(struct ha_core *c, uint32_t from, const struct ha_msg *m,
         if (ha_epoch_cmp(c->record.epoch, c->proposal.epoch)) {
             c->forced = 0;
         }
+        pause_tell(&c->record, &c->proposal, out);
         c->record = c->proposal;
         c->in_force = true;
         if (c->prop_ballot.node == c->cfg.self) {

@@ -77,6 +77,9 @@ verdict(struct ha_core *c)
                           c->cfg.lease_us + 4 * c->cfg.mute_us)) {
             return HA_WHY_VERDICT; /* It will say so: its tail matters. */
         }
+        if (c->record.paused != HA_PAUSE_NONE) {
+            return HA_WHY_ENDLESS; /* Its lease may never run out. */
+        }
         if (!old_leases_over(c)) {
             return c->cfg.nodes.n >= 3 ? HA_WHY_LEASE : HA_WHY_VERDICT;
         }
@@ -259,7 +262,7 @@ promote_run(struct ha_core *c, struct ha_actions *out)
         wait_for(c, out, agreeing_why(c));
         if ((!c->in_force || !c->supported
              || ha_epoch_cmp(c->record.epoch, c->hold))
-            && !(cleared && verdict_apart(c))) {
+            && !(cleared && (verdict_apart(c) || ha_core_goes_on(c)))) {
             return;
         }
         enter(c, cleared ? HA_STAGE_LOG : HA_STAGE_VERDICT);

@@ -41,6 +41,7 @@ role_demote(struct ha_core *c, struct ha_actions *out, enum ha_why why)
     c->ended = c->hold;
     memset(&c->hold, 0, sizeof c->hold);
     memset(&c->serve_sent, 0, sizeof c->serve_sent);
+    memset(&c->endless, 0, sizeof c->endless); /* The door closes with it. */
     c->stage = HA_STAGE_NONE;
     c->probe_token = 0;
     c->ended_at = c->now;
@@ -54,6 +55,9 @@ no_active_why(const struct ha_core *c)
 {
     if (c->dirty) {
         return HA_WHY_DISK;
+    }
+    if (pause_bars(c, &c->record) != HA_WHY_NONE) {
+        return pause_bars(c, &c->record);
     }
     return c->coord_why != HA_WHY_NONE ? c->coord_why : HA_WHY_NOT_ELIGIBLE;
 }
@@ -107,7 +111,7 @@ route(struct ha_core *c, struct ha_actions *out)
 {
     const struct ha_peer *active = ha_core_peer(c, c->record.active);
 
-    if (!ha_core_may_act(c) || !c->in_group) {
+    if ((!ha_core_may_act(c) || !c->in_group) && !ha_core_goes_on(c)) {
         if (c->state != HA_STARTING || c->in_group) {
             role_set(c, out, HA_ISOLATED,
                      c->in_group ? HA_WHY_NO_QUORUM : HA_WHY_NO_GROUP);
@@ -121,9 +125,9 @@ route(struct ha_core *c, struct ha_actions *out)
             c->stage_since = c->now;
         }
         role_set(c, out, HA_PROMOTING, HA_WHY_AGREEING);
-    } else if (!c->in_force && verdict_apart(c)) {
+    } else if (!c->in_force && (verdict_apart(c) || ha_core_goes_on(c))) {
         if (c->hold.n) {
-            /* Adopted: it serves on, whatever the other one is. */
+            /* Adopted: it serves on, whatever the others are. */
             role_set(c, out, HA_PROMOTING, HA_WHY_AGREEING);
         } else if (c->durable.accepted.n && c->fence.connected) {
             /* Not before: what it serves may be this node's to go on with. */
@@ -157,6 +161,7 @@ in_starting(struct ha_core *c, struct ha_actions *out)
          * served on.  The epoch goes on, too. */
         core_tell(out, "start: goes on serving epoch %u.%u", e.n, e.node);
         c->hold = c->cleared = c->serve_sent = e;
+        c->endless = c->fence.endless ? e : c->endless;
         /* It stopped every older one before it opened the door. */
         for (int db = 0; db < HA_N_DBS; db++) {
             c->stopped_epoch[db] = e;
@@ -167,11 +172,11 @@ in_starting(struct ha_core *c, struct ha_actions *out)
     }
     if (c->hold.n
         && (overruled(c)
-            || (!ha_core_may_act(c)
+            || (!ha_core_may_act(c) && !ha_core_goes_on(c)
                 && core_past(c, c->started_at, c->cfg.lease_us)))) {
         role_demote(c, out,
                     ha_core_may_act(c) ? HA_WHY_NONE : HA_WHY_NO_QUORUM);
-    } else if (ha_core_may_act(c) || !c->hold.n) {
+    } else if (ha_core_may_act(c) || !c->hold.n || ha_core_goes_on(c)) {
         route(c, out);
     }
 }
@@ -201,7 +206,7 @@ in_demoting(struct ha_core *c, struct ha_actions *out)
 static void
 in_promoting(struct ha_core *c, struct ha_actions *out)
 {
-    if (!ha_core_may_act(c) || !c->in_group) {
+    if ((!ha_core_may_act(c) || !c->in_group) && !ha_core_goes_on(c)) {
         role_demote(c, out, HA_WHY_NO_QUORUM);
     } else if (overruled(c)) {
         role_demote(c, out, HA_WHY_NONE);
@@ -225,8 +230,12 @@ leave(struct ha_core *c, struct ha_actions *out)
     switch (c->state) {
     case HA_ACTIVE:
     case HA_PROMOTING:
-        if (late || (c->in_force && !coord_best(c, &c->record, c->cfg.self))) {
-            core_tell(out, "shutdown: nobody can take over");
+        if (late || ha_core_goes_on(c)
+            || (c->in_force && !coord_best(c, &c->record, c->cfg.self))) {
+            core_tell(out, "shutdown: %s",
+                      pause_holds(&c->durable.record)
+                          ? "the cluster is paused, so nobody takes over"
+                          : "nobody can take over");
             role_demote(c, out, HA_WHY_LEAVING);
         }
         return;

@@ -187,6 +187,31 @@ static const struct why_row whys[HA_N_WHYS] = {
         "join the others: stop ovn-had, move /var/lib/ovn-ha/record elsewhere, "
         "start it",
         "all records of members that are here are of one lineage" },
+    [HA_WHY_PAUSED] = { "paused",
+        "the cluster is paused, so roles stay as they are: no other node takes "
+        "over before ovn-hactl resume",
+        "the active is back, or ovn-hactl resume is run" },
+    [HA_WHY_ENDLESS] = { "endless",
+        "the last active went away while the cluster was paused, with a lease "
+        "that has no end, and nothing proves that it has stopped: start it, or "
+        "have it fenced (ovn-hactl fence NODE), or make sure that it is off and "
+        "run ovn-hactl fence-ack NODE",
+        "the last active is back, or known to be off" },
+    [HA_WHY_PAUSE_STALE] = { "pause-stale",
+        "the last active may have served for longer than eligible-ms after it "
+        "was heard here last, and before it was known to be off, so that "
+        "records may be missing here: start it",
+        "the last active is back, or, as the last resort, by ovn-hactl "
+        "failover --allow-data-loss" },
+    [HA_WHY_NOT_PAUSED] = { "not-paused",
+        "the cluster is not paused",
+        "ovn-hactl pause is run" },
+    [HA_WHY_RESUMING] = { "resuming",
+        "a pause is about to end: the active gives back its endless lease",
+        "its ordinary lease is live again" },
+    [HA_WHY_UNSERVED] = { "unserved",
+        "no active node serves, or it has just changed",
+        "one node is active and the others follow it" },
 };
 /* clang-format on */
 

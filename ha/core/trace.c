@@ -152,6 +152,7 @@ durable(struct pass *s, struct ha_durable *x)
     epoch(s, &r->epoch);
     u32(s, &r->active);
     u32(s, &r->paused);
+    u64(s, &r->paused_ms);
     i64(s, &r->lease_us);
     set(s, &r->in_sync);
     set(s, &r->suspects);
@@ -196,6 +197,7 @@ status(struct pass *s, struct ha_status *x)
     flag(s, &x->leaving);
     flag(s, &x->ever_active);
     flag(s, &x->open);
+    flag(s, &x->endless);
     local(s, &x->local);
 }
 
@@ -220,6 +222,7 @@ msg(struct pass *s, struct ha_msg *x)
         pos(s, &x->pos[i]);
     }
     set(s, &x->set);
+    u64(s, &x->paused_ms);
     durable(s, &x->durable);
     status(s, &x->status);
 }
@@ -232,6 +235,8 @@ fence(struct pass *s, struct ha_fence *x)
     epoch(s, &x->support);
     flag(s, &x->open);
     flag(s, &x->closed);
+    flag(s, &x->endless);
+    u32(s, &x->endless_token);
 }
 
 static void
@@ -306,9 +311,13 @@ event_body(struct pass *s, struct ha_event *ev)
         flag(s, &ev->fenced.proven);
         flag(s, &ev->fenced.vouched);
         break;
+    case HA_EV_PAUSE:
+        u64(s, &ev->ctl.ms);
+        break;
     case HA_EV_PERSIST_FAILED:
     case HA_EV_TICK:
     case HA_EV_SHUTDOWN:
+    case HA_EV_RESUME:
         break;
     }
 }
@@ -362,6 +371,11 @@ action(struct pass *s, struct ha_action *a)
         break;
     case HA_ACT_FENCE_NODE:
         u32(s, &a->node);
+        break;
+    case HA_ACT_FENCE_ENDLESS:
+        epoch(s, &a->endless.epoch);
+        flag(s, &a->endless.on);
+        u32(s, &a->endless.token);
         break;
     case HA_ACT_EXIT:
         break;
@@ -468,7 +482,7 @@ step(struct pass *s, struct trace_entry *e, uint8_t first)
 /* LIFE and IMAGE have numbers that are no event's. */
 #define FIRST_LIFE 0x1e
 #define FIRST_IMAGE 0x1f
-_Static_assert((int) HA_EV_FORCE < FIRST_LIFE, "events fit into five bits");
+_Static_assert((int) HA_EV_RESUME < FIRST_LIFE, "events fit into five bits");
 
 static void
 entry(struct pass *s, struct trace_entry *e, uint8_t first)
@@ -481,7 +495,7 @@ entry(struct pass *s, struct trace_entry *e, uint8_t first)
     } else if (s->read) {
         e->kind = TRACE_STEP;
         e->event.type = first & EVENT_MASK;
-        s->bad |= (first & EVENT_MASK) > HA_EV_FORCE;
+        s->bad |= (first & EVENT_MASK) > HA_EV_RESUME;
     }
     if (e->kind == TRACE_LIFE) {
         config(s, &e->config);

@@ -122,8 +122,9 @@ verdict_view(struct ha_core *c, const struct ha_set *old,
         if (ha_set_has(&c->view, p->id)) {
             p->proof = HA_PROOF_NONE;
             p->asked = false;
-        } else if (p == other_node(c) && ha_set_has(old, p->id)
-                   && has_given_its_word(p)) {
+        } else if ((p == other_node(c)
+                    || c->durable.record.paused != HA_PAUSE_NONE)
+                   && ha_set_has(old, p->id) && has_given_its_word(p)) {
             set_proof(c, p, HA_PROOF_WORD);
             core_tell(out, "verdict: node %u has ended on purpose", p->id);
         }
@@ -251,7 +252,9 @@ why_not_fence(struct ha_core *c, const struct ha_peer *p)
     mono_t again = mono_add_us(p->tried_at, c->cfg.retry_us);
     enum ha_why why = active ? HA_WHY_NONE : own_why_not(c);
 
-    if (!p->met && !c->durable.alone) {
+    if (pause_holds(&c->durable.record)) {
+        return HA_WHY_PAUSED; /* Nobody is to be switched off by itself. */
+    } else if (!p->met && !c->durable.alone) {
         return HA_WHY_UNMET;
     } else if (why != HA_WHY_NONE) {
         return why;

@@ -46,6 +46,10 @@ SIM_STORIES = \
 	tests/sim/pair-stale.sim \
 	tests/sim/partition-active.sim \
 	tests/sim/partition-standby.sim \
+	tests/sim/pause.sim \
+	tests/sim/pause-pair.sim \
+	tests/sim/pause-partition.sim \
+	tests/sim/pause-power-cut.sim \
 	tests/sim/power-cut.sim \
 	tests/sim/shutdown.sim \
 	tests/sim/switchover.sim \

@@ -80,6 +80,8 @@ post_state(struct world *w, struct node *nd)
         ev.fence.closed =
             f->proven
             && (f->door == WIRE_DOOR_CLOSED || f->door == WIRE_DOOR_WAITING);
+        ev.fence.endless = f->holder.end != LEASE_ORDINARY;
+        ev.fence.endless_token = f->endless_token;
     }
     if (!nd->had.alive
         || (!f->answer_due
@@ -315,9 +317,25 @@ watch_had(struct world *w, struct node *nd)
         had_crash(w, nd, false);
         had_restart(w, nd);
     } else if (!f->had_connected && !epoch_none(f->serve)
+               && f->holder.end == LEASE_ORDINARY
                && w->now - f->had_lost_at > w->cfg.lease_us) {
         tell(w, nd, "fence: ovn-had did not come back within a lease");
         close_door(w, nd);
+    }
+}
+
+/* The ordinary lease is taken once it is live. */
+static void
+settle_lease(struct world *w, struct node *nd)
+{
+    if (lease_holder_settle(&nd->fence.holder,
+                            mono_add_us(node_clock(w, nd), margin_us(w)))) {
+        tell(w, nd, "fence: the lease of epoch %u.%u has an end again",
+             nd->fence.serve.n, nd->fence.serve.node);
+        if (nd->fence.door == WIRE_DOOR_OPEN) {
+            renew_kernel(w, nd);
+        }
+        post_state(w, nd);
     }
 }
 
@@ -334,6 +352,7 @@ beat_timer(struct world *w, struct node *nd, uint64_t life, void *ptr)
         watch_had(w, nd);
         if (!epoch_none(f->serve)) {
             send_beat(w, nd);
+            settle_lease(w, nd);
             open_door_if_alive(w, nd);
         }
     }
@@ -360,6 +379,7 @@ take_ack(struct world *w, struct node *nd, const struct fence_item *item)
     if (!lease_holder_ack(&f->holder, item->from, &item->beat)) {
         return;
     }
+    settle_lease(w, nd);
     if (f->door == WIRE_DOOR_OPEN) {
         if (lease_lives(w, nd)) {
             renew_kernel(w, nd);
@@ -421,6 +441,23 @@ take_serve(struct world *w, struct node *nd, struct ha_epoch epoch)
 }
 
 static void
+take_endless(struct world *w, struct node *nd, const struct fence_item *item)
+{
+    struct fence *f = &nd->fence;
+
+    f->answer_due = true;
+    f->endless_token = item->token;
+    if (!epoch_none(f->serve) && epoch_same(item->epoch, f->serve)) {
+        lease_holder_set_endless(&f->holder, item->on);
+        if (f->door == WIRE_DOOR_OPEN) {
+            renew_kernel(w, nd);
+        }
+        settle_lease(w, nd);
+    }
+    post_state(w, nd);
+}
+
+static void
 take_item(struct world *w, struct node *nd, const struct fence_item *item)
 {
     struct fence *f = &nd->fence;
@@ -452,6 +489,9 @@ take_item(struct world *w, struct node *nd, const struct fence_item *item)
         f->answer_due = true;
         close_door(w, nd);
         break;
+    case F_ENDLESS:
+        take_endless(w, nd, item);
+        break;
     case F_BEAT:
         take_beat(w, nd, item);
         break;
@@ -471,6 +511,29 @@ command_arrives(struct world *w, struct node *nd, uint64_t life, void *ptr)
     }
 }
 
+static void
+send_item(struct world *w, struct node *nd, struct fence_item *item)
+{
+    item->had_life = nd->had.life;
+    world_in(w, 100, command_arrives, nd, nd->fence.life, item);
+}
+
+void
+fence_order_endless(struct world *w, struct node *nd,
+                    const struct ha_action *a)
+{
+    struct fence_item *item;
+
+    if (nd->fence.alive && nd->fence.had_connected) {
+        item = world_alloc(w, sizeof *item);
+        item->cmd = F_ENDLESS;
+        item->epoch = a->endless.epoch;
+        item->on = a->endless.on;
+        item->token = a->endless.token;
+        send_item(w, nd, item);
+    }
+}
+
 void
 fence_command(struct world *w, struct node *nd, enum fence_cmd cmd,
               struct ha_epoch epoch, const struct ha_set *set)
@@ -483,11 +546,10 @@ fence_command(struct world *w, struct node *nd, enum fence_cmd cmd,
     item = world_alloc(w, sizeof *item);
     item->cmd = cmd;
     item->epoch = epoch;
-    item->had_life = nd->had.life;
     if (set) {
         item->set = *set;
     }
-    world_in(w, 100, command_arrives, nd, nd->fence.life, item);
+    send_item(w, nd, item);
 }
 
 /* ---- Life ------------------------------------------------------------- */
@@ -520,6 +582,7 @@ begin_work(struct world *w, struct node *nd, uint64_t had_life, void *ptr)
                          (uint32_t) w->cfg.drift_ppm, now);
     f->serve = (struct ha_epoch){ 0, 0 };
     f->support_pending = false;
+    f->endless_token = 0;
     f->lease_timer = false;
     f->heard_at = w->now;
     f->queue = NULL;

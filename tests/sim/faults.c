@@ -36,9 +36,13 @@ enum fault {
     FAULT_SWITCH,
     FAULT_SHUTDOWN,
     FAULT_FORCE,
+    FAULT_PAUSE,
+    FAULT_RESUME,
+    FAULT_CORO_STOP,
+    FAULT_CORO_STOP_ALL,
     N_FAULTS,
     FAULT_BMC = N_FAULTS, /* Only where there are fence devices. */
-    FAULT_VOUCH,          /* Only in a pair that lives on proof. */
+    FAULT_VOUCH,          /* Only where a proof is wanted. */
 };
 
 /* One fault in force. */
@@ -117,6 +121,9 @@ mend_node(struct world *w, const struct trouble *t)
             group_thaw(w, nd);
         }
         break;
+    case FAULT_CORO_STOP:
+        group_start(w, nd);
+        break;
     case FAULT_BMC:
         bmc_set_mode(w, nd, BMC_WORKS);
         break;
@@ -167,6 +174,12 @@ mend(struct world *w, struct node *nd, uint64_t arg, void *ptr)
         break;
     case FAULT_BEAT_LOSS:
         w->beat_loss = 0;
+        break;
+    case FAULT_CORO_STOP_ALL:
+        FOR_EACH_NODE(all_nd, w)
+        {
+            group_start(w, all_nd);
+        }
         break;
     default:
         mend_node(w, t);
@@ -303,6 +316,15 @@ strike_slowness(struct world *w, struct trouble *t)
         tell(w, nd, "== corosync freezes");
         group_freeze(w, nd);
         return some_time(w, 8000);
+    case FAULT_CORO_STOP:
+        group_stop(w, nd);
+        return some_time(w, 12000);
+    case FAULT_CORO_STOP_ALL:
+        FOR_EACH_NODE(each, w)
+        {
+            group_stop(w, each);
+        }
+        return some_time(w, 12000);
     case FAULT_SLOW:
         nd->had.busy_until = w->now + some_time(w, 3000);
         tell(w, nd, "== ovn-had's loop is slow");
@@ -387,14 +409,27 @@ ask_force(struct world *w, struct node *nd)
     had_post(w, nd, &ev);
 }
 
+/* Maintenance begins, or ends. */
+static void
+ask_pause(struct world *w, struct node *nd, bool pause)
+{
+    struct ha_event ev = { .type = pause ? HA_EV_PAUSE : HA_EV_RESUME };
+
+    ev.ctl.ms = (uint64_t) w->now / MS + 1;
+    tell(w, nd, "== an operator asks to %s", pause ? "pause" : "resume");
+    had_post(w, nd, &ev);
+}
+
 /* An operator who has looked. */
 static void
 vouch(struct world *w, struct node *nd)
 {
-    struct node *other = &w->nodes[nd->id == 1 ? 1 : 0];
+    struct node *last = world_node(w, w->oracle.chosen.record.active);
+    struct node *other =
+        w->n > 2 && last ? last : &w->nodes[nd->id == 1 ? 1 : 0];
     struct ha_event ev = { .type = HA_EV_FENCED };
 
-    if (!other->up) {
+    if (!other->up && other != nd) {
         ev.fenced.node = other->id;
         ev.fenced.proven = ev.fenced.vouched = true;
         tell(w, nd, "== an operator vouches that n%u is off", other->id);
@@ -441,8 +476,11 @@ strike_any(struct world *w, struct node *nd, uint64_t classes, void *ptr)
     } while (!(classes >> t->fault & 1));
     if (w->policy.devices.n && rnd_chance(w, 150)) {
         t->fault = FAULT_BMC;
-    } else if (w->policy.fence && rnd_chance(w, 200)) {
+    } else if ((w->policy.fence || w->oracle.chosen.record.paused)
+               && rnd_chance(w, 200)) {
         t->fault = FAULT_VOUCH;
+    } else if ((classes >> FAULT_PAUSE & 1) && rnd_chance(w, 250)) {
+        t->fault = w->oracle.chosen.record.paused ? FAULT_RESUME : FAULT_PAUSE;
     }
     t->node = victim(w);
     t->other = any_node(w);
@@ -456,6 +494,12 @@ strike_any(struct world *w, struct node *nd, uint64_t classes, void *ptr)
     }
     if (t->fault == FAULT_SWITCH) {
         ask_switch(w, any_node(w));
+        return;
+    }
+    if (t->fault == FAULT_PAUSE || t->fault == FAULT_RESUME) {
+        ask_pause(w, any_node(w), t->fault == FAULT_PAUSE);
+        /* Each of its steps is a bad moment for something else. */
+        world_in(w, rnd_in(w, 0, 300) * MS, strike_any, NULL, classes, NULL);
         return;
     }
     us = strike(w, t);
@@ -486,6 +530,11 @@ faults_plan(struct world *w, int64_t from, int64_t until, unsigned n)
         classes = 0;
     }
     classes |= UINT64_C(1) << FAULT_SWITCH;
+    if (rnd_chance(w, 200)) {
+        classes |= UINT64_C(1) << FAULT_PAUSE | UINT64_C(1) << FAULT_CORO_STOP
+                   | UINT64_C(1) << FAULT_CORO_STOP_ALL
+                   | UINT64_C(1) << FAULT_POWER;
+    }
     for (unsigned i = 0; i < n; i++) {
         if (!bursts || rnd_chance(w, 250)) {
             at = rnd_in(w, from, until);
@@ -521,6 +570,7 @@ faults_end(struct world *w)
         if (nd->coro.frozen) {
             group_thaw(w, nd);
         }
+        group_start(w, nd);
         if (nd->had.frozen) {
             had_thaw(w, nd);
         }

@@ -22,7 +22,7 @@ upcall_arrives(struct world *w, struct node *nd, uint64_t boot, void *ptr)
 {
     struct upcall *u = ptr;
 
-    if (nd->boot != boot || !nd->up) {
+    if (nd->boot != boot || !nd->up || nd->coro_run != u->run) {
         return;
     }
     if (nd->coro.frozen || nd->frozen) {
@@ -49,6 +49,7 @@ pass_up(struct world *w, struct node *nd, const struct ha_event *ev,
     }
     *last = at;
     u->life = nd->had.life;
+    u->run = nd->coro_run;
     u->ev = *ev;
     world_at(w, at, upcall_arrives, nd, nd->boot, u);
 }
@@ -526,7 +527,47 @@ group_boot(struct world *w, struct node *nd)
 {
     nd->coro.up = true;
     nd->coro.frozen = false;
+    nd->coro_run++;
     group_changed(w);
+}
+
+static void
+post_isolated(struct world *w, struct node *nd)
+{
+    struct ha_event ev;
+
+    memset(&ev, 0, sizeof ev);
+    ev.type = HA_EV_VIEW;
+    had_post(w, nd, &ev);
+    memset(&ev, 0, sizeof ev);
+    ev.type = HA_EV_QUORUM;
+    had_post(w, nd, &ev);
+}
+
+void
+group_stop(struct world *w, struct node *nd)
+{
+    if (nd->up && nd->coro.up) {
+        tell(w, nd, "== corosync is stopped");
+        nd->coro_run++;
+        group_down(w, nd);
+        post_isolated(w, nd);
+    }
+}
+
+/* Ovn-had joins anew; one that was started meanwhile waited for it. */
+void
+group_start(struct world *w, struct node *nd)
+{
+    if (nd->up && !nd->coro.up) {
+        tell(w, nd, "== corosync is started");
+        group_boot(w, nd);
+        if (nd->had.alive) {
+            group_join(w, nd);
+        } else {
+            had_start(w, nd);
+        }
+    }
 }
 
 /* The machine or its corosync is gone, with all that it had not said. */

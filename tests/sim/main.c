@@ -79,6 +79,24 @@ restart_ended(struct world *w)
     }
 }
 
+/* Whoever paused it does not forget that. */
+static void
+resume(struct world *w)
+{
+    struct ha_event ev = { .type = HA_EV_RESUME };
+
+    if (w->oracle.chosen.record.paused == HA_PAUSE_ON) {
+        FOR_EACH_NODE(nd, w)
+        {
+            if (nd->had.alive && nd->had.core.in_force
+                && nd->had.core.record.paused == HA_PAUSE_ON) {
+                had_post(w, nd, &ev);
+                return;
+            }
+        }
+    }
+}
+
 /* Waits until all is well; a violation if that takes too long. */
 static void
 settle(struct world *w)
@@ -91,6 +109,7 @@ settle(struct world *w)
     while (!w->failed && w->now < until) {
         world_run(w, w->now + 250 * MS);
         restart_ended(w);
+        resume(w);
         what = oracle_settled(w, buf, sizeof buf);
         if (!what || oracle_hopeless(w)) {
             unsigned ms = (unsigned) ((w->now - since) / MS);

@@ -185,6 +185,9 @@ carry_out(struct world *w, struct node *nd, const struct ha_action *a)
     case HA_ACT_FENCE_NODE:
         bmc_fence(w, nd, a->node);
         break;
+    case HA_ACT_FENCE_ENDLESS:
+        fence_order_endless(w, nd, a);
+        break;
     }
 }
 
@@ -393,13 +396,11 @@ post_policy(struct world *w, struct node *nd)
 {
     struct ha_event ev;
 
-    if (w->policy.fence) {
-        memset(&ev, 0, sizeof ev);
-        ev.type = HA_EV_POLICY;
-        ev.policy = w->policy;
-        ha_set_del(&ev.policy.devices, nd->id);
-        had_post(w, nd, &ev);
-    }
+    memset(&ev, 0, sizeof ev);
+    ev.type = HA_EV_POLICY;
+    ev.policy = w->policy;
+    ha_set_del(&ev.policy.devices, nd->id);
+    had_post(w, nd, &ev);
 }
 
 void
@@ -409,8 +410,8 @@ had_start(struct world *w, struct node *nd)
     struct ha_config cfg = w->cfg;
     struct ha_event ev;
 
-    if (h->alive || !nd->up) {
-        return;
+    if (h->alive || !nd->up || !nd->coro.up) {
+        return; /* It waits for corosync, which knows the nodelist. */
     }
     cfg.self = nd->id;
     h->alive = true;

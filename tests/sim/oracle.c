@@ -36,6 +36,7 @@ record_same(const struct ha_record *a, const struct ha_record *b)
 {
     return a->lineage == b->lineage && epoch_same(a->epoch, b->epoch)
            && a->active == b->active && a->lease_us == b->lease_us
+           && a->paused == b->paused && a->paused_ms == b->paused_ms
            && set_same(&a->in_sync, &b->in_sync)
            && set_same(&a->suspects, &b->suspects);
 }
@@ -93,6 +94,27 @@ is_eligible(struct world *w, const struct proposal *p)
     return false;
 }
 
+/* True if 'p' goes on from a record that an operator's word to resume had
+ * changed, though that did not come in force by itself. */
+static bool
+was_resumed(struct world *w, const struct proposal *p)
+{
+    const struct oracle *o = &w->oracle;
+    const struct proposal *c = &o->chosen;
+
+    for (size_t i = 0; i < o->n_props; i++) {
+        const struct proposal *q = &o->props[i];
+
+        if (q != p && q->record.paused == HA_PAUSE_ENDING
+            && epoch_same(q->record.epoch, c->record.epoch)
+            && order_cmp(q->ballot, q->rev, c->ballot, c->rev) > 0
+            && order_cmp(q->ballot, q->rev, p->ballot, p->rev) < 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 check_successor(struct world *w, const struct proposal *p)
 {
@@ -117,9 +139,30 @@ check_successor(struct world *w, const struct proposal *p)
     } else if (cmp > 0 && new->epoch.n <= old->epoch.n) {
         violation(w, "epoch-does-not-grow", "%u.%u after %u.%u", new->epoch.n,
                   new->epoch.node, old->epoch.n, old->epoch.node);
+    } else if (new->active != old->active && !p->forced
+               && (old->paused == HA_PAUSE_ASKED || old->paused == HA_PAUSE_ON)
+               && !was_resumed(w, p)) {
+        violation(w, "moved-while-paused", "n%u is named for epoch %u.%u",
+                  new->active, new->epoch.n, new->epoch.node);
     } else if (cmp > 0 && !p->eligible) {
         violation(w, "not-in-sync", "n%u is named for epoch %u.%u",
                   new->active, new->epoch.n, new->epoch.node);
+    }
+}
+
+/* Nobody may have an endless lease, or get one, of which the record in force
+ * does not tell: the next active would not know. */
+static void
+check_endless(struct world *w)
+{
+    FOR_EACH_NODE(nd, w)
+    {
+        if (nd->up && nd->fence.alive && nd->fence.holder.end != LEASE_ORDINARY
+            && (w->oracle.chosen.record.paused == HA_PAUSE_NONE
+                || w->oracle.chosen.record.paused == HA_PAUSE_ASKED)) {
+            violation(w, "endless-unrecorded", "n%u in epoch %u.%u", nd->id,
+                      nd->fence.serve.n, nd->fence.serve.node);
+        }
     }
 }
 
@@ -142,6 +185,7 @@ set_chosen(struct world *w, const struct proposal *p)
         o->chosen_at = w->now;
     }
     o->chosen = *p;
+    check_endless(w);
 }
 
 /* A node that lost its disk counts again once it is in sync. */
@@ -676,6 +720,9 @@ node_unsettled(const struct world *w, const struct node *nd,
     if (!epoch_same(nd->fence.supporter.epoch, c->record.epoch)) {
         return "does not support the epoch";
     }
+    if (c->record.paused != HA_PAUSE_NONE) {
+        return "sees the cluster paused";
+    }
     if (c->state == HA_ACTIVE) {
         if (*active) {
             return "is a second active";
@@ -889,7 +936,8 @@ check_service(struct world *w, bool served)
     const struct ring *r = sound_ring(w);
     int64_t us;
 
-    if (served || !r || r != o->sound) {
+    if (served || !r || r != o->sound
+        || o->chosen.record.paused != HA_PAUSE_NONE) {
         o->sound = r;
         o->sound_at = w->now;
         return;
@@ -906,6 +954,26 @@ check_service(struct world *w, bool served)
     }
 }
 
+/* Whatever becomes of corosync and the others: a paused active that nothing
+ * hit goes on. */
+static void
+check_paused(struct world *w, bool served)
+{
+    struct oracle *o = &w->oracle;
+    const struct ha_record *rec = &o->chosen.record;
+    const struct node *nd = world_node(w, rec->active);
+
+    if (served || rec->paused != HA_PAUSE_ON || !nd || !is_sound(w, nd)
+        || nd->fence.holder.end != LEASE_ENDLESS
+        || !epoch_same(nd->fence.serve, rec->epoch)) {
+        o->paused_ok_at = w->now;
+    } else if (w->now - o->paused_ok_at > w->cfg.open_us) {
+        oracle_dump(w);
+        violation(w, "paused-outage", "n%u does not serve for %lld ms", nd->id,
+                  (long long) (w->now - o->paused_ok_at) / 1000);
+    }
+}
+
 /* ---- Life ------------------------------------------------------------- */
 
 static void
@@ -914,12 +982,14 @@ look(struct world *w, struct node *nd, uint64_t n, void *ptr)
     bool served = false;
 
     oracle_doors(w);
+    check_endless(w);
     FOR_EACH_NODE(a, w)
     {
         served |= door_lets_out(w, a);
     }
     w->cov->served_us += served ? 100 * MS : 0;
     check_service(w, served);
+    check_paused(w, served);
     if (n % 10 == 0) {
         oracle_logs(w);
     }

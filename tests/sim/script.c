@@ -160,6 +160,12 @@ condition_holds(struct story *s)
         return rec->epoch.n == (uint32_t) atoi(word(s, 2));
     } else if (!strcmp(what, "lost")) {
         return w->oracle.lost == (size_t) atoi(word(s, 2));
+    } else if (!strcmp(what, "pause")) {
+        static const char *const names[] = { "none", "asked", "on", "ending" };
+
+        return !strcmp(names[rec->paused], word(s, 2));
+    } else if (!strcmp(what, "endless")) {
+        return node_arg(s, 2)->fence.holder.end != LEASE_ORDINARY;
     } else if (!strcmp(what, "settled")) {
         return !oracle_settled(w, buf, sizeof buf);
     }
@@ -340,6 +346,38 @@ do_operator(struct story *s, enum ha_event_type type)
     had_post(s->w, nd, &ev);
 }
 
+/* "pause on 2", "resume on 2": by that node's ovn-had. */
+static void
+do_pause(struct story *s, enum ha_event_type type)
+{
+    struct ha_event ev = { .type = type };
+    struct node *nd = node_arg(s, 2);
+
+    ev.ctl.ms = 1;
+    tell(s->w, nd, "== an operator asks to %s", word(s, 0));
+    had_post(s->w, nd, &ev);
+}
+
+/* "corosync stops on 1 2", "corosync starts on all". */
+static void
+do_corosync(struct story *s)
+{
+    mask_t mask = nodes_arg(s, 3, "");
+
+    FOR_EACH_NODE(nd, s->w)
+    {
+        if (!(mask & bit_of(nd->id))) {
+            continue;
+        } else if (!strcmp(word(s, 1), "stops")) {
+            group_stop(s->w, nd);
+        } else if (!strcmp(word(s, 1), "starts")) {
+            group_start(s->w, nd);
+        } else {
+            complain(s, "corosync cannot", word(s, 1));
+        }
+    }
+}
+
 static void
 do_disk(struct story *s)
 {
@@ -432,6 +470,12 @@ do_command(struct story *s)
         do_operator(s, HA_EV_SWITCH);
     } else if (!strcmp(verb, "failover")) {
         do_failover(s);
+    } else if (!strcmp(verb, "pause")) {
+        do_pause(s, HA_EV_PAUSE);
+    } else if (!strcmp(verb, "resume")) {
+        do_pause(s, HA_EV_RESUME);
+    } else if (!strcmp(verb, "corosync")) {
+        do_corosync(s);
     } else if (!strcmp(verb, "shutdown")) {
         do_operator(s, HA_EV_SHUTDOWN);
     } else {

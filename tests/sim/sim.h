@@ -81,7 +81,8 @@ struct ring {
 /* A callback under way from corosync to ovn-had. */
 struct upcall {
     struct upcall *next;
-    uint64_t life; /* Of ovn-had. */
+    uint64_t life; /* Of ovn-had, */
+    uint64_t run;  /* and of corosync. */
     struct ha_event ev;
 };
 
@@ -148,7 +149,15 @@ struct had {
 
 /* ---- door.c --------------------------------------------------------- */
 
-enum fence_cmd { F_MEMBERS, F_SUPPORT, F_SERVE, F_CLOSE, F_BEAT, F_ACK };
+enum fence_cmd {
+    F_MEMBERS,
+    F_SUPPORT,
+    F_SERVE,
+    F_CLOSE,
+    F_ENDLESS,
+    F_BEAT,
+    F_ACK
+};
 
 struct fence_item {
     struct fence_item *next;
@@ -156,6 +165,8 @@ struct fence_item {
     uint32_t from;
     uint64_t had_life;
     struct ha_epoch epoch;
+    bool on; /* ENDLESS. */
+    uint32_t token;
     struct ha_set set;
     struct lease_beat beat;
 };
@@ -176,6 +187,7 @@ struct fence {
     bool proven;          /* Has closed everything since its start. */
     bool support_pending; /* To be answered when closed. */
     struct ha_epoch support_epoch;
+    uint32_t endless_token;
     uint64_t door_seq; /* Of opening or closing under way. */
     bool lease_timer;
     struct fence_item *queue; /* While frozen. */
@@ -262,6 +274,7 @@ struct node {
     bool unfit; /* Its supervisor would rather hand over. */
     int32_t priority;
     uint64_t boot;
+    uint64_t coro_run; /* Of its corosync, of all boots. */
     int64_t clock_off;
     int64_t drift_ppb;
     struct disk disk;
@@ -329,6 +342,8 @@ struct oracle {
     int64_t wish_at;          /* Time of the last switchover wish... */
     int64_t last_wish_at;     /* ...and of the one before. */
     int64_t fault_at;         /* Time at which something was broken. */
+    int64_t paused_ok_at;     /* A paused active was last seen to serve, or to
+                               * be unsound. */
     const struct ring *sound; /* Could serve, and does not since */
     int64_t sound_at;         /* then. */
 };
@@ -461,6 +476,9 @@ void net_heal(struct world *);
 /* group.c */
 void group_changed(struct world *);
 void group_boot(struct world *, struct node *);
+/* Corosync alone is stopped, and started again. */
+void group_stop(struct world *, struct node *);
+void group_start(struct world *, struct node *);
 void group_down(struct world *, struct node *);
 void group_freeze(struct world *, struct node *);
 void group_thaw(struct world *, struct node *);
@@ -495,6 +513,8 @@ void fence_thaw(struct world *, struct node *);
 void fence_resume(struct world *, struct node *);
 void fence_command(struct world *, struct node *, enum fence_cmd,
                    struct ha_epoch, const struct ha_set *);
+void fence_order_endless(struct world *, struct node *,
+                         const struct ha_action *);
 void fence_connect(struct world *, struct node *);
 void fence_had_lost(struct world *, struct node *);
 bool fence_runs(const struct node *);

@@ -336,6 +336,7 @@ settle_config(struct world *w)
     } else if (!w->opt.calm && rnd_chance(w, 200)) {
         w->detect_us = rnd_in(w, 600, 3600) * MS;
     }
+    w->policy.stale_us = w->opt.calm ? 600 * SEC : rnd_in(w, 5, 60) * SEC;
     if (w->opt.calm) {
         w->detect_jitter_us = 0;
     } else if (w->n == 2 && rnd_chance(w, 600)) {

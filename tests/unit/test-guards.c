@@ -34,10 +34,10 @@ static struct {
     bool disk_full;
     unsigned n_sent[8];
     struct ha_msg last[8]; /* By type. */
-    unsigned n_requests[HA_REQ_FORCE + 1];
-    struct ha_msg last_request[HA_REQ_FORCE + 1];
-    unsigned n_acts[HA_ACT_FENCE_NODE + 1];
-    struct ha_action last_act[HA_ACT_FENCE_NODE + 1];
+    unsigned n_requests[HA_REQ_RESUME + 1];
+    struct ha_msg last_request[HA_REQ_RESUME + 1];
+    unsigned n_acts[HA_ACT_FENCE_ENDLESS + 1];
+    struct ha_action last_act[HA_ACT_FENCE_ENDLESS + 1];
     struct ha_action last_role[HA_N_DBS];
     char tell[HA_TELL_LEN]; /* Last one that was not empty. */
 } t;
@@ -2108,6 +2108,18 @@ test_adoption_waits_for_record(void **state)
     assert_int_equal(t.n_acts[HA_ACT_FENCE_CLOSE], 0);
 }
 
+/* The same of a cluster that is paused; the fence worker may know. */
+static void
+restart_paused(bool endless)
+{
+    restart(SELF, false);
+    t.core.durable.record.paused = HA_PAUSE_ON;
+    t.core.record.paused = HA_PAUSE_ON;
+    t.fence.connected = true;
+    t.fence.endless = endless;
+    feed_fence();
+}
+
 /* Nothing else is adopted. */
 static void
 test_no_adoption(void **state)
@@ -2736,6 +2748,493 @@ test_requests(void **state)
     assert_false(t.core.switching);
 }
 
+/* ---- Pause ------------------------------------------------------------ */
+
+/* Node 1 coordinates, and is active and serves. */
+static void
+coordinate_and_serve(void)
+{
+    struct ha_record rec = record_of(1, 1);
+    struct ha_durable d = held(1, 1, &rec);
+    struct ha_status st = status_of(2, HA_STANDBY);
+    const struct ha_peer_db fine = { .connected = true,
+                                     .complete = true,
+                                     .acked = pos_at(1, 1, 50),
+                                     .head = pos_at(1, 1, 50) };
+
+    start_as(1, 3);
+    t.fence.serve = rec.epoch;
+    t.fence.open = true;
+    t.fence.closed = false;
+    feed_fence();
+    for (int i = 0; i < 4; i++) {
+        receiver(2 + i / 2, i % 2, &fine);
+    }
+    view(set_of(1, 2, 3));
+    say_state(2, &d, &st);
+    say_state(3, &d, &st);
+    say_support(2, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+    say_support(3, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+    t.core.state = HA_ACTIVE;
+    t.core.stage = HA_STAGE_NORTHD;
+    t.core.cleared = rec.epoch;
+    wait_us(500000);
+    assert_int_equal(t.core.state, HA_ACTIVE);
+    assert_true(t.core.in_force);
+    t.n_acts[HA_ACT_REFUSED] = 0;
+}
+
+/* The others record what is proposed now, 'from' 2 on. */
+static void
+others_support(uint32_t last)
+{
+    for (uint32_t id = 2; id <= last; id++) {
+        say_support(id, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+    }
+}
+
+static enum ha_pause
+proposed_pause(void)
+{
+    return (enum ha_pause) t.last[HA_MSG_ACCEPT].durable.record.paused;
+}
+
+static void
+ask_pause(bool pause)
+{
+    struct ha_event ev = { .type = pause ? HA_EV_PAUSE : HA_EV_RESUME,
+                           .ctl.ms = 1234567 };
+
+    feed(&ev);
+}
+
+/* ... and the cluster is paused. */
+static void
+pause_all(void)
+{
+    coordinate_and_serve();
+    ask_pause(true);
+    others_support(3);
+    others_support(3);
+    assert_int_equal(t.core.record.paused, HA_PAUSE_ON);
+}
+
+/* All have to record it before a lease is endless. */
+static void
+test_pause_is_recorded_by_all(void **state)
+{
+    uint32_t node;
+
+    (void) state;
+    coordinate_and_serve();
+    assert_int_equal(ha_core_pause_why_not(&t.core, &node), HA_WHY_NONE);
+    ask_pause(false);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_NOT_PAUSED);
+    ask_pause(true);
+    assert_int_equal(proposed_pause(), HA_PAUSE_ASKED);
+    assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.paused_ms, 1234567);
+    others_support(2); /* A majority. */
+    wait_us(MUTE_US);
+    assert_true(t.core.in_force);
+    assert_int_equal(t.core.record.paused, HA_PAUSE_ASKED);
+    assert_int_equal(proposed_pause(), HA_PAUSE_ASKED);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 0);
+    say_support(3, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+    assert_int_equal(proposed_pause(), HA_PAUSE_ON);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 0);
+    others_support(2); /* In force, and others know. */
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 1);
+    assert_true(t.last_act[HA_ACT_FENCE_ENDLESS].endless.on);
+    assert_int_equal(t.last_act[HA_ACT_FENCE_ENDLESS].endless.epoch.n, 1);
+    ask_pause(true);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_PAUSED);
+}
+
+/* One that does not record it in time, or leaves, calls it off. */
+static void
+test_pause_is_called_off(void **state)
+{
+    (void) state;
+    coordinate_and_serve();
+    ask_pause(true);
+    others_support(2);
+    wait_us(4 * MUTE_US - 100000);
+    assert_int_equal(proposed_pause(), HA_PAUSE_ASKED);
+    wait_us(200000);
+    assert_int_equal(proposed_pause(), HA_PAUSE_NONE);
+    assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.paused_ms, 0);
+
+    /* Nobody serves any more. */
+    coordinate_and_serve();
+    ask_pause(true);
+    others_support(2);
+    t.core.state = HA_PROMOTING;
+    wait_us(50000);
+    say_support(3, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+    assert_int_equal(proposed_pause(), HA_PAUSE_NONE);
+
+    /* An operator has thought better of it. */
+    coordinate_and_serve();
+    ask_pause(true);
+    others_support(2);
+    ask_pause(false);
+    assert_int_equal(proposed_pause(), HA_PAUSE_NONE);
+}
+
+static void
+test_pause_is_refused(void **state)
+{
+    uint32_t node = 0;
+
+    (void) state;
+    coordinate_and_serve();
+    t.core.quorate = false;
+    assert_int_equal(ha_core_pause_why_not(&t.core, &node), HA_WHY_NO_QUORUM);
+    coordinate_and_serve();
+    t.core.peers[2].heard = false;
+    assert_int_equal(ha_core_pause_why_not(&t.core, &node), HA_WHY_ABSENT);
+    assert_int_equal(node, 3);
+    ask_pause(true);
+    assert_int_equal(t.n_acts[HA_ACT_REFUSED], 1);
+    assert_int_equal(t.n_requests[HA_REQ_PAUSE], 0);
+
+    coordinate_and_serve();
+    ha_set_add(&t.core.record.suspects, 2);
+    assert_int_equal(ha_core_pause_why_not(&t.core, &node), HA_WHY_UNSERVED);
+    coordinate_and_serve();
+    t.core.fence.open = false;
+    t.core.state = HA_PROMOTING;
+    wait_us(600000);
+    assert_int_equal(ha_core_pause_why_not(&t.core, &node), HA_WHY_UNSERVED);
+    coordinate_and_serve();
+    t.core.in_force = false;
+    assert_int_equal(ha_core_pause_why_not(&t.core, &node), HA_WHY_AGREEING);
+    t.core.in_force = true;
+    t.core.record.paused = HA_PAUSE_ENDING;
+    assert_int_equal(ha_core_pause_why_not(&t.core, &node), HA_WHY_RESUMING);
+}
+
+/* Once it is in force, the active needs neither quorum nor group nor a
+ * fence worker that lived through it. */
+static void
+test_paused_goes_on(void **state)
+{
+    struct ha_event q = { .type = HA_EV_QUORUM };
+    struct ha_event v = { .type = HA_EV_VIEW };
+
+    (void) state;
+    pause_all();
+    feed(&q);
+    feed(&v);
+    wait_us(10 * LEASE_US);
+    assert_int_equal(t.core.state, HA_ACTIVE);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_CLOSE], 0);
+
+    t.fence = (struct ha_fence){ .connected = false };
+    feed_fence();
+    t.n_acts[HA_ACT_FENCE_SERVE] = t.n_acts[HA_ACT_FENCE_ENDLESS] = 0;
+    t.fence.connected = t.fence.closed = true;
+    feed_fence();
+    wait_us(100000);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 1);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 1);
+    assert_true(t.last_act[HA_ACT_FENCE_ENDLESS].endless.on);
+
+    /* The same without a pause. */
+    coordinate_and_serve();
+    feed(&q);
+    feed(&v);
+    assert_int_equal(t.core.state, HA_DEMOTING);
+}
+
+/* A record that is not in force makes no lease endless, whoever accepted it;
+ * nor does one that was found at the start. */
+static void
+test_endless_needs_a_record_in_force(void **state)
+{
+    struct ha_event q = { .type = HA_EV_QUORUM };
+
+    (void) state;
+    coordinate_and_serve();
+    ask_pause(true);
+    others_support(3);
+    assert_int_equal(t.core.durable.record.paused, HA_PAUSE_ON);
+    wait_us(MUTE_US);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 0);
+    feed(&q);
+    assert_int_equal(t.core.state, HA_DEMOTING);
+
+    restart_paused(false);
+    wait_us(LEASE_US + 100000);
+    assert_int_equal(t.core.state, HA_DEMOTING);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 0);
+
+    /* But its fence worker, which lived on, may have it already. */
+    restart_paused(true);
+    wait_us(LEASE_US + 100000);
+    assert_int_equal(t.core.hold.n, 1);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_CLOSE], 0);
+}
+
+/* To resume is over only when the active says, after the fence worker has done
+ * as it was told, that its lease is the ordinary one. */
+static void
+test_resume_waits_for_the_lease(void **state)
+{
+    struct ha_status st;
+    uint32_t on;
+
+    (void) state;
+    pause_all();
+    on = t.last_act[HA_ACT_FENCE_ENDLESS].endless.token;
+    t.fence.endless = true;
+    t.fence.endless_token = on;
+    feed_fence();
+    ask_pause(false);
+    assert_int_equal(proposed_pause(), HA_PAUSE_ENDING);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 2);
+    assert_false(t.last_act[HA_ACT_FENCE_ENDLESS].endless.on);
+    others_support(3);
+    t.fence.endless = false; /* An old answer. */
+    feed_fence();
+    wait_us(600000);
+    ha_core_status(&t.core, &st);
+    assert_true(st.endless);
+    t.fence.endless = true; /* Heard, and not done. */
+    t.fence.endless_token = t.last_act[HA_ACT_FENCE_ENDLESS].endless.token;
+    feed_fence();
+    wait_us(600000);
+    assert_int_equal(proposed_pause(), HA_PAUSE_ENDING);
+    ask_pause(true);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_RESUMING);
+    t.fence.endless = false;
+    feed_fence();
+    ha_core_status(&t.core, &st);
+    assert_false(st.endless);
+    assert_int_equal(proposed_pause(), HA_PAUSE_NONE);
+    others_support(3);
+    assert_int_equal(t.core.record.paused, HA_PAUSE_NONE);
+}
+
+/* Node 1 coordinates; node 3, the active, went away while it was paused. */
+static void
+lose_paused_active(enum ha_pause pause, int64_t stale_us)
+{
+    struct ha_event ev = { .type = HA_EV_POLICY, .policy.stale_us = stale_us };
+    struct ha_record rec = record_of(1, 3);
+    struct ha_durable d;
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    rec.paused = pause;
+    d = held(1, 1, &rec);
+    start_as(1, 3);
+    t.core.durable.record = t.core.record = rec;
+    feed(&ev);
+    view(set_of(1, 2, 3));
+    say_state(2, &d, &st);
+    st.state = HA_ACTIVE;
+    st.hold = rec.epoch;
+    st.open = st.log_ready = st.ever_active = true;
+    say_state(3, &d, &st);
+    others_support(2);
+    say_status(3, &st);
+    assert_true(t.core.in_force);
+    view(set_of(1, 2, 0));
+    st = status_of(2, HA_STANDBY);
+    say_state(2, &d, &st);
+    others_support(2);
+    assert_true(t.core.in_force);
+    t.n_sent[HA_MSG_ACCEPT] = 0;
+    wait_us(20000000);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    assert_int_equal(t.core.state, HA_BLOCKED);
+}
+
+static void
+test_paused_active_is_not_replaced(void **state)
+{
+    struct ha_event force = { .type = HA_EV_FORCE, .ctl.to = 2 };
+    struct ha_event move = { .type = HA_EV_SWITCH, .ctl.to = 2 };
+
+    (void) state;
+    lose_paused_active(HA_PAUSE_ON, 60000000);
+    assert_int_equal(t.core.why, HA_WHY_PAUSED);
+    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_PAUSED);
+    say_fenced(3, true, true);
+    wait_us(1000000);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    feed(&force);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_PAUSED);
+    feed(&move);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_PAUSED);
+    assert_int_equal(t.n_acts[HA_ACT_REFUSED], 2);
+    /* The proof counts once roles may move. */
+    ask_pause(false);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+    assert_int_equal(proposed_pause(), HA_PAUSE_ENDING);
+    others_support(2);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 2);
+    assert_int_equal(proposed_pause(), HA_PAUSE_ENDING);
+    assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.epoch.n, 2);
+}
+
+/* One that is here and cannot serve is waited for, too. */
+static void
+test_paused_active_is_not_forced(void **state)
+{
+    struct ha_event force = { .type = HA_EV_FORCE, .ctl.to = 2 };
+    struct ha_record rec = record_of(1, 3);
+    struct ha_status st = status_of(2, HA_STANDBY);
+    struct ha_durable d;
+    struct ha_msg m;
+
+    (void) state;
+    lose_paused_active(HA_PAUSE_ON, 60000000);
+    view(set_of(1, 2, 3));
+    rec.paused = HA_PAUSE_ON;
+    d = held(1, 1, &rec);
+    say_state(2, &d, &st);
+    st.local.db[HA_NB].server_ok = false;
+    say_state(3, &d, &st);
+    others_support(2);
+    m = support_of(3, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+    m.status = st;
+    say(3, &m);
+    wait_us(1000000);
+    assert_true(t.core.in_force);
+    assert_int_equal(t.core.coord_why, HA_WHY_PAUSED);
+    feed(&force);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_PAUSED);
+    assert_int_equal(t.n_requests[HA_REQ_FORCE], 0);
+}
+
+static void
+test_resumed_needs_a_proof(void **state)
+{
+    struct ha_event force = { .type = HA_EV_FORCE, .ctl.to = 2 };
+
+    (void) state;
+    lose_paused_active(HA_PAUSE_ENDING, 60000000);
+    assert_int_equal(t.core.why, HA_WHY_ENDLESS);
+    assert_int_equal(ha_core_pause_waits(&t.core), HA_WHY_ENDLESS);
+    feed(&force); /* A loss is accepted, but it may still serve. */
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_ENDLESS);
+    say_fenced(3, true, false);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+    assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.epoch.n, 2);
+    assert_true(ha_set_has(&t.last[HA_MSG_ACCEPT].durable.record.suspects, 3));
+
+    /* A proof that comes too late tells nothing about the data. */
+    lose_paused_active(HA_PAUSE_ENDING, 10000000);
+    say_fenced(3, true, false);
+    wait_us(1000000);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    assert_int_equal(t.core.why, HA_WHY_PAUSE_STALE);
+    feed(&force);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+    assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.active, 2);
+}
+
+/* What it said when it left is a proof, too. */
+static void
+test_word_of_a_paused_active(void **state)
+{
+    struct ha_status st = status_of(3, HA_BLOCKED);
+
+    (void) state;
+    lose_paused_active(HA_PAUSE_ON, 60000000);
+    view(set_of(1, 2, 3));
+    st.leaving = true;
+    say_status(3, &st);
+    view(set_of(1, 2, 0));
+    assert_int_equal(ha_core_peer(&t.core, 3)->proof, HA_PROOF_WORD);
+    view(set_of(1, 2, 3));
+    assert_int_equal(ha_core_peer(&t.core, 3)->proof, HA_PROOF_NONE);
+    st.open = true;
+    say_status(3, &st);
+    view(set_of(1, 2, 0));
+    assert_int_equal(ha_core_peer(&t.core, 3)->proof, HA_PROOF_NONE);
+}
+
+/* Whoever is named takes no lease for over, where one may be endless. */
+static void
+test_endless_is_never_over(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    start();
+    rec.paused = HA_PAUSE_ENDING;
+    name_self(&rec);
+    say_support(2, 2, 5, 1, 50);
+    wait_us(10 * LEASE_US);
+    assert_int_equal(t.core.stage, HA_STAGE_VERDICT);
+    assert_int_equal(t.core.why, HA_WHY_ENDLESS);
+    say_fenced(1, true, true);
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+}
+
+/* Nobody switches off the other node of a pair that is paused. */
+static void
+test_paused_pair_is_not_fenced(void **state)
+{
+    (void) state;
+    for (int paused = 0; paused < 2; paused++) {
+        struct ha_event ev = { .type = HA_EV_POLICY };
+        struct ha_status st = status_of(1, HA_ACTIVE);
+
+        start_as(2, 2);
+        ev.policy.fence = true;
+        ev.policy.devices = set_of(1, 0, 0);
+        ev.policy.stale_us = 60000000;
+        feed(&ev);
+        t.core.durable.record.paused = paused ? HA_PAUSE_ON : HA_PAUSE_NONE;
+        view(set_of(1, 2, 0));
+        t.core.in_force = true;
+        say_status(1, &st);
+        view(set_of(0, 2, 0));
+        wait_us(5 * LEASE_US);
+        assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], !paused);
+        assert_int_equal(t.core.why, paused ? HA_WHY_PAUSED : HA_WHY_FENCING);
+    }
+}
+
+/* A record with an unknown step is of other software. */
+static void
+test_unknown_pause(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    start();
+    rec.paused = HA_N_PAUSES;
+    name_self(&rec);
+    assert_non_null(strstr(t.tell, "it is malformed"));
+    assert_int_equal(t.core.durable.record.epoch.n, 1);
+}
+
+/* Told to stop, the paused active does not wait for an heir. */
+static void
+test_paused_active_leaves(void **state)
+{
+    (void) state;
+    pause_all();
+    feed_type(HA_EV_SHUTDOWN);
+    assert_int_equal(t.core.state, HA_DEMOTING);
+    assert_int_equal(t.core.why, HA_WHY_LEAVING);
+    assert_non_null(strstr(t.tell, "the cluster is paused"));
+    assert_int_equal(t.core.endless.n, 0);
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
+
+    /* Nor where corosync does not run. */
+    pause_all();
+    view((struct ha_set){ 0 });
+    feed_type(HA_EV_SHUTDOWN);
+    assert_int_equal(t.core.why, HA_WHY_LEAVING);
+}
+
 int
 main(void)
 {
@@ -2816,6 +3315,20 @@ main(void)
         cmocka_unit_test(test_new_epoch_is_highest),
         cmocka_unit_test(test_grace),
         cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_pause_is_recorded_by_all),
+        cmocka_unit_test(test_pause_is_called_off),
+        cmocka_unit_test(test_pause_is_refused),
+        cmocka_unit_test(test_paused_goes_on),
+        cmocka_unit_test(test_endless_needs_a_record_in_force),
+        cmocka_unit_test(test_resume_waits_for_the_lease),
+        cmocka_unit_test(test_paused_active_is_not_replaced),
+        cmocka_unit_test(test_paused_active_is_not_forced),
+        cmocka_unit_test(test_resumed_needs_a_proof),
+        cmocka_unit_test(test_word_of_a_paused_active),
+        cmocka_unit_test(test_endless_is_never_over),
+        cmocka_unit_test(test_paused_pair_is_not_fenced),
+        cmocka_unit_test(test_unknown_pause),
+        cmocka_unit_test(test_paused_active_leaves),
     };
 
     return cmocka_run_group_tests_name("guards", tests, NULL, NULL);

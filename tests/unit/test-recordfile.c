@@ -42,6 +42,10 @@ comes_back_as_it_was(void **state)
         if (n == 2) {
             ha_set_add(&old.record.suspects, 4294967295);
         }
+        if (n == 3) {
+            old.record.paused = HA_PAUSE_ON;
+            old.record.paused_ms = 1764201600123;
+        }
         size = record_print(&old, text);
         assert_int_equal(size, strlen(text));
         assert_int_equal(record_parse(text, &new), 0);
