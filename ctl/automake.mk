@@ -35,6 +35,7 @@ ovn_hactl_SOURCES = \
 	ctl/ovsdb.h \
 	ctl/ovsdb-ask.c \
 	ctl/ovsdb-ask.h \
+	ctl/pause.c \
 	ctl/replay.c \
 	ctl/switchover.c \
 	ctl/verbs.c \

@@ -2,26 +2,14 @@
 
 /* 'ovn-hactl failover --allow-data-loss': the last resort. */
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ctl/confirm.h"
 #include "ctl/daemon.h"
 #include "ctl/verbs.h"
 #include "lib/mono.h"
-
-/* Who is to be named in log and history. */
-static const char *
-operator_name(void)
-{
-    const char *sudo = getenv("SUDO_USER");
-    const struct passwd *pw = sudo && *sudo ? NULL : getpwuid(getuid());
-
-    return sudo && *sudo ? sudo : pw ? pw->pw_name : "somebody";
-}
 
 int
 verb_failover(struct verb_args *args)
@@ -48,7 +36,7 @@ verb_failover(struct verb_args *args)
     }
     free(loss);
     argv[0] = args->to = name;
-    argv[1] = operator_name();
+    argv[1] = verbs_operator();
     begin = mono_now();
     rc = daemon_ask("failover", argv, &reply);
     if (rc) {

@@ -26,6 +26,12 @@ static void __attribute__((noreturn)) usage(int status)
         "SECONDS]\n"
         "                   last resort: make a node active that lacks "
         "records\n"
+        "  pause [--timeout SECONDS]\n"
+        "                   maintenance: keep all roles as they are, "
+        "whatever happens,\n"
+        "                   so that corosync can be stopped everywhere\n"
+        "  resume [--timeout SECONDS]\n"
+        "                   the end of it, and wait until it is so\n"
         "  reinit NODE [--yes]\n"
         "                   let data of another lineage give way there\n"
         "  accept-shrink [NODE]\n"
@@ -54,7 +60,7 @@ static void __attribute__((noreturn)) usage(int status)
         "                   what was decided here, and when\n"
         "  replay FILE        run a node's journal through the core once "
         "more\n"
-        "  leave [--timeout SECONDS]\n"
+        "  leave [--timeout SECONDS] [--yes]\n"
         "                   hand over, end everything on this node, and "
         "wait for\n"
         "                   the end\n"
@@ -86,12 +92,14 @@ static const struct verb verbs[] = {
     { "check", verb_check, "jC", NULL },
     { "failover", verb_failover, "tTyA", NULL },
     { "fence", verb_fence, "yT", "the name of one node" },
+    { "pause", verb_pause, "T", NULL },
+    { "resume", verb_resume, "T", NULL },
     { "reinit", verb_reinit, "y", NULL },
     { "accept-shrink", verb_accept_shrink, "", NULL },
     { "fence-ack", verb_fence_ack, "y", "the name of one node" },
     { "drill", verb_drill, "yjtTN" DRILL_OPTIONS, "one kind of drill" },
     { "history", verb_history, "nj", NULL },
-    { "leave", verb_leave, "T", NULL },
+    { "leave", verb_leave, "Ty", NULL },
     { "reload", verb_reload, "", NULL },
     { "config", verb_config, "", NULL },
     { "version", verb_version, "", NULL },

@@ -4,13 +4,16 @@
 #include "ha-config.h"
 
 #include <jansson.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/confirm.h"
 #include "ctl/daemon.h"
+#include "lib/jsonget.h"
 #include "lib/table.h"
 #include "lib/xalloc.h"
 
@@ -47,6 +50,15 @@ verbs_get_status(json_t **ret_status)
         return VERB_FAILED;
     }
     return VERB_FINE;
+}
+
+const char *
+verbs_operator(void)
+{
+    const char *sudo = getenv("SUDO_USER");
+    const struct passwd *pw = sudo && *sudo ? NULL : getpwuid(getuid());
+
+    return sudo && *sudo ? sudo : pw ? pw->pw_name : "somebody";
 }
 
 static int
@@ -147,6 +159,31 @@ verb_history(struct verb_args *args)
     return VERB_FINE;
 }
 
+/* While the cluster is paused, nobody takes over from the active: whoever stops
+ * it ought to know. */
+static bool
+may_leave(const struct verb_args *args)
+{
+    json_t *status;
+    bool serves, paused;
+    char node[128];
+
+    if (args->yes || verbs_get_status(&status)) {
+        return true; /* If ovn-had does not answer, the next call tells. */
+    }
+    snprintf(node, sizeof node, "%s", jsonget_text(status, "node"));
+    serves = !strcmp(node, jsonget_text(jsonget(status, "cluster"), "active"));
+    paused = !strcmp(
+        jsonget_text(jsonget(jsonget(status, "cluster"), "pause"), "state"),
+        "on");
+    json_decref(status);
+    return !serves || !paused
+           || confirm_typed("The cluster is paused, so no other node takes "
+                            "over: clients are not served\nuntil this node is "
+                            "back, or ovn-hactl resume is run elsewhere.",
+                            node);
+}
+
 int
 verb_leave(struct verb_args *args)
 {
@@ -155,6 +192,10 @@ verb_leave(struct verb_args *args)
 
     if (rc) {
         return rc;
+    }
+    if (!may_leave(args)) {
+        child_close(&had);
+        return VERB_FAILED;
     }
     rc = verbs_show("leave", NULL);
     if (!rc

@@ -46,6 +46,9 @@ int verbs_show(const char *method, const char *const argv[]);
  * status, after a line of error if it is not 0. */
 int verbs_get_status(json_t **ret_status);
 
+/* For the verbs: who is to be named in log and history. */
+const char *verbs_operator(void);
+
 /* For the verbs: waits until another node than 'from' is active, which was so
  * in 'epoch'; "" and 0: nobody was.  Returns an exit status. */
 int verbs_wait_active(const char *from, long epoch, const struct verb_args *,
@@ -58,6 +61,8 @@ int switchover_verify(const struct verb_args *, char *heir, size_t size);
 int verb_status(struct verb_args *);
 int verb_switchover(struct verb_args *);
 int verb_failover(struct verb_args *);
+int verb_pause(struct verb_args *);
+int verb_resume(struct verb_args *);
 int verb_reinit(struct verb_args *);
 int verb_accept_shrink(struct verb_args *);
 int verb_fence(struct verb_args *);

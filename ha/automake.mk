@@ -47,6 +47,8 @@ ha_libsupervisor_a_SOURCES = \
 	ha/observe.c \
 	ha/observe.h \
 	ha/page.h \
+	ha/pause.c \
+	ha/pause.h \
 	ha/prepare.c \
 	ha/prepare.h \
 	ha/progress.c \

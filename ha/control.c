@@ -18,6 +18,7 @@
 #include "ha/had.h"
 #include "ha/history.h"
 #include "ha/loop.h"
+#include "ha/pause.h"
 #include "ha/status.h"
 #include "ha/stop.h"
 #include "ha/verify.h"
@@ -326,7 +327,10 @@ run_verify_heir(struct had *h, struct uctl_conn *conn)
 static void
 run_stop(struct had *h, struct uctl_conn *conn)
 {
-    uctl_conn_reply(conn, "handing over, then stopping\n");
+    uctl_conn_reply(conn, pause_keeps_role(h)
+                              ? "the cluster is paused: nobody takes over; "
+                                "stopping\n"
+                              : "handing over, then stopping\n");
     stop_request(h);
 }
 
@@ -388,8 +392,10 @@ static const struct command commands[] = {
     { "leave", "", 0, 0, true, run_stop },
     { "list-commands", "", 0, 0, false, run_list },
     { "log/set", "LEVEL", 1, 1, true, run_log_set },
+    { "pause", "WHO", 1, 1, true, pause_run_pause },
     { "reinit", "NODE", 1, 1, true, run_reinit },
     { "reload", "", 0, 0, true, run_reload },
+    { "resume", "WHO", 1, 1, true, pause_run_resume },
     { "status", "[--json]", 0, 2, false, run_status },
     { "stop", "", 0, 0, true, run_stop },
     { "switchover", "[NODE]", 0, 1, true, run_switchover },

@@ -13,6 +13,7 @@
 #include "ha/group.h"
 #include "ha/had.h"
 #include "ha/northd.h"
+#include "ha/pause.h"
 #include "ha/replica.h"
 #include "ha/server.h"
 #include "ha/since.h"
@@ -280,6 +281,7 @@ node(const struct had *h, const struct cluster_node *n)
         is_active ? json_null() : why(ha_core_why_not(c, n->id)));
     put(o, "epoch", epoch(st.hold));
     put(o, "door_open", json_boolean(st.open));
+    put(o, "lease_endless", json_boolean(st.endless));
     put(o, "leaving", json_boolean(st.leaving));
     put(o, "priority", json_integer(st.local.priority));
     put(o, "nofailover", json_boolean(st.local.nofailover));
@@ -389,7 +391,8 @@ health(const struct had *h)
     const struct ha_core *c = &h->core;
     struct ha_status st;
 
-    if (!(c->in_force || c->state == HA_ACTIVE) || !ha_core_may_act(c)
+    if (!(c->in_force || c->state == HA_ACTIVE)
+        || !(ha_core_may_act(c) || ha_core_goes_on(c))
         || !node_status(h, c->record.active, &st) || st.state != HA_ACTIVE
         || !st.open) {
         return "down";
@@ -427,6 +430,7 @@ cluster(const struct had *h)
     put(o, "last_active",
         r->active ? json_string(cluster_name(&h->cluster, r->active))
                   : json_null());
+    put(o, "pause", pause_status(h));
     put(o, "lease_ms", json_integer(c->cfg.lease_us / 1000));
     put(o, "token_ms", json_integer(h->cluster.token_ms));
     put(o, "nodes", json_integer(h->cluster.n_nodes));

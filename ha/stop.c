@@ -12,6 +12,7 @@
 #include "ha/had.h"
 #include "ha/loop.h"
 #include "ha/northd.h"
+#include "ha/pause.h"
 #include "ha/replica.h"
 #include "ha/server.h"
 #include "lib/log.h"
@@ -44,7 +45,14 @@ stop_request(struct had *h)
         stop_begin(h);
         return;
     }
-    ha_log(HA_LOG_INFO, "stop", "asked to stop; handing over first");
+    if (pause_keeps_role(h)) {
+        ha_log(HA_LOG_WARN, "stop",
+               "asked to stop; the cluster is paused, so nobody takes over, "
+               "and clients are not served until this node is back or "
+               "ovn-hactl resume is run");
+    } else {
+        ha_log(HA_LOG_INFO, "stop", "asked to stop; handing over first");
+    }
     h->leaving = true;
     h->stop_since = mono_now();
     loop_post(h, &ev);

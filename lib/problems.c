@@ -46,6 +46,28 @@ add_why(json_t *list, const char *node, const json_t *why, const char *verb)
         jsonget_text(why, "ends"));
 }
 
+/* Maintenance is wanted, but nobody is to forget it. */
+static void
+find_pause(json_t *list, const json_t *pause)
+{
+    const char *state = jsonget_text(pause, "state");
+    const char *waits = jsonget_text(pause, "waits");
+    bool ending = !strcmp(state, "ending");
+
+    if (!*state || !strcmp(state, "none")) {
+        return;
+    }
+    add(list, "", "paused",
+        ha_asprintf("%s; asked for at %s%s%s",
+                    ending ? "the cluster was paused, and is to go on"
+                    : !strcmp(state, "asked")
+                        ? "the cluster is about to pause"
+                        : "the cluster is paused: no role moves",
+                    jsonget_text(pause, "since"), *waits ? ": " : "", waits),
+        ending ? "the active has its ordinary lease again"
+               : "ovn-hactl resume is run");
+}
+
 static void
 find_in_cluster(json_t *list, const json_t *status)
 {
@@ -54,6 +76,7 @@ find_in_cluster(json_t *list, const json_t *status)
             ha_strdup("no node serves, as far as this one knows"),
             "a node becomes active");
     }
+    find_pause(list, jsonget(jsonget(status, "cluster"), "pause"));
 }
 
 /* What a replica waits for an operator for. */
@@ -115,7 +138,9 @@ find_in_node(json_t *list, const json_t *node)
         add_why(list, name, why, is);
         free(is);
     }
-    if (json_is_object(not_eligible)) {
+    if (json_is_object(not_eligible)
+        && strcmp(jsonget_text(not_eligible, "code"), "paused")) {
+        /* Of a pause the cluster's line tells. */
         add_why(list, name, not_eligible, "may not become active");
     }
     find_asks(list, node, true);

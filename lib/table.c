@@ -32,6 +32,21 @@ print_names(FILE *out, const json_t *list)
     }
 }
 
+/* "PAUSED   since 2026-11-27T01:02:03Z: roles stay as they are" */
+static void
+print_pause(FILE *out, const json_t *pause)
+{
+    const char *state = jsonget_text(pause, "state");
+
+    if (*state && strcmp(state, "none")) {
+        fprintf(out, "\nPAUSED   since %s: %s", text_of(pause, "since"),
+                !strcmp(state, "asked") ? "it is being recorded by all members"
+                : !strcmp(state, "ending")
+                    ? "it ends as soon as no lease is endless any more"
+                    : "roles stay as they are");
+    }
+}
+
 static void
 print_cluster(FILE *out, const json_t *status)
 {
@@ -47,6 +62,7 @@ print_cluster(FILE *out, const json_t *status)
     print_names(out, jsonget(c, "members"));
     fputs("; in sync ", out);
     print_names(out, jsonget(c, "in_sync"));
+    print_pause(out, jsonget(c, "pause"));
     fprintf(out, "\nseen by  %s at %s\n\n", text_of(status, "node"),
             text_of(status, "time"));
 }

@@ -32,6 +32,7 @@ EXTRA_DIST += \
 	tests/cluster/test_owner.py \
 	tests/cluster/test_pair.py \
 	tests/cluster/test_partition.py \
+	tests/cluster/test_pause.py \
 	tests/cluster/test_replica.py \
 	tests/cluster/schemas/README.md \
 	tests/cluster/schemas/ovn-nb-7.11.0.ovsschema \

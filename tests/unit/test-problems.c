@@ -108,6 +108,32 @@ each_has_its_code(void **state)
                "northd-role", "northd is paused, wanted is active");
 }
 
+/* A pause is told once, for the cluster, with what it waits for. */
+static void
+a_pause_is_told_once(void **state)
+{
+    json_t *status = status_with(
+        "nodes/1/not_eligible", "{'code': 'paused', 'text': 'a', 'ends': ''}");
+    json_t *list = problems_find(status);
+
+    (void) state;
+    assert_int_equal(json_array_size(list), 0);
+    json_decref(list);
+    json_decref(status);
+    assert_one("cluster/pause", "{'state': 'on', 'since': 'noon'}", "(null)",
+               "paused",
+               "the cluster is paused: no role moves; asked for at noon");
+    assert_one(
+        "cluster/pause",
+        "{'state': 'ending', 'since': 'noon', 'waits': 'n2 is off'}", "(null)",
+        "paused",
+        "the cluster was paused, and is to go on; asked for at noon: n2 "
+        "is off");
+    assert_one("cluster/pause", "{'state': 'asked', 'since': 'noon'}",
+               "(null)", "paused",
+               "the cluster is about to pause; asked for at noon");
+}
+
 /* What is a reason twice is told once. */
 static void
 a_node_and_code_occur_once(void **state)
@@ -155,6 +181,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_is_well),
         cmocka_unit_test(each_has_its_code),
+        cmocka_unit_test(a_pause_is_told_once),
         cmocka_unit_test(a_node_and_code_occur_once),
         cmocka_unit_test(that_nobody_serves_comes_first),
     };

@@ -298,12 +298,29 @@ fence_devices_are_told(void **state)
     json_decref(json);
 }
 
+static void
+a_pause_is_at_the_top(void **state)
+{
+    json_t *json =
+        quoted_json("{'cluster': {'health': 'ok', 'in_sync': ['n1'], 'pause':"
+                    " {'state': 'on', 'since': '2026-11-22T01:02:03Z'}}}");
+    char *text = table_render(json);
+
+    (void) state;
+    assert_non_null(strstr(text,
+                           "\nPAUSED   since 2026-11-22T01:02:03Z: roles "
+                           "stay as they are\nseen by"));
+    free(text);
+    json_decref(json);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(warnings_are_shown),
         cmocka_unit_test(fence_devices_are_told),
+        cmocka_unit_test(a_pause_is_at_the_top),
         cmocka_unit_test(a_healthy_cluster_has_no_complaints),
         cmocka_unit_test(a_lease_that_the_kernel_does_not_hold_is_told),
         cmocka_unit_test(verifications_are_told),
