@@ -141,6 +141,7 @@ print_cluster(struct writer *w, const json_t *status)
     static const char *const healths[] = { "ok", "degraded", "down" };
     const json_t *c = jsonget(status, "cluster");
     const char *health = jsonget_text(c, "health");
+    const char *pause = jsonget_text(jsonget(c, "pause"), "state");
     double epoch = epoch_number(jsonget_text(c, "epoch"));
 
     gauge(w, "ovn_ha_build_info",
@@ -155,6 +156,17 @@ print_cluster(struct writer *w, const json_t *status)
     }
     gauge(w, "ovn_ha_quorate", "Whether corosync has quorum here.");
     sample_plain(w, jsonget(c, "quorate"), 1);
+    gauge(w, "ovn_ha_paused",
+          "Whether roles stay because of maintenance, or a pause is about to "
+          "begin or to end.");
+    if (*pause) {
+        sample(w, NULL, NULL, NULL, NULL, strcmp(pause, "none") != 0);
+    }
+    gauge(w, "ovn_ha_paused_seconds", "For how long; 0 if it is not.");
+    if (*pause) {
+        sample(w, NULL, NULL, NULL, NULL,
+               json_number_value(jsonget(jsonget(c, "pause"), "seconds")));
+    }
     gauge(w, "ovn_ha_epoch",
           "Number of the epoch, which grows with every promotion.");
     if (epoch >= 0) {

@@ -16,7 +16,7 @@ static const char full[] =
     "{'version': '1.2', 'node': 'n1',"
     " 'cluster': {'health': 'degraded', 'epoch': '7.2', 'quorate': true,"
     "  'in_sync': ['n1', 'n2'], 'nodes': 3, 'lease_ms': 1500,"
-    "  'token_ms': 650},"
+    "  'token_ms': 650, 'pause': {'state': 'on', 'seconds': 77}},"
     " 'nodes': [{'name': 'n1', 'state': 'active', 'in_group': true,"
     "   'in_sync': true, 'not_eligible': null, 'northd_ok': true,"
     "   'door_open': true, 'nb': {'position': {'seq': 42},"
@@ -67,6 +67,8 @@ values(void **state)
         "ovn_ha_health{state=\"ok\"} 0",
         "ovn_ha_health{state=\"degraded\"} 1",
         "ovn_ha_quorate 1",
+        "ovn_ha_paused 1",
+        "ovn_ha_paused_seconds 77",
         "ovn_ha_epoch 7",
         "ovn_ha_in_sync_nodes 2",
         "ovn_ha_nodes 3",
