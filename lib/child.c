@@ -54,7 +54,7 @@ redirect_stdio(const struct child_spec *spec)
                            : dup(STDERR_FILENO);
 
     if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0
-        || dup2(out, 2) < 0) {
+        || dup2(spec->err_fd ? spec->err_fd : out, 2) < 0) {
         return -errno;
     }
     return 0;

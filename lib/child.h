@@ -36,6 +36,7 @@ struct child_spec {
     int in_fd;            /* Standard input instead of /dev/null; or 0. */
     int out_fd;           /* For stdout and stderr, before 'log_path'; or
                            * 0. */
+    int err_fd;           /* For stderr, before 'out_fd'; or 0. */
     bool reset_priority;  /* Do not inherit a real-time priority. */
     int lock_fd; /* A file that we hold a lock on (F_OFD_SETLK): it becomes
                   * the child's (F_SETLK), and outlives its exec.  0: none.
