@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ctl/confirm.h"
+#include "ctl/daemon.h"
 #include "ctl/drill-plan.h"
 #include "lib/jsonget.h"
 #include "lib/mono.h"
@@ -86,7 +87,8 @@ print_plan(const struct drill *d, const json_t *status,
     printf("  measures  writes to NB at %s,\n            and when they reach "
            "SB at %s\n",
            d->nb, d->sb);
-    printf("  rows      32 address sets ovn_ha_drill_*, removed in the end");
+    printf("  rows      %zu address sets ovn_ha_drill_*, removed in the end",
+           clients_rows(d->clients));
     if (d->leftovers) {
         printf(";\n            %zu left by earlier drills go first",
                d->leftovers);
@@ -138,6 +140,23 @@ create_tls(struct drill *d)
     return true;
 }
 
+/* As many as may go at once without looking like the loss of a database to the
+ * standbys (shrink-rows), however small it is. */
+static size_t
+choose_rows(void)
+{
+    static const char name[] = "\nshrink-rows = ";
+    long most = CLIENTS_ROWS_MAX;
+    char *reply, *line;
+
+    if (!daemon_call("config", NULL, &reply)) {
+        line = strstr(reply, name);
+        most = line ? strtol(line + strlen(name), NULL, 10) - 1 : most;
+    }
+    free(reply);
+    return most < 1 ? 1 : most > CLIENTS_ROWS_MAX ? CLIENTS_ROWS_MAX : most;
+}
+
 static int
 create_clients(struct drill *d, const json_t *status)
 {
@@ -146,7 +165,8 @@ create_clients(struct drill *d, const json_t *status)
     }
     d->nb = choose_remotes(d, d->args->drill.nb, "OVN_NB_DB", status, 6641);
     d->sb = choose_remotes(d, d->args->drill.sb, "OVN_SB_DB", status, 6642);
-    d->clients = clients_create(d->nb, d->sb, d->tls, &d->ledger, d->chassis);
+    d->clients = clients_create(d->nb, d->sb, d->tls, choose_rows(),
+                                &d->ledger, d->chassis);
     return d->clients ? VERB_FINE : VERB_USAGE;
 }
 

@@ -24,10 +24,6 @@
 #define DEAF_US 1000000 /* ...and leaves when none has come. */
 #define STEP_MS 5
 
-/* A change of a set costs those who follow as much as the set is large, so the
- * writes go round several of them. */
-#define N_ROWS 32
-
 #define NAME "ovn_ha_drill_"
 #define LOCK "ovn_ha_drill"
 #define MARK "ovn-ha-drill"
@@ -60,8 +56,11 @@ struct clients {
     struct side nb, sb;
     struct ledger *ledger;
     struct chassis *chassis;
-    char prefix[32];        /* Of this drill's rows, a number follows... */
-    char uuids[N_ROWS][40]; /* ...which these are in SB; "" until seen. */
+    char prefix[32]; /* Of this drill's rows, a number follows... */
+    /* ...which these are in SB; "" until seen.  Several, because a change of a
+     * set costs those who follow as much as the set is large. */
+    char uuids[CLIENTS_ROWS_MAX][40];
+    size_t n_rows;
     int next_id;
     enum clients_lock lock;
     char *refusal;
@@ -247,7 +246,7 @@ write_number(struct clients *c, mono_t now)
 
     c->number = ledger_add(c->ledger, now);
     address = make_address(c->number);
-    name = make_name(c, c->number % N_ROWS);
+    name = make_name(c, c->number % c->n_rows);
     c->pending = true;
     c->pending_id = c->next_id++;
     c->sent = now;
@@ -422,7 +421,7 @@ see(struct clients *c, size_t number, mono_t now)
 static bool
 is_known(const struct clients *c, const char *uuid)
 {
-    for (size_t i = 0; i < N_ROWS; i++) {
+    for (size_t i = 0; i < c->n_rows; i++) {
         if (!strcmp(uuid, c->uuids[i])) {
             return true;
         }
@@ -440,7 +439,7 @@ hear_row(struct clients *c, const char *uuid, const json_t *change, mono_t now)
     row = row ? row : jsonget(change, "insert");
     name = jsonget_text(row, "name");
     if (row && is_ours(c, name)) {
-        size_t i = strtoul(name + strlen(c->prefix), NULL, 10) % N_ROWS;
+        size_t i = strtoul(name + strlen(c->prefix), NULL, 10) % c->n_rows;
 
         snprintf(c->uuids[i], sizeof c->uuids[i], "%s", uuid);
     }
@@ -506,7 +505,7 @@ step_sb(struct clients *c, mono_t now)
 
 struct clients *
 clients_create(const char *nb, const char *sb, const struct tls *tls,
-               struct ledger *ledger, struct chassis *chassis)
+               size_t n_rows, struct ledger *ledger, struct chassis *chassis)
 {
     struct clients *c = ha_calloc(1, sizeof *c);
     uint64_t random;
@@ -516,6 +515,7 @@ clients_create(const char *nb, const char *sb, const struct tls *tls,
     }
     snprintf(c->prefix, sizeof c->prefix, NAME "%08" PRIx32 "_",
              (uint32_t) random);
+    c->n_rows = n_rows;
     c->ledger = ledger;
     c->chassis = chassis;
     c->next_id = ID_FIRST;
@@ -552,6 +552,12 @@ clients_step(struct clients *c, mono_t now)
 {
     step_nb(c, now);
     step_sb(c, now);
+}
+
+size_t
+clients_rows(const struct clients *c)
+{
+    return c->n_rows;
 }
 
 bool
@@ -686,7 +692,7 @@ clients_start(struct clients *c, mono_t deadline)
     json_t *operations = json_pack("[o]", make_delete()), *reply;
     int error;
 
-    for (size_t i = 0; i < N_ROWS; i++) {
+    for (size_t i = 0; i < c->n_rows; i++) {
         char *name = make_name(c, i);
 
         json_array_append_new(operations,

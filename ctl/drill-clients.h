@@ -25,6 +25,7 @@
 #include "lib/mono.h"
 
 /* Of one drill. */
+#define CLIENTS_ROWS_MAX 32
 #define CLIENTS_NODES_MAX 16
 #define CLIENTS_FDS_MAX (2 * (CLIENTS_NODES_MAX + 1))
 
@@ -32,16 +33,18 @@ struct clients;
 struct tls;
 
 /* 'nb' and 'sb' are remotes, separated by commas; 'tls', which may be NULL,
- * has to outlive it.  Returns NULL after a line
- * of error if they are not. */
+ * has to outlive it; 'n_rows' address sets are written to, CLIENTS_ROWS_MAX at
+ * most.  Returns NULL after a line of error if they are not. */
 struct clients *clients_create(const char *nb, const char *sb,
-                               const struct tls *tls, struct ledger *,
-                               struct chassis *);
+                               const struct tls *tls, size_t n_rows,
+                               struct ledger *, struct chassis *);
 void clients_destroy(struct clients *);
 
 /* What to wait for, CLIENTS_FDS_MAX at most; and to do then, or after 5 ms. */
 size_t clients_poll(const struct clients *, struct pollfd *);
 void clients_step(struct clients *, mono_t now);
+
+size_t clients_rows(const struct clients *);
 
 /* Whether there are sessions with both databases. */
 bool clients_connected(const struct clients *);
