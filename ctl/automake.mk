@@ -25,6 +25,7 @@ ovn_hactl_SOURCES = \
 	ctl/drill-clients.c \
 	ctl/drill-clients.h \
 	ctl/drill-judge.c \
+	ctl/drill-print.c \
 	ctl/drill-probe.c \
 	ctl/drill-probe.h \
 	ctl/drill-watch.c \

@@ -41,6 +41,16 @@ parse_count(const char *text, int64_t *ret_count)
 }
 
 static bool
+check_cut(int64_t us)
+{
+    if (us < 1000000 || us > 300000000) {
+        fputs("ovn-hactl: --cut is from 1s to 300s\n", stderr);
+        return false;
+    }
+    return true;
+}
+
+static bool
 add_probe(struct drill_args *args, const char *command, bool ping)
 {
     if (args->n_probes == DRILL_PROBES_MAX) {
@@ -97,6 +107,8 @@ drill_args_set(struct drill_args *args, int option, const char *value)
         return parse_duration(value, &args->max_compute_us);
     case DRILL_MAX_PROBE:
         return parse_duration(value, &args->max_probe_us);
+    case DRILL_CUT:
+        return parse_duration(value, &args->cut_us) && check_cut(args->cut_us);
     }
     return false;
 }

@@ -13,7 +13,7 @@
 
 struct drill_args {
     bool dry_run;
-    const char *junit; /* Files; NULL: none. */
+    const char *junit;    /* Files; NULL: none. */
     const char *html;
     const char *nb; /* Remotes; NULL: as $OVN_NB_DB says, or TCP port 6641 */
     const char *sb; /* of each node; and so for SB. */
@@ -31,11 +31,14 @@ struct drill_args {
     int64_t max_lost;
     int64_t max_compute_us;
     int64_t max_probe_us;
+
+    int64_t cut_us; /* How long isolate cuts. */
 };
 
-#define DRILL_ARGS_DEFAULT                                               \
-    {                                                                    \
-        .max_outage_us = -1, .max_sb_delay_us = -1, .max_compute_us = -1 \
+#define DRILL_ARGS_DEFAULT                                                \
+    {                                                                     \
+        .max_outage_us = -1, .max_sb_delay_us = -1, .max_compute_us = -1, \
+        .cut_us = 15000000                                                \
     }
 
 /* What getopt_long() calls these options. */
@@ -55,8 +58,9 @@ enum drill_option {
     DRILL_PROBE = 'R',
     DRILL_MAX_COMPUTE = 'c',
     DRILL_MAX_PROBE = 'r',
+    DRILL_CUT = 'x',
 };
-#define DRILL_OPTIONS "DbsodluHpeaPRcr"
+#define DRILL_OPTIONS "DbsodluHpeaPRcrx"
 
 /* Sets one of them.  Returns false after a line of error. */
 bool drill_args_set(struct drill_args *, int option, const char *value);

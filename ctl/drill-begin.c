@@ -69,19 +69,48 @@ print_limit(const char *name, int64_t us)
     }
 }
 
+/* Whether this node has a fence device for the active. */
+static bool
+can_fence(const struct drill *d, const json_t *status)
+{
+    const json_t *nodes =
+        jsonget(jsonget(jsonget(status, "local"), "fencing"), "nodes");
+
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        if (!strcmp(jsonget_text(json_array_get(nodes, i), "node"),
+                    d->act.from)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The end of the plan's first line. */
+static void
+print_act(const struct drill *d, const json_t *status)
+{
+    if (d->act.victim.pid > 0) {
+        printf(", process %d on this node", (int) d->act.victim.pid);
+    } else if (*d->act.to) {
+        printf(" to %s", d->act.to);
+    } else if (d->act.cut_us) {
+        printf(" for %g s", d->act.cut_us / 1e6);
+    } else if (act_is_crash(&d->act)) {
+        fputs(can_fence(d, status) ? ", by its fence device"
+                                   : ", by its own ovn-had",
+              stdout);
+    }
+    putchar('\n');
+}
+
 static void
 print_plan(const struct drill *d, const json_t *status,
            const json_t *obstacles)
 {
     const struct drill_args *limits = &d->args->drill;
-    char victim[64] = "";
 
-    if (d->act.victim.pid > 0) {
-        snprintf(victim, sizeof victim, ", process %d on this node",
-                 (int) d->act.victim.pid);
-    }
-    printf("drill %s: %s%s%s%s\n", d->kind->name, d->kind->what, victim,
-           *d->act.to ? " to " : "", d->act.to);
+    printf("drill %s: %s", d->kind->name, d->kind->what);
+    print_act(d, status);
     printf("  cluster   %s, active is %s\n", watch_health(status),
            *d->act.from ? d->act.from : "nobody");
     printf("  measures  writes to NB at %s,\n            and when they reach "
@@ -174,11 +203,12 @@ create_clients(struct drill *d, const json_t *status)
 static json_t *
 find_obstacles(struct drill *d, const json_t *status)
 {
-    json_t *obstacles = plan_obstacles(status, d->kind->here);
+    json_t *obstacles = plan_obstacles(status, d->kind->where);
     char *trouble;
 
     act_close(&d->act);
-    trouble = act_prepare(&d->act, d->kind, d->args->to, status);
+    trouble = act_prepare(&d->act, d->kind, d->args->to, d->args->drill.cut_us,
+                          status);
     if (trouble && !json_array_size(obstacles)) {
         json_array_append_new(obstacles, json_string(trouble));
     }
@@ -219,9 +249,9 @@ drill_plan(struct drill *d, bool shows)
 }
 
 bool
-drill_ask(const struct drill *d)
+drill_ask(const struct verb_args *args)
 {
-    if (d->args->yes) {
+    if (args->yes) {
         return true;
     } else if (!isatty(STDIN_FILENO)) {
         fputs("ovn-hactl: a drill asks before it acts, and there is no "
@@ -231,4 +261,67 @@ drill_ask(const struct drill *d)
     }
     return confirm_typed("Clients may not be able to write for a while.",
                          "yes");
+}
+
+/* Whether the cluster has registered it; 'ret_other' becomes true if another
+ * drill came first. */
+static bool
+is_registered(const struct drill *d, bool *ret_other)
+{
+    static const char *const argv[] = { "--json", NULL };
+    json_t *status = NULL;
+    const char *token;
+    char *reply;
+    bool ours;
+
+    if (!daemon_call("cluster/status", argv, &reply)) {
+        status = json_loads(reply, 0, NULL);
+    }
+    free(reply);
+    token =
+        jsonget_text(jsonget(jsonget(status, "cluster"), "drill"), "token");
+    ours = *token && !strcmp(token, d->act.token);
+    *ret_other = *token && !ours;
+    json_decref(status);
+    return ours;
+}
+
+int
+drill_register(struct drill *d)
+{
+    const char *const argv[] = { d->kind->name, NULL };
+    mono_t deadline = mono_add_ms(mono_now(), CONNECT_MS);
+    bool other = false;
+    char *reply;
+    int rc = daemon_ask("drill/begin", argv, &reply);
+
+    if (rc) {
+        return rc;
+    }
+    snprintf(d->act.token, sizeof d->act.token, "%s", reply);
+    free(reply);
+    while (!is_registered(d, &other)) {
+        if (other || mono_before(deadline, mono_now())) {
+            fprintf(stderr, "ovn-hactl: the drill may not begin: %s\n",
+                    other ? "another drill is running"
+                          : "corosync does not pass messages on");
+            drill_unregister(d);
+            return VERB_FAILED;
+        }
+        drill_turn(d);
+    }
+    return VERB_FINE;
+}
+
+void
+drill_unregister(struct drill *d)
+{
+    const char *const argv[] = { d->act.token, NULL };
+    char *reply;
+
+    if (*d->act.token) {
+        daemon_call("drill/end", argv, &reply);
+        free(reply);
+        d->act.token[0] = '\0';
+    }
 }

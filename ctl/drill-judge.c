@@ -338,6 +338,14 @@ make_notes(const struct drill *d)
                         "moves it back",
                         active, d->act.from));
     }
+    if (d->has_acted && act_is_crash(&d->act)
+        && strcmp(watch_health(watch_status(d->watch)), "ok")) {
+        drill_add_text(
+            notes, ha_asprintf("%s is down: switch it on, or start corosync "
+                               "and ovn-had there, unless that happens by "
+                               "itself",
+                               d->act.from));
+    }
     return notes;
 }
 

@@ -68,19 +68,36 @@ check_fencing(const json_t *status, json_t *list)
     }
 }
 
+static void
+check_others(const json_t *status, json_t *list)
+{
+    const json_t *drill = jsonget(jsonget(status, "cluster"), "drill");
+
+    if (json_is_object(drill)) {
+        add(list, ha_asprintf("another drill is running: %s, begun on %s",
+                              jsonget_text(drill, "kind"),
+                              jsonget_text(drill, "node")));
+    }
+}
+
 json_t *
-plan_obstacles(const json_t *status, bool here)
+plan_obstacles(const json_t *status, enum plan_where where)
 {
     const char *active = jsonget_text(jsonget(status, "cluster"), "active");
+    bool here = !strcmp(active, jsonget_text(status, "node"));
     json_t *list = json_array();
 
+    check_others(status, list); /* First, as the others may come of it. */
     check_health(status, list);
     check_heir(status, list);
     check_fencing(status, list);
-    if (here && strcmp(active, jsonget_text(status, "node"))) {
+    if (where == PLAN_ON_ACTIVE && !here) {
         add(list, ha_asprintf("it acts on processes of the active: run it "
                               "there%s%s",
                               *active ? ", on " : "", active));
+    } else if (where == PLAN_OFF_ACTIVE && here) {
+        add(list, ha_strdup("it acts on the whole active, which is this node: "
+                            "run it on another one"));
     }
     return list;
 }

@@ -6,12 +6,17 @@
  * a status, and nothing else.  Used by ctl/drill. */
 
 #include <jansson.h>
-#include <stdbool.h>
+
+/* Where a drill has to be run. */
+enum plan_where {
+    PLAN_ANYWHERE,
+    PLAN_ON_ACTIVE,  /* It acts on processes of the active. */
+    PLAN_OFF_ACTIVE, /* It acts on all of it, and has to outlive that. */
+};
 
 /* What is in the way of a drill, as sentences; the caller owns the list, which
- * is empty if nothing is.  'here': it acts on processes of the active, so that
- * the status has to be that node's own. */
-json_t *plan_obstacles(const json_t *status, bool here);
+ * is empty if nothing is.  'status' is of the node where it is run. */
+json_t *plan_obstacles(const json_t *status, enum plan_where);
 
 /* The remotes of a database's clients: 'port' of every node, by "tcp" or
  * "ssl", separated by commas, in memory that the caller frees. */

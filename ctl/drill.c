@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "ctl/daemon.h"
-#include "ctl/drill-report.h"
 #include "lib/jsonget.h"
 #include "lib/mono.h"
 #include "lib/tls.h"
@@ -275,7 +274,7 @@ act(struct drill *d)
         return;
     }
     d->has_acted = true;
-    text = ha_asprintf(d->kind->comm ? "%s on %s" : "%s away from %s",
+    text = ha_asprintf(d->kind->where ? "%s on %s" : "%s away from %s",
                        d->kind->what, d->act.from);
     on_event(d, d->acted, text);
     free(text);
@@ -307,7 +306,7 @@ is_calm(struct drill *d, mono_t now)
 {
     const json_t *status = watch_status(d->watch);
 
-    if (strcmp(watch_health(status), "ok")
+    if (!act_is_well(&d->act, status)
         || !is_fresh(d, watch_asked(d->watch), now)
         || !is_fresh(d, d->ledger.last_acked, now)
         || !is_fresh(d, d->ledger.last_seen, now)
@@ -325,7 +324,11 @@ describe_lateness(const struct drill *d)
     struct chassis_sums sums;
 
     chassis_sum(d->chassis, &sums);
-    return sums.missing
+    return d->effect.us == MONO_NEVER.us
+               ? ha_asprintf("nothing came of it within %g s: see the history "
+                             "and the log of ovn-had on %s",
+                             d->args->timeout_seconds, d->act.from)
+           : sums.missing
                ? ha_asprintf("of %zu compute nodes %zu are not back after %g "
                              "s, for one %s",
                              sums.n, sums.n - sums.n_back,
@@ -361,13 +364,27 @@ serves(const struct drill *d, mono_t now)
            && is_fresh(d, d->ledger.last_seen, now);
 }
 
+/* Whether what was done to another node may still have its worst to come,
+ * though all looks well. */
+static bool
+is_under_way(const struct drill *d, mono_t now)
+{
+    mono_t cut_ends = mono_add_us(d->acted, d->act.cut_us);
+
+    return act_is_crash(&d->act)
+               ? n_caught && d->effect.us == MONO_NEVER.us
+               : d->act.cut_us
+                     && mono_before(now, mono_add_us(cut_ends, FRESH_US));
+}
+
 /* What does not end by itself is ended; then the cluster is given the time to
  * serve, which a second signal cuts short. */
 static void
 restore(struct drill *d)
 {
+    mono_t now = mono_now(), cut_ends = mono_add_us(d->acted, d->act.cut_us);
+    mono_t deadline = mono_add_ms(mono_max(now, cut_ends), SERVE_MS);
     int cut = n_caught + 1;
-    mono_t deadline = mono_add_ms(mono_now(), SERVE_MS), now = mono_now();
 
     if (n_caught) {
         end_early(d, ha_strdup("interrupted"));
@@ -378,9 +395,10 @@ restore(struct drill *d)
     d->doing = "restoring";
     act_undo(&d->act);
     while (!d->recovered && n_caught < cut && mono_before(now, deadline)
-           && (!serves(d, now)
-               || strcmp(watch_health(watch_status(d->watch)), "ok"))) {
+           && (!serves(d, now) || is_under_way(d, now)
+               || !act_is_well(&d->act, watch_status(d->watch)))) {
         now = drill_turn(d);
+        follow_effect(d, now);
     }
 }
 
@@ -430,8 +448,17 @@ list_remains(struct drill *d)
     static const char *const argv[] = { "--json", NULL };
     const json_t *problems;
     json_t *status = NULL;
+    int64_t left_us;
     char *reply;
 
+    left_us =
+        mono_us_between(mono_now(), mono_add_us(d->acted, d->act.cut_us));
+    if (d->has_acted && d->act.cut_us && left_us > 0) {
+        drill_add_text(d->remains,
+                       ha_asprintf("%s is cut off from corosync for %.1f s "
+                                   "more: its kernel ends that by itself",
+                                   d->act.from, left_us / 1e6));
+    }
     if (!daemon_call("cluster/status", argv, &reply)) {
         status = json_loads(reply, 0, NULL);
     } else {
@@ -440,8 +467,7 @@ list_remains(struct drill *d)
     free(reply);
     problems = jsonget(status, "problems");
     for (size_t i = 0;
-         strcmp(watch_health(status), "ok") && i < json_array_size(problems);
-         i++) {
+         !act_is_well(&d->act, status) && i < json_array_size(problems); i++) {
         const json_t *problem = json_array_get(problems, i);
 
         drill_add_text(d->remains, ha_asprintf("%s; it ends when %s",
@@ -449,54 +475,6 @@ list_remains(struct drill *d)
                                                jsonget_text(problem, "ends")));
     }
     json_decref(status);
-}
-
-/* ---- The report ---------------------------------------------------------- */
-
-/* Returns false after a line of error. */
-static bool
-open_file(const char *path, FILE **ret_file)
-{
-    *ret_file = path ? fopen(path, "we") : NULL;
-    if (path && !*ret_file) {
-        fprintf(stderr, "ovn-hactl: %s cannot be written: %s\n", path,
-                strerror(errno));
-    }
-    return !path || *ret_file;
-}
-
-/* The same, if not all of it could be written. */
-static bool
-close_file(const char *path, FILE *file)
-{
-    if (file && (ferror(file) | fclose(file))) {
-        fprintf(stderr, "ovn-hactl: %s cannot be written: %s\n", path,
-                strerror(errno));
-        return false;
-    }
-    return true;
-}
-
-static void
-print_report(const struct drill *d, const json_t *report)
-{
-    char *text;
-
-    if (d->junit) {
-        report_print_junit(report, d->junit);
-    }
-    if (d->html) {
-        report_print_html(report, d->html);
-    }
-
-    if (!d->args->json) {
-        putchar('\n');
-        report_print_text(report, stdout);
-        return;
-    }
-    text = json_dumps(report, JSON_INDENT(2));
-    puts(text);
-    free(text);
 }
 
 /* ---- All of it ----------------------------------------------------------- */
@@ -523,7 +501,8 @@ run(struct drill *d)
     d->interrupted = n_caught;
     report = drill_make_report(d, &rc);
     drill_note_verdict(d, report);
-    print_report(d, report);
+    drill_unregister(d);
+    drill_print_report(d->args, &d->files, report);
     json_decref(report);
     return rc;
 }
@@ -533,18 +512,19 @@ static int
 prepare(struct drill *d)
 {
     char heir[sizeof d->act.to] = "";
-    int rc = drill_ask(d) ? VERB_FINE : VERB_FAILED;
+    int rc = drill_ask(d->args) ? VERB_FINE : VERB_FAILED;
 
-    if (!rc && !d->kind->comm && !d->args->no_verify) {
+    if (!rc && d->kind->where == PLAN_ANYWHERE && !d->args->no_verify) {
         rc = switchover_verify(d->args, heir, sizeof heir);
     }
     if (!rc) {
         rc = drill_plan(d, false);
     }
-    if (!rc
-        && (!open_file(d->args->drill.junit, &d->junit)
-            || !open_file(d->args->drill.html, &d->html))) {
+    if (!rc && !drill_open_files(d->args, &d->files)) {
         rc = VERB_FAILED;
+    }
+    if (!rc) {
+        rc = drill_register(d);
     }
     if (!rc && *heir) {
         snprintf(d->act.to, sizeof d->act.to, "%s", heir);
@@ -565,7 +545,8 @@ verb_drill(struct verb_args *args)
     if (!d.kind) {
         char *names = act_kind_names();
 
-        fprintf(stderr, "ovn-hactl: there is no drill \"%s\"; there are %s\n",
+        fprintf(stderr,
+                "ovn-hactl: there is no drill \"%s\"; there are %s\n",
                 args->operand, names);
         free(names);
         return VERB_USAGE;
@@ -581,8 +562,7 @@ verb_drill(struct verb_args *args)
             rc = run(&d);
         }
     }
-    if (!(close_file(args->drill.junit, d.junit)
-          & close_file(args->drill.html, d.html))) {
+    if (!drill_close_files(args, &d.files)) {
         rc = VERB_FAILED;
     }
     for (size_t i = 0; i < d.n_probes; i++) {

@@ -2,9 +2,10 @@
 #ifndef CTL_DRILL_H
 #define CTL_DRILL_H 1
 
-/* One drill, as the three files of 'ovn-hactl drill' share it: ctl/drill-begin
- * has what comes before, ctl/drill acts, measures and restores, and
- * ctl/drill-judge makes the report.  Nobody else includes this. */
+/* One drill, as the files of 'ovn-hactl drill' share it: ctl/drill-begin has
+ * what comes before, ctl/drill acts, measures and restores, ctl/drill-judge
+ * makes the report and ctl/drill-print prints it.  Nobody
+ * else includes this. */
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -18,6 +19,11 @@
 #include "ctl/drill-probe.h"
 #include "ctl/drill-watch.h"
 #include "ctl/verbs.h"
+
+/* What is not wanted is NULL. */
+struct drill_files {
+    FILE *junit, *html;
+};
 
 struct drill {
     const struct verb_args *args;
@@ -45,8 +51,8 @@ struct drill {
     mono_t looked;
     bool loss_known;
 
-    FILE *junit, *html; /* NULL: not wanted. */
-    const char *doing;  /* What the line of progress says. */
+    struct drill_files files;
+    const char *doing; /* What the line of progress says. */
     bool terminal, shown;
     mono_t next_line;
 
@@ -68,7 +74,20 @@ void drill_note(char *text);
 /* Looks whether it may, and 'shows' the plan.  Returns an exit status. */
 int drill_plan(struct drill *, bool shows);
 /* Returns false after a line of error. */
-bool drill_ask(const struct drill *);
+bool drill_ask(const struct verb_args *);
+/* Has the cluster know that it runs, so that there is no other.  Returns an
+ * exit status, after a line of error.  If this process ends, it is over. */
+int drill_register(struct drill *);
+void drill_unregister(struct drill *);
+
+/* ctl/drill-print.c. */
+
+/* These return false after a line of error. */
+bool drill_open_files(const struct verb_args *, struct drill_files *);
+bool drill_close_files(const struct verb_args *, struct drill_files *);
+
+void drill_print_report(const struct verb_args *, const struct drill_files *,
+                        const json_t *report);
 
 /* ctl/drill-judge.c. */
 

@@ -128,6 +128,7 @@ static const struct option longs[] = {
     { "probe", required_argument, NULL, DRILL_PROBE },
     { "max-compute-return", required_argument, NULL, DRILL_MAX_COMPUTE },
     { "max-probe-outage", required_argument, NULL, DRILL_MAX_PROBE },
+    { "cut", required_argument, NULL, DRILL_CUT },
     { "junit", required_argument, NULL, DRILL_JUNIT },
     { "html", required_argument, NULL, DRILL_HTML },
     { "max-lost", required_argument, NULL, DRILL_MAX_LOST },

@@ -26,6 +26,8 @@ fence_libfence_a_SOURCES = \
 	fence/agents.h \
 	fence/beat.c \
 	fence/beat.h \
+	fence/cut.c \
+	fence/cut.h \
 	fence/door.c \
 	fence/door.h \
 	fence/gate.c \

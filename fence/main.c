@@ -14,6 +14,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "fence/cut.h"
 #include "fence/harden.h"
 #include "fence/logger.h"
 #include "fence/worker.h"
@@ -22,17 +23,21 @@
 struct options {
     const char *socket;
     const char *log_file;
+    const char *cut; /* Milliseconds; NULL: it is the worker. */
 };
 
 static void __attribute__((noreturn)) usage(int status)
 {
     fprintf(status ? stderr : stdout,
             "usage: ovn-ha-fence --socket=PATH [OPTION]...\n"
+            "       ovn-ha-fence --cut=MS PORT...\n"
             "Opens and closes what clients of this node can reach; started "
             "by ovn-had.\n\n"
             "  --socket=PATH    where ovn-had connects to\n"
             "  --log-file=PATH  append the log to PATH instead of standard "
             "error\n"
+            "  --cut=MS         cut this node off from UDP ports for so long, "
+            "and end\n"
             "  -v, --verbose    log more\n"
             "  -V, --version    print the version\n"
             "  -h, --help       print this\n");
@@ -42,10 +47,11 @@ static void __attribute__((noreturn)) usage(int status)
 static void
 parse_options(int argc, char *argv[], struct options *o)
 {
-    enum { OPT_SOCKET = 256, OPT_LOG_FILE };
+    enum { OPT_SOCKET = 256, OPT_LOG_FILE, OPT_CUT };
     static const struct option longs[] = {
         { "socket", required_argument, NULL, OPT_SOCKET },
         { "log-file", required_argument, NULL, OPT_LOG_FILE },
+        { "cut", required_argument, NULL, OPT_CUT },
         { "verbose", no_argument, NULL, 'v' },
         { "version", no_argument, NULL, 'V' },
         { "help", no_argument, NULL, 'h' },
@@ -61,6 +67,9 @@ parse_options(int argc, char *argv[], struct options *o)
         case OPT_LOG_FILE:
             o->log_file = optarg;
             break;
+        case OPT_CUT:
+            o->cut = optarg;
+            break;
         case 'v':
             ha_log_set_level(HA_LOG_DBG);
             break;
@@ -73,7 +82,7 @@ parse_options(int argc, char *argv[], struct options *o)
             usage(2);
         }
     }
-    if (!o->socket || optind < argc) {
+    if (o->cut ? !!o->socket : !o->socket || optind < argc) {
         usage(2);
     }
 }
@@ -115,10 +124,13 @@ int
 main(int argc, char *argv[])
 {
     static struct worker worker; /* Large; the only one. */
-    struct options o = { NULL, NULL };
+    struct options o = { NULL, NULL, NULL };
     int signal_fd, error;
 
     parse_options(argc, argv, &o);
+    if (o.cut) {
+        return cut_run(o.cut, argv + optind, argc - optind);
+    }
     error = take_lock(o.socket);
     if (error) {
         fprintf(stderr, "ovn-ha-fence: %s: %s\n", o.socket,

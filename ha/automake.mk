@@ -17,6 +17,10 @@ ha_libsupervisor_a_SOURCES = \
 	ha/cluster.h \
 	ha/control.c \
 	ha/control.h \
+	ha/drill.c \
+	ha/drill.h \
+	ha/drillbook.c \
+	ha/drillbook.h \
 	ha/ev.c \
 	ha/ev.h \
 	ha/failover.c \
@@ -127,3 +131,7 @@ UNIT_TESTS += tests/unit/test-http
 tests_unit_test_http_SOURCES = tests/unit/test-http.c
 tests_unit_test_http_LDADD = $(SUPERVISOR_TEST_LIBS) \
 	$(EVENT_OPENSSL_LIBS) $(EVENT_LIBS)
+
+UNIT_TESTS += tests/unit/test-drillbook
+tests_unit_test_drillbook_SOURCES = tests/unit/test-drillbook.c
+tests_unit_test_drillbook_LDADD = $(SUPERVISOR_TEST_LIBS)

@@ -15,6 +15,7 @@
 
 #define DEFAULT_KEY_FILE "/etc/corosync/authkey"
 #define DEFAULT_TOKEN_MS 1000
+#define DEFAULT_PORT 5405 /* Of link 0; each link has the next one. */
 
 /* Copies the string 'key' to 'buf', "" if it is missing. */
 static void
@@ -165,6 +166,28 @@ read_key(cmap_handle_t cmap, struct cluster *c)
     }
 }
 
+/* Those of the links that this node has an address for. */
+static void
+read_ports(cmap_handle_t cmap, struct cluster *c)
+{
+    uint32_t pos = get_number(cmap, "nodelist.local_node_pos", 0);
+    char key[64], address[CLUSTER_NAME_LEN];
+
+    for (uint32_t link = 0; link < CLUSTER_MAX_PORTS; link++) {
+        uint16_t port;
+
+        snprintf(key, sizeof key, "nodelist.node.%u.ring%u_addr", pos, link);
+        get_string(cmap, key, address, sizeof address);
+        if (!address[0]) {
+            continue;
+        }
+        snprintf(key, sizeof key, "totem.interface.%u.mcastport", link);
+        c->ports[c->n_ports++] = cmap_get_uint16(cmap, key, &port) == CS_OK
+                                     ? port
+                                     : DEFAULT_PORT + link;
+    }
+}
+
 int
 cluster_read(struct cluster *ret_cluster, char error[CLUSTER_ERROR_LEN])
 {
@@ -191,6 +214,7 @@ cluster_read(struct cluster *ret_cluster, char error[CLUSTER_ERROR_LEN])
     get_string(cmap, "quorum.device.model", model, sizeof model);
     c.qdevice = model[0] != '\0';
     read_key(cmap, &c);
+    read_ports(cmap, &c);
     cmap_finalize(cmap);
     if (!rc) {
         *ret_cluster = c;

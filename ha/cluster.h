@@ -18,6 +18,7 @@
 
 #define CLUSTER_NAME_LEN 64
 #define CLUSTER_ERROR_LEN 256
+#define CLUSTER_MAX_PORTS 8
 
 struct cluster_node {
     uint32_t id;
@@ -33,6 +34,8 @@ struct cluster {
     uint32_t token_ms; /* In effect, coefficient included. */
     bool two_node;     /* Both halves of a pair keep quorum. */
     bool qdevice;
+    uint16_t ports[CLUSTER_MAX_PORTS]; /* UDP, of corosync's links. */
+    uint32_t n_ports;
     char key_file[WIRE_PATH_LEN]; /* "" if corosync does not encrypt. */
 };
 

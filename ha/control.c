@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ha/drill.h"
 #include "ha/ev.h"
 #include "ha/failover.h"
 #include "ha/group.h"
@@ -361,34 +362,20 @@ run_log_set(struct had *h, struct uctl_conn *conn)
     uctl_conn_reply(conn, "");
 }
 
-/* What others than the core want to be remembered, in one line. */
-static void
-run_note(struct had *h, struct uctl_conn *conn)
-{
-    char text[HA_TELL_LEN];
-
-    snprintf(text, sizeof text, "%s", uctl_conn_arg(conn, 0));
-    for (char *p = text; *p; p++) {
-        if ((unsigned char) *p < ' ') {
-            *p = ' ';
-        }
-    }
-    ha_log(HA_LOG_INFO, "history", "%s", text);
-    history_add(h->history, h->core.record.epoch, h->core.state, text);
-    uctl_conn_reply(conn, "");
-}
-
 static const struct command commands[] = {
     { "accept-shrink", "[NODE]", 0, 1, true, run_accept_shrink },
     { "cluster/status", "[--json]", 0, 2, false, run_status },
     { "config", "", 0, 0, false, run_config },
+    { "drill/act", "TOKEN CUT-MS", 2, 2, true, drill_run_act },
+    { "drill/begin", "KIND", 1, 1, true, drill_run_begin },
+    { "drill/end", "TOKEN", 1, 1, true, drill_run_end },
     { "exit", "", 0, 0, true, run_stop },
     { "failover", "NODE WHO", 2, 2, true, failover_run },
     { "failover/preview", "[NODE]", 0, 1, false, failover_run_preview },
     { "fence", "NODE", 1, 1, true, fencing_run_fence },
     { "fence-ack", "NODE", 1, 1, true, fencing_run_ack },
     { "history", "[LINES]", 0, 1, false, run_history },
-    { "history/note", "TEXT", 1, 1, true, run_note },
+    { "history/note", "TEXT", 1, 1, true, drill_run_note },
     { "leave", "", 0, 0, true, run_stop },
     { "list-commands", "", 0, 0, false, run_list },
     { "log/set", "LEVEL", 1, 1, true, run_log_set },

@@ -452,3 +452,9 @@ fence_state(const struct fence *f, mono_t *ret_at)
     *ret_at = f->state_at;
     return &f->state;
 }
+
+void
+fence_kill(struct fence *f)
+{
+    child_signal(&f->child, SIGKILL);
+}

@@ -52,6 +52,9 @@ void fence_exit(struct fence *);
 /* True once fence_exit() is done. */
 bool fence_exited(const struct fence *);
 
+/* Ends it as a power cut would. */
+void fence_kill(struct fence *);
+
 /* What the worker said last; NULL while it is gone.  'ret_at': when. */
 const struct wire_f_state *fence_state(const struct fence *, mono_t *ret_at);
 

@@ -57,6 +57,7 @@ struct had {
     struct web *web;
     struct verify *verify;
     struct told *told;
+    struct drill *drill;
 
     /* observe.c. */
     mono_t started_at;

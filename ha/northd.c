@@ -445,6 +445,12 @@ northd_stopped(const struct northd *n)
     return n->stopped;
 }
 
+void
+northd_kill(struct northd *n)
+{
+    child_signal(&n->child, SIGKILL);
+}
+
 pid_t
 northd_pid(const struct northd *n)
 {

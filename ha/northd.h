@@ -38,6 +38,9 @@ void northd_replace(struct northd *, const char *why);
 void northd_stop(struct northd *);
 bool northd_stopped(const struct northd *);
 
+/* Ends it as a power cut would. */
+void northd_kill(struct northd *);
+
 /* 0 if there is none. */
 pid_t northd_pid(const struct northd *);
 /* It is in the state in which it ought to be. */

@@ -9,6 +9,7 @@
 #include "ha/act.h"
 #include "ha/agents.h"
 #include "ha/asides.h"
+#include "ha/drill.h"
 #include "ha/fence.h"
 #include "ha/group.h"
 #include "ha/had.h"
@@ -75,6 +76,7 @@ on_view(void *h, const struct ha_set *members)
     loop_post(h, &ev);
     verify_group_changed(h);
     told_group_changed(h);
+    drill_group_changed(h, members);
 }
 
 static void
@@ -104,6 +106,7 @@ on_note(void *h, uint32_t from, const void *data, size_t n)
 {
     verify_take_note(h, from, data, n);
     told_take_note(h, from, data, n);
+    drill_take_note(h, from, data, n);
 }
 
 /* Fence worker. */
@@ -360,6 +363,7 @@ observe_start(struct had *h)
 
     verify_init(h);
     told_init(h);
+    drill_init(h);
     h->group = group_create(h->loop, &h->cluster, &group);
     h->fence = fence_create(h->loop, h->settings, &h->cluster, &fence);
     h->agents = agents_create(h->loop, h->settings, &h->cluster, &agents);
@@ -387,6 +391,7 @@ observe_close(struct had *h)
     }
     verify_close(h);
     told_close(h);
+    drill_close(h);
 }
 
 /* northd that burns processor time and answers nothing may be at work on a

@@ -119,6 +119,12 @@ replica_send_role(struct replica *r, const struct ha_action *a)
 }
 
 void
+replica_kill(struct replica *r)
+{
+    child_signal(&r->child, SIGKILL);
+}
+
+void
 replica_send_probe(struct replica *r, uint32_t token, uint32_t timeout_ms)
 {
     struct wire_r_probe probe = { .token = token, .timeout_ms = timeout_ms };

@@ -46,6 +46,9 @@ void replica_start(struct replica *);
 /* Ends it for good. */
 void replica_stop(struct replica *);
 
+/* Ends the worker as a power cut would. */
+void replica_kill(struct replica *);
+
 /* 0: the ovsdb-server is down.  Kept, and repeated to a new worker. */
 void replica_set_server(struct replica *, pid_t);
 

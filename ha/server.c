@@ -539,6 +539,12 @@ server_install(struct server *s)
     child_signal(&s->child, SIGKILL);
 }
 
+void
+server_kill(struct server *s)
+{
+    child_signal(&s->child, SIGKILL);
+}
+
 bool
 server_has_file(const struct server *s)
 {

@@ -42,6 +42,9 @@ bool server_stopped(const struct server *);
  * own (WIRE_R_INSTALL). */
 void server_install(struct server *);
 
+/* Ends it as a power cut would. */
+void server_kill(struct server *);
+
 /* Its file exists and has the right schema. */
 bool server_has_file(const struct server *);
 /* The process if it can be connected to, else 0. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ha/drill.h"
 #include "ha/fence.h"
 #include "ha/fencing.h"
 #include "ha/group.h"
@@ -434,6 +435,7 @@ cluster(const struct had *h)
     put(o, "lease_ms", json_integer(c->cfg.lease_us / 1000));
     put(o, "token_ms", json_integer(h->cluster.token_ms));
     put(o, "nodes", json_integer(h->cluster.n_nodes));
+    put(o, "drill", drill_status(h));
     return o;
 }
 

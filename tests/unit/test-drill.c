@@ -218,9 +218,9 @@ well(void)
 }
 
 static void
-assert_in_the_way(json_t *status, bool here, const char *text)
+assert_in_the_way(json_t *status, enum plan_where where, const char *text)
 {
-    json_t *list = plan_obstacles(status, here);
+    json_t *list = plan_obstacles(status, where);
 
     if (!text) {
         assert_int_equal(json_array_size(list), 0);
@@ -251,26 +251,33 @@ test_obstacles(void **state)
     json_t *device, *status = well();
 
     (void) state;
-    assert_in_the_way(well(), true, NULL);
+    assert_in_the_way(well(), PLAN_ON_ACTIVE, NULL);
     assert_in_the_way(change("cluster", "health", json_string("degraded")),
-                      true, "the cluster is degraded");
-    assert_in_the_way(change("cluster", "quorate", json_false()), true,
-                      "no quorum");
-    assert_in_the_way(change("cluster", "active", json_string("n2")), true,
-                      "run it there, on n2");
-    assert_in_the_way(change("cluster", "active", json_string("n2")), false,
-                      NULL);
-    assert_in_the_way(change("nodes", "in_sync", json_false()), false,
+                      PLAN_ON_ACTIVE, "the cluster is degraded");
+    assert_in_the_way(change("cluster", "quorate", json_false()),
+                      PLAN_ON_ACTIVE, "no quorum");
+    assert_in_the_way(change("cluster", "active", json_string("n2")),
+                      PLAN_ON_ACTIVE, "run it there, on n2");
+    assert_in_the_way(change("cluster", "active", json_string("n2")),
+                      PLAN_ANYWHERE, NULL);
+    assert_in_the_way(change("nodes", "in_sync", json_false()), PLAN_ANYWHERE,
                       "no standby is in sync");
-    assert_in_the_way(change("nodes", "not_eligible", json_object()), false,
-                      "no standby is in sync");
+    assert_in_the_way(change("nodes", "not_eligible", json_object()),
+                      PLAN_ANYWHERE, "no standby is in sync");
+    assert_in_the_way(change("cluster", "active", json_string("n2")),
+                      PLAN_OFF_ACTIVE, NULL);
+    assert_in_the_way(well(), PLAN_OFF_ACTIVE, "run it on another one");
+    assert_in_the_way(
+        change("cluster", "drill",
+               json_pack("{s:s, s:s}", "kind", "crash", "node", "n2")),
+        PLAN_ON_ACTIVE, "another drill is running: crash, begun on n2");
     device = json_array_get(
         json_object_get(
             json_object_get(json_object_get(status, "local"), "fencing"),
             "devices"),
         0);
     json_object_set_new(device, "well", json_false());
-    assert_in_the_way(status, true, "fence device d1 does not work");
+    assert_in_the_way(status, PLAN_ON_ACTIVE, "fence device d1 does not work");
 }
 
 static void
