@@ -28,6 +28,8 @@ ovn_hactl_SOURCES = \
 	ctl/drill-print.c \
 	ctl/drill-probe.c \
 	ctl/drill-probe.h \
+	ctl/drill-sequence.c \
+	ctl/drill-sequence.h \
 	ctl/drill-watch.c \
 	ctl/drill-watch.h \
 	ctl/fence.c \

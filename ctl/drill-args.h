@@ -13,6 +13,7 @@
 
 struct drill_args {
     bool dry_run;
+    const char *sequence; /* File with drills. */
     const char *junit;    /* Files; NULL: none. */
     const char *html;
     const char *nb; /* Remotes; NULL: as $OVN_NB_DB says, or TCP port 6641 */
@@ -61,6 +62,7 @@ enum drill_option {
     DRILL_CUT = 'x',
 };
 #define DRILL_OPTIONS "DbsodluHpeaPRcrx"
+#define DRILL_FILES "DuH" /* Those of a sequence as a whole. */
 
 /* Sets one of them.  Returns false after a line of error. */
 bool drill_args_set(struct drill_args *, int option, const char *value);

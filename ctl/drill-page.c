@@ -84,16 +84,13 @@ put_case(FILE *f, const json_t *report, const json_t *check)
                "</system-out></testcase>\n");
 }
 
-void
-report_print_junit(const json_t *report, FILE *f)
+static void
+put_suite(FILE *f, const json_t *report)
 {
     const json_t *checks = jsonget(report, "checks");
     bool aborted = !strcmp(jsonget_text(report, "verdict"), "ABORTED");
 
-    put_member(f,
-               "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite "
-               "name=\"ovn-hactl drill ",
-               report, "kind", "\" ");
+    put_member(f, "<testsuite name=\"ovn-hactl drill ", report, "kind", "\" ");
     fprintf(f, "tests=\"%zu\" failures=\"%zu\" errors=\"%d\" time=\"%.3f\" ",
             json_array_size(checks) + aborted, count_failed(checks), aborted,
             number(report, "duration_ms") / 1e3);
@@ -108,6 +105,38 @@ report_print_junit(const json_t *report, FILE *f)
         put_member(f, "<error message=\"", report, "why", "\"/></testcase>\n");
     }
     fputs("</testsuite>\n", f);
+}
+
+/* What ended a sequence early is a case of its own. */
+static void
+put_suites(FILE *f, const json_t *report)
+{
+    const json_t *drills = jsonget(report, "drills");
+
+    fputs("<testsuites>\n", f);
+    for (size_t i = 0; i < json_array_size(drills); i++) {
+        put_suite(f, json_array_get(drills, i));
+    }
+    if (*jsonget_text(report, "why")) {
+        put_member(f,
+                   "<testsuite name=\"ovn-hactl drill sequence\" tests=\"1\" "
+                   "failures=\"0\" errors=\"1\">\n"
+                   "  <testcase classname=\"ovn-hactl.drill.sequence\" "
+                   "name=\"runs to its end\"><error message=\"",
+                   report, "why", "\"/></testcase>\n</testsuite>\n");
+    }
+    fputs("</testsuites>\n", f);
+}
+
+void
+report_print_junit(const json_t *report, FILE *f)
+{
+    fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", f);
+    if (jsonget(report, "drills")) {
+        put_suites(f, report);
+    } else {
+        put_suite(f, report);
+    }
 }
 
 /* ---- The picture --------------------------------------------------------- */
@@ -303,15 +332,10 @@ put_list(FILE *f, const char *head, const json_t *list)
     }
 }
 
-void
-report_print_html(const json_t *report, FILE *f)
+/* One drill, and with it in a sequence. */
+static void
+put_drill(FILE *f, const json_t *report)
 {
-    put_member(f,
-               "<!DOCTYPE html>\n<html lang=\"en\"><head><meta "
-               "charset=\"utf-8\"><title>drill ",
-               report, "kind", ": ");
-    put_member(f, "", report, "verdict", "</title>\n");
-    fprintf(f, "<style>%s</style></head><body>\n", style);
     put_member(f, "<h1>drill ", report, "kind", " ");
     put_member(f, "<span class=\"verdict ", report, "verdict", "\">");
     put_member(f, "", report, "verdict", "</span></h1>\n");
@@ -324,5 +348,36 @@ report_print_html(const json_t *report, FILE *f)
     put_picture(f, report);
     put_timeline(f, report);
     put_list(f, "Left as it is", jsonget(report, "notes"));
+}
+
+static void
+put_sequence(FILE *f, const json_t *report)
+{
+    const json_t *drills = jsonget(report, "drills");
+
+    put_member(f, "<h1>drill sequence ", report, "file", " ");
+    put_member(f, "<span class=\"verdict ", report, "verdict", "\">");
+    put_member(f, "", report, "verdict", "</span></h1>\n");
+    put_member(f, "<p>Begun at ", report, "began", ". ");
+    put_member(f, "", report, "why", "</p>\n");
+    for (size_t i = 0; i < json_array_size(drills); i++) {
+        put_drill(f, json_array_get(drills, i));
+    }
+}
+
+void
+report_print_html(const json_t *report, FILE *f)
+{
+    put_member(f,
+               "<!DOCTYPE html>\n<html lang=\"en\"><head><meta "
+               "charset=\"utf-8\"><title>drill ",
+               report, "kind", ": ");
+    put_member(f, "", report, "verdict", "</title>\n");
+    fprintf(f, "<style>%s</style></head><body>\n", style);
+    if (jsonget(report, "drills")) {
+        put_sequence(f, report);
+    } else {
+        put_drill(f, report);
+    }
     fputs("</body></html>\n", f);
 }

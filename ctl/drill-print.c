@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Where the report of a drill goes. */
+/* Where the report of a drill, or of a sequence of them, goes. */
 
 #include "ctl/drill.h"
 

@@ -35,8 +35,8 @@ print_moments(const char *head, const json_t *list, const char *key, FILE *f)
     }
 }
 
-void
-report_print_text(const json_t *report, FILE *f)
+static void
+print_drill(const json_t *report, FILE *f)
 {
     const json_t *checks = jsonget(report, "checks");
     const json_t *writes = jsonget(report, "writes");
@@ -67,4 +67,39 @@ report_print_text(const json_t *report, FILE *f)
                   f);
     print_list("left as it is", jsonget(report, "notes"), f);
     print_list("to be mended by hand", jsonget(report, "remains"), f);
+}
+
+/* All drills, then a line each. */
+static void
+print_sequence(const json_t *report, FILE *f)
+{
+    const json_t *drills = jsonget(report, "drills");
+    size_t n = json_array_size(drills);
+
+    for (size_t i = 0; i < n; i++) {
+        print_drill(json_array_get(drills, i), f);
+        putc('\n', f);
+    }
+    fprintf(f, "drill sequence %s: %s; %zu of %.0f drills were done\n",
+            jsonget_text(report, "file"), jsonget_text(report, "verdict"), n,
+            number(report, "planned"));
+    if (*jsonget_text(report, "why")) {
+        fprintf(f, "  %s\n", jsonget_text(report, "why"));
+    }
+    for (size_t i = 0; i < n; i++) {
+        const json_t *drill = json_array_get(drills, i);
+
+        fprintf(f, "  %-8s %s\n", jsonget_text(drill, "verdict"),
+                jsonget_text(drill, "kind"));
+    }
+}
+
+void
+report_print_text(const json_t *report, FILE *f)
+{
+    if (jsonget(report, "drills")) {
+        print_sequence(report, f);
+    } else {
+        print_drill(report, f);
+    }
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ctl/daemon.h"
+#include "ctl/drill-sequence.h"
 #include "lib/jsonget.h"
 #include "lib/mono.h"
 #include "lib/tls.h"
@@ -542,11 +543,14 @@ verb_drill(struct verb_args *args)
     };
     int rc;
 
-    if (!d.kind) {
+    if (!strcmp(args->operand, "sequence")) {
+        return sequence_run(args);
+    } else if (!d.kind) {
         char *names = act_kind_names();
 
         fprintf(stderr,
-                "ovn-hactl: there is no drill \"%s\"; there are %s\n",
+                "ovn-hactl: there is no drill \"%s\"; there are %s, "
+                "sequence\n",
                 args->operand, names);
         free(names);
         return VERB_USAGE;

@@ -4,8 +4,8 @@
 
 /* One drill, as the files of 'ovn-hactl drill' share it: ctl/drill-begin has
  * what comes before, ctl/drill acts, measures and restores, ctl/drill-judge
- * makes the report and ctl/drill-print prints it.  Nobody
- * else includes this. */
+ * makes the report and ctl/drill-print prints it.  Of the others only
+ * ctl/drill-sequence includes this. */
 
 #include <jansson.h>
 #include <stdbool.h>

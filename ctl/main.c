@@ -55,7 +55,7 @@ static void __attribute__((noreturn)) usage(int status)
         "        [LIMIT]...\n"
         "                   do to the cluster what a bad day does, and judge "
         "how it\n"
-        "                   comes through\n"
+        "                   comes through; or drill sequence FILE\n"
         "  history [-n LINES] [--json]\n"
         "                   what was decided here, and when\n"
         "  replay FILE        run a node's journal through the core once "
@@ -97,7 +97,8 @@ static const struct verb verbs[] = {
     { "reinit", verb_reinit, "y", NULL },
     { "accept-shrink", verb_accept_shrink, "", NULL },
     { "fence-ack", verb_fence_ack, "y", "the name of one node" },
-    { "drill", verb_drill, "yjtTN" DRILL_OPTIONS, "one kind of drill" },
+    { "drill", verb_drill, "yjtTN" DRILL_OPTIONS,
+      "one kind of drill, or sequence and a file" },
     { "history", verb_history, "nj", NULL },
     { "leave", verb_leave, "Ty", NULL },
     { "reload", verb_reload, "", NULL },
@@ -205,8 +206,13 @@ static void
 set_operands(struct verb_args *args, const struct verb *verb, int n,
              char *operands[])
 {
-    if (verb->operand) {
-        if (n != 1) {
+    if (verb->run == verb_drill && n == 2
+        && !strcmp(operands[0], "sequence")) {
+        args->operand = operands[0];
+        args->drill.sequence = operands[1];
+    } else if (verb->operand) {
+        if (n != 1
+            || (verb->run == verb_drill && !strcmp(operands[0], "sequence"))) {
             fprintf(stderr, "ovn-hactl: %s takes %s\n", verb->name,
                     verb->operand);
             exit(2);
@@ -259,6 +265,12 @@ main(int argc, char *argv[])
             return 2;
         }
         set_operands(&args, verb, argc - optind - 1, argv + optind + 1);
+        if (args.drill.sequence && strspn(used, "yjT" DRILL_FILES) != n_used) {
+            fputs("ovn-hactl: drill sequence does not take that option; its "
+                  "file has those of each drill\n",
+                  stderr);
+            return 2;
+        }
         return verb->run(&args);
     }
     fprintf(stderr, "ovn-hactl: there is no command \"%s\"; see --help\n",

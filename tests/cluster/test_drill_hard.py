@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drills that do something to the whole active, and are run elsewhere."""
+"""Drills that do something to the whole active, and are run elsewhere; and
+drills one after another."""
 
+import json
 import signal
+import subprocess
+import xml.etree.ElementTree as ET
 
 import pytest
 from lab import Bmc, Corosync, FlowWatch, wait_until
-from test_drill import (DRILL, FAILED, FINE, Running, assert_refused,
-                        drill, drill_json, failed, rows, told)
+from test_drill import (DRILL, FAILED, FINE, USAGE, Running, assert_refused,
+                        drill, drill_json, failed, report_of, rows, told)
 from watch import (bring_up, cluster, local, others, switch_to, wait_state,
                    wait_well)
 
@@ -58,7 +62,7 @@ def make_active(lab, name):
     """The victim to be, with the compute node connected, as only what is
     there before is waited for later."""
     switch_to(lab, lab[name])
-    wait_until(lab.compute[0].connected, 20, "ovn-controller is connected",
+    wait_until(lab.compute[0].connected, 60, "ovn-controller is connected",
                interval=0.1)
     return lab[name]
 
@@ -155,21 +159,6 @@ def test_crash_by_device(lab):
     assert "n2 is off: proven" in here.log("lab/ovn-had.log")
 
 
-def test_device_fails(lab):
-    """A device that does not do it: nothing came of it, and the drill says
-    so."""
-    victim, here = make_active(lab, "n2"), lab["n1"]
-    wait_device(here)
-    lab.bmc.set_mode("fails")
-    try:
-        code, report = drill_json(here, "crash", "--timeout", "5")
-    finally:
-        lab.bmc.set_mode("well")
-    assert code == DRILL and failed(report)[0] == "all is well again"
-    assert "nothing came of it" in report["why"], report
-    assert wait_well(lab) is victim
-
-
 def test_isolate(lab):
     """The active is cut off, another one takes over, and the first comes
     back by itself."""
@@ -206,8 +195,8 @@ def test_isolate_all_killed(lab):
     active = wait_well(lab)
     # The next drill removes the rows.
     assert len(rows(active)) == 4
-    code, out, err = drill(here if active is not here else lab["n2"],
-                           "switchover", "--yes", "--no-verify")
+    wait_device(active)
+    code, out, err = drill(active, "switchover", "--yes", "--no-verify")
     assert code == FINE, (out, err)
 
 
@@ -223,7 +212,7 @@ def test_isolate_interrupted(lab):
     assert report["why"] == "interrupted" and report["remains"] == []
     assert report["duration_ms"] > 5000 and not is_cut(victim)
 
-    victim, here = make_active(lab, "n1"), lab["n3"]
+    switch_to(lab, victim)
     running = Running(here, "isolate", "--cut", "5s")
     running.wait_acted()
     wait_until(lambda: is_cut(victim), 5, "the victim is cut off")
@@ -251,3 +240,83 @@ def test_crash_interrupted(lab):
         assert cluster(here)["active"] not in ("n1", None)
     finally:
         victim.start_corosync()
+
+
+# One after another.
+
+def test_sequence(lab, tmp_path):
+    """One verdict, and one report, in each form."""
+    make_active(lab, "n1")
+    file, junit, html = (tmp_path / name for name in ("s", "s.xml", "s.html"))
+    file.write_text("# Tuesday\nkill-northd --probe 'test 1 = 1'\n\n"
+                    "switchover --no-verify --to n3 --max-write-outage 0ms\n")
+    code, out, err = drill(lab["n1"], "sequence", file, "--yes", "--json",
+                           "--junit", junit, "--html", html)
+    report = report_of(out)
+    assert (code, report["verdict"]) == (DRILL, "FAIL"), (report, err)
+    assert [(d["kind"], d["verdict"]) for d in report["drills"]] == [
+        ("kill-northd", "PASS"), ("switchover", "FAIL")]
+    assert failed(report["drills"][1]) == ["write outage"]
+    assert cluster(lab["n1"])["active"] == "n3"
+    suites = ET.parse(junit).getroot()
+    assert [s.get("failures") for s in suites] == ["0", "1"]
+    assert html.read_text().count("<svg") == 2
+    assert_everywhere(lab.control,
+                      "drill: sequence FAIL: kill-northd PASS, switchover FAIL")
+
+
+def test_sequence_refused(lab, tmp_path):
+    """What cannot be is told before anything is done; and a drill that may
+    not begin ends it."""
+    here = others(lab, wait_well(lab))[0]
+    file = tmp_path / "s"
+    for text, what in (("", "names no drill"), ("flood\n", "no such drill"),
+                       ("crash --max-lost x\n", "is no drill"),
+                       ("crash 'x\n", "no words")):
+        file.write_text(text)
+        code, _, err = drill(here, "sequence", file, "--yes")
+        assert code == USAGE and what in err, err
+    assert drill(here, "sequence", tmp_path / "none")[0] == USAGE
+    assert drill(here, "sequence", file, "--to", "n1")[0] == USAGE
+    file.write_text("kill-nb\nswitchover --no-verify\n")
+    code, out, err = drill(here, "sequence", file, "--dry-run")
+    assert code == FINE and out.endswith("drill switchover --no-verify\n")
+    code, out, err = drill(here, "sequence", file, "--yes", "--json")
+    report = json.loads(out[out.index("\n{") + 1:])
+    assert code == FAILED and report["verdict"] == "ABORTED"
+    assert report["why"] == '"kill-nb" did not begin' and not report["drills"]
+
+
+def test_sequence_interrupted(lab, tmp_path):
+    """The drill that runs is ended in good order, and no other begins."""
+    active = wait_well(lab)
+    file = tmp_path / "s"
+    file.write_text("stop-northd\nkill-nb\n")
+    process = active.popen(
+        lab.program("ovn-hactl", "."), "drill", "sequence", file, "--yes",
+        "--json", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True)
+    assert any("+0.000 s" in line for line in process.stderr)
+    parent, = (p for p in active.processes()
+               if p.comm == "ovn-hactl" and "sequence" in p.args)
+    parent.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=100)
+    report = report_of(out)
+    assert (process.returncode, report["verdict"]) == (FAILED, "ABORTED")
+    assert [d["verdict"] for d in report["drills"]] == ["ABORTED"]
+    assert all(p.state != "T" for p in active.find("northd"))
+
+
+def test_device_fails(lab):
+    """A device that does not do it: nothing came of it, and the drill says
+    so.  The last test, as no drill begins before the device is well again."""
+    victim, here = make_active(lab, "n2"), lab["n1"]
+    wait_device(here)
+    lab.bmc.set_mode("fails")
+    try:
+        code, report = drill_json(here, "crash", "--timeout", "5")
+    finally:
+        lab.bmc.set_mode("well")
+    assert code == DRILL and failed(report)[0] == "all is well again"
+    assert "nothing came of it" in report["why"], report
+    assert wait_well(lab) is victim
