@@ -230,7 +230,7 @@ leave(struct ha_core *c, struct ha_actions *out)
     switch (c->state) {
     case HA_ACTIVE:
     case HA_PROMOTING:
-        if (late || ha_core_goes_on(c)
+        if (late || ha_core_goes_on(c) || c->view.n < 2
             || (c->in_force && !coord_best(c, &c->record, c->cfg.self))) {
             core_tell(out, "shutdown: %s",
                       pause_holds(&c->durable.record)

@@ -2268,6 +2268,7 @@ static void
 test_leave_active(void **state)
 {
     struct ha_status st = status_of(2, HA_STANDBY);
+    struct ha_event left = { .type = HA_EV_VIEW };
 
     (void) state;
     start();
@@ -2293,6 +2294,15 @@ test_leave_active(void **state)
     assert_int_equal(t.n_acts[HA_ACT_EXIT], 0); /* The door is not closed. */
     wait_us(9000000);
     assert_int_equal(t.n_acts[HA_ACT_EXIT], 1);
+
+    /* The last one of a group waits for nobody. */
+    start();
+    serve_settled();
+    left.view.members = set_of(SELF, 0, 0);
+    feed(&left);
+    assert_int_equal(t.core.state, HA_ACTIVE);
+    feed_type(HA_EV_SHUTDOWN);
+    assert_int_equal(t.core.state, HA_DEMOTING);
 
     /* While nothing is in force, nobody is known not to take over. */
     start();
