@@ -384,7 +384,11 @@ on_timer(void *f_)
         }
         return;
     }
-    watch_silence(f, now);
+    if (!f->exiting) {
+        /* One that ends is waited for a while: killed, it would leave the
+         * client ports mute to whoever serves next. */
+        watch_silence(f, now);
+    }
     f->pinged_at = now;
     send_msg(f, WIRE_F_PING, NULL, 0);
     ev_timer_set_ms(f->timer, ping_ms(f));

@@ -198,6 +198,23 @@ def test_crash_for_good(lab):
         guard.verify(bound_ms=bound_ms)
 
 
+def test_stop_of_a_slow_fence_worker(lab):
+    """One that takes its time to end is not killed for it: the client ports
+    would stay mute to whatever serves on this node next."""
+    node = pick(lab, "standby")
+    with Guard(lab) as guard:
+        [had], [fence] = node.find("ovn-had"), node.find("fence")
+        fence.send_signal(signal.SIGSTOP)
+        had.send_signal(signal.SIGTERM)
+        wait_until(had.gone, DEADLINE, "ovn-had has stopped")
+        fence.send_signal(signal.SIGCONT)
+        wait_until(fence.gone, DEADLINE, "the fence worker has ended")
+        assert "ovn_ha" not in node.out("nft", "list", "tables")
+        wait_until(lambda: not node.service_running("ovn-had"))
+        node.start_ovn_had()
+        guard.verify()
+
+
 def leave(node):
     """By hand, as before a reboot: once the command returns all is over."""
     node.exec(node.lab.program("ovn-hactl", "."), "leave", timeout=70)
