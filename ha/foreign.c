@@ -185,9 +185,7 @@ foreign_owner(const struct settings *s, char text[FOREIGN_TEXT_LEN])
 
     for (int db = 0; db < HA_N_DBS; db++) {
         if (foreign_clustered(s->db[db].file)) {
-            snprintf(text, FOREIGN_TEXT_LEN,
-                     "%s belongs to a RAFT cluster; "
-                     "convert it first: ovsdb-tool cluster-to-standalone",
+            snprintf(text, FOREIGN_TEXT_LEN, "%s " FOREIGN_CLUSTERED,
                      s->db[db].file);
             return true;
         }

@@ -37,6 +37,12 @@ int foreign_keep_out(const struct settings_db *);
 bool foreign_northd(const struct settings *, pid_t *ret_pid,
                     char text[FOREIGN_TEXT_LEN]);
 
+/* Where another node has the data, there is nothing to convert. */
+#define FOREIGN_CLUSTERED                                              \
+    "belongs to a RAFT cluster: convert it by ovsdb-tool "             \
+    "cluster-to-standalone, or, if another node has the data, put it " \
+    "elsewhere"
+
 /* True if 'file' is a database of a RAFT cluster. */
 bool foreign_clustered(const char *file);
 

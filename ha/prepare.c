@@ -238,7 +238,7 @@ prepare_start(struct ev_loop *loop, const struct settings *settings,
         unlink(p->fresh);
         run_step(p, STEP_CREATE);
     } else if (foreign_clustered(p->db->file)) {
-        fail(p, "refused", "it belongs to a RAFT cluster");
+        fail(p, "refused", "it " FOREIGN_CLUSTERED);
     } else {
         run_step(p, STEP_CHECK);
     }

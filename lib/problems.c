@@ -125,6 +125,26 @@ find_difference(json_t *list, const json_t *node, bool nb)
     }
 }
 
+/* Which nodes have data where only one may, at the first start. */
+static void
+find_first_data(json_t *list, const json_t *node)
+{
+    const char *name = jsonget_text(node, "name");
+    bool nb = jsonget_true(jsonget(node, "nb"), "has_data");
+    bool sb = jsonget_true(jsonget(node, "sb"), "has_data");
+
+    if (!strcmp(jsonget_text(jsonget(node, "why"), "code"), "bootstrap-data")
+        && (nb || sb)) {
+        add(list, name, "first-data",
+            ha_asprintf("%s has data: %s", name,
+                        nb && sb ? "NB and SB"
+                        : nb     ? "NB"
+                                 : "SB"),
+            "ovn-had is stopped there and its database files are moved, or "
+            "those of all other nodes are");
+    }
+}
+
 static void
 find_in_node(json_t *list, const json_t *node)
 {
@@ -143,6 +163,7 @@ find_in_node(json_t *list, const json_t *node)
         /* Of a pause the cluster's line tells. */
         add_why(list, name, not_eligible, "may not become active");
     }
+    find_first_data(list, node);
     find_asks(list, node, true);
     find_asks(list, node, false);
     find_difference(list, node, true);

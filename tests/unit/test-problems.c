@@ -134,6 +134,30 @@ a_pause_is_told_once(void **state)
                "the cluster is about to pause; asked for at noon");
 }
 
+/* At the first start, whose data are one too many. */
+static void
+first_data_is_named(void **state)
+{
+    json_t *status = status_with(
+        "nodes/1/why",
+        "{'code': 'bootstrap-data', 'text': 'two', 'ends': 'later'}");
+    json_t *node = json_array_get(json_object_get(status, "nodes"), 1);
+    json_t *sb = quoted_json("{'has_data': false}"), *list;
+
+    (void) state;
+    json_object_set_new(node, "sb", sb);
+    list = problems_find(status);
+    assert_int_equal(json_array_size(list), 1);
+    json_decref(list);
+    json_object_set_new(sb, "has_data", json_true());
+    list = problems_find(status);
+    assert_int_equal(json_array_size(list), 2);
+    assert_string_equal(text_of(json_array_get(list, 1), "text"),
+                        "n2 has data: SB");
+    json_decref(list);
+    json_decref(status);
+}
+
 /* What is a reason twice is told once. */
 static void
 a_node_and_code_occur_once(void **state)
@@ -182,6 +206,7 @@ main(void)
         cmocka_unit_test(all_is_well),
         cmocka_unit_test(each_has_its_code),
         cmocka_unit_test(a_pause_is_told_once),
+        cmocka_unit_test(first_data_is_named),
         cmocka_unit_test(a_node_and_code_occur_once),
         cmocka_unit_test(that_nobody_serves_comes_first),
     };
