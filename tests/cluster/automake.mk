@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	tests/cluster/guard.py \
 	tests/cluster/killat.c \
 	tests/cluster/nofallocate.c \
+	tests/cluster/page.py \
 	tests/cluster/replica_parts.py \
 	tests/cluster/test_alternatives.py \
 	tests/cluster/test_bench.py \
@@ -30,6 +31,7 @@ EXTRA_DIST += \
 	tests/cluster/test_last_resort.py \
 	tests/cluster/test_large.py \
 	tests/cluster/test_lost_file.py \
+	tests/cluster/test_migration.py \
 	tests/cluster/test_owner.py \
 	tests/cluster/test_pair.py \
 	tests/cluster/test_partition.py \

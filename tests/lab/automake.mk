@@ -31,6 +31,7 @@ LAB_FILES = \
 	tests/lab/raft.py \
 	tests/lab/shell.py \
 	tests/lab/switch.py \
+	tests/lab/systemctl \
 	tests/lab/timeline.py \
 	tests/lab/traffic.py \
 	tests/lab/wait.py \
