@@ -23,6 +23,7 @@ TESTS += $(UNIT_TESTS)
 EXTRA_DIST += tests/alerts/ovn-ha.test.yml
 
 include tests/replay/automake.mk
+include tests/explore/automake.mk
 include tests/sim/automake.mk
 include tests/fuzz/automake.mk
 include tests/lab/automake.mk

@@ -61,13 +61,14 @@ check-local: $(SIM)
 	cd $(srcdir) && $(abs_builddir)/$(SIM) $(SIM_STORIES)
 
 # All that ./check asks for.
-check-sim: $(SIM)
+check-sim: $(SIM) $(EXPLORE)
 	cd $(srcdir) && $(abs_builddir)/$(SIM) --tap $(SIM_STORIES)
 	$(SIM) --tap --file $(SIM_SEEDS)
 	$(SIM) --tap --seeds 1 2000
 	$(SIM) --tap --nodes 5 --seeds 1 300
 	$(SIM) --tap --nodes 2 --seeds 1 200
 	$(SIM) --tap --nodes 1 --seeds 1 100
+	$(EXPLORE) --tap
 
 # Until somebody stops it, or a violation does.
 SIM_FROM = 1000000
