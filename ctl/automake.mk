@@ -33,6 +33,8 @@ ovn_hactl_SOURCES = \
 	ctl/drill-watch.c \
 	ctl/drill-watch.h \
 	ctl/fence.c \
+	ctl/interrupt.c \
+	ctl/interrupt.h \
 	ctl/main.c \
 	ctl/ovsdb.c \
 	ctl/ovsdb.h \

@@ -16,6 +16,7 @@
 #include "ctl/confirm.h"
 #include "ctl/drill.h"
 #include "ctl/drill-report.h"
+#include "ctl/interrupt.h"
 #include "lib/child.h"
 #include "lib/durable.h"
 #include "lib/jsonget.h"
@@ -27,26 +28,6 @@
 #define OUTPUT_MAX (4 * 1024 * 1024)
 #define STEP_MS 50
 #define POLL_MS 200
-
-static volatile sig_atomic_t n_caught;
-
-static void
-on_signal(int sig)
-{
-    (void) sig;
-    n_caught++;
-}
-
-static void
-catch_signals(void)
-{
-    struct sigaction action = { .sa_handler = on_signal };
-
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
 
 /* ---- The file ------------------------------------------------------------ */
 
@@ -172,14 +153,14 @@ collect(struct child *child, int fd)
 {
     char *text = ha_calloc(1, OUTPUT_MAX + 1);
     size_t n = 0;
-    int told = n_caught;
+    int told = interrupt_count();
 
     for (;;) {
         struct pollfd pfd = { .fd = fd, .events = POLLIN };
         ssize_t got = 0;
 
         poll(&pfd, 1, STEP_MS);
-        for (; told < n_caught; told++) {
+        for (; told < interrupt_count(); told++) {
             child_signal(child, SIGTERM);
         }
         if (pfd.revents && n < OUTPUT_MAX) {
@@ -237,7 +218,7 @@ wait_well(const struct verb_args *args)
     mono_t deadline = mono_add_us(mono_now(), args->timeout_seconds * 1000000);
     bool well = false;
 
-    while (!well && !n_caught && mono_before(mono_now(), deadline)) {
+    while (!well && !interrupt_count() && mono_before(mono_now(), deadline)) {
         json_t *status;
 
         if (verbs_get_status(&status)) {
@@ -264,10 +245,11 @@ do_step(const struct verb_args *args, const struct step *step, bool first,
     bool aborted;
 
     if (!first && !wait_well(args)) {
-        return n_caught ? ha_strdup("interrupted")
-                        : ha_asprintf("before \"%s\" the cluster was not well "
-                                      "within %g s",
-                                      step->text, args->timeout_seconds);
+        return interrupt_count()
+                   ? ha_strdup("interrupted")
+                   : ha_asprintf("before \"%s\" the cluster was not well "
+                                 "within %g s",
+                                 step->text, args->timeout_seconds);
     }
     fprintf(stderr, "drill %s\n", step->text);
     run_step(step, options, &text);
@@ -365,7 +347,7 @@ run_all(const struct verb_args *args, const struct steps *s,
     json_t *report;
     int rc;
 
-    catch_signals();
+    interrupt_catch();
     report = do_steps(args, s);
     note_verdict(report);
     drill_print_report(args, files, report);

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 
 #include "ctl/daemon.h"
 #include "ctl/drill-sequence.h"
+#include "ctl/interrupt.h"
 #include "lib/jsonget.h"
 #include "lib/mono.h"
 #include "lib/tls.h"
@@ -31,29 +31,6 @@
 #define SERVE_MS 30000   /* Patience with a cluster after an abort... */
 #define ROW_MS 30000     /* ...and with the end of the row. */
 #define LINE_US 200000
-
-/* Signals that ended it so far. */
-static volatile sig_atomic_t n_caught;
-
-static void
-on_signal(int sig)
-{
-    (void) sig;
-    n_caught++;
-}
-
-/* From here on an interruption leads through the restoring.  A terminal that
- * is gone must not end it either. */
-static void
-catch_signals(void)
-{
-    struct sigaction action = { .sa_handler = on_signal };
-
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
 
 /* ---- What happens -------------------------------------------------------- */
 
@@ -226,13 +203,14 @@ warm_up(struct drill *d)
     d->watch = watch_create(on_event, d);
     start_probes(d);
     clients_raise(d->clients);
-    while (!error && !n_caught && !d->why && mono_before(now, deadline)) {
+    while (!error && !interrupt_count() && !d->why
+           && mono_before(now, deadline)) {
         now = drill_turn(d);
         if (is_warm(d, now)) {
             return true;
         }
     }
-    if (!n_caught) {
+    if (!interrupt_count()) {
         end_early(d, d->ledger.n_acked
                          ? ha_strdup("no write to NB reaches SB")
                          : ha_asprintf("no write to NB is acknowledged: %s",
@@ -346,12 +324,12 @@ measure(struct drill *d)
     mono_t now = mono_now();
 
     d->doing = "measuring";
-    while (!n_caught && !d->recovered && mono_before(now, deadline)) {
+    while (!interrupt_count() && !d->recovered && mono_before(now, deadline)) {
         now = drill_turn(d);
         follow_effect(d, now);
         d->recovered = is_calm(d, now);
     }
-    if (!d->recovered && !n_caught) {
+    if (!d->recovered && !interrupt_count()) {
         end_early(d, describe_lateness(d));
     }
 }
@@ -373,7 +351,7 @@ is_under_way(const struct drill *d, mono_t now)
     mono_t cut_ends = mono_add_us(d->acted, d->act.cut_us);
 
     return act_is_crash(&d->act)
-               ? n_caught && d->effect.us == MONO_NEVER.us
+               ? interrupt_count() && d->effect.us == MONO_NEVER.us
                : d->act.cut_us
                      && mono_before(now, mono_add_us(cut_ends, FRESH_US));
 }
@@ -385,9 +363,9 @@ restore(struct drill *d)
 {
     mono_t now = mono_now(), cut_ends = mono_add_us(d->acted, d->act.cut_us);
     mono_t deadline = mono_add_ms(mono_max(now, cut_ends), SERVE_MS);
-    int cut = n_caught + 1;
+    int cut = interrupt_count() + 1;
 
-    if (n_caught) {
+    if (interrupt_count()) {
         end_early(d, ha_strdup("interrupted"));
     }
     if (!d->has_acted) {
@@ -395,7 +373,8 @@ restore(struct drill *d)
     }
     d->doing = "restoring";
     act_undo(&d->act);
-    while (!d->recovered && n_caught < cut && mono_before(now, deadline)
+    while (!d->recovered && interrupt_count() < cut
+           && mono_before(now, deadline)
            && (!serves(d, now) || is_under_way(d, now)
                || !act_is_well(&d->act, watch_status(d->watch)))) {
         now = drill_turn(d);
@@ -407,7 +386,7 @@ restore(struct drill *d)
 static void
 finish_writes(struct drill *d)
 {
-    int cut = n_caught + 1;
+    int cut = interrupt_count() + 1;
     mono_t deadline = mono_add_us(mono_now(), d->patience_us);
     mono_t last = d->ledger.last_acked;
 
@@ -418,7 +397,7 @@ finish_writes(struct drill *d)
     }
     d->ended = d->looked = mono_now();
     deadline = mono_add_us(d->ended, 3 * d->patience_us);
-    while (d->ledger.n_seen < d->ledger.n_acked && n_caught < cut
+    while (d->ledger.n_seen < d->ledger.n_acked && interrupt_count() < cut
            && mono_before(last, d->looked)
            && mono_before(d->looked, deadline)) {
         d->looked = drill_turn(d);
@@ -487,7 +466,7 @@ run(struct drill *d)
     json_t *report;
     int rc;
 
-    catch_signals();
+    interrupt_catch();
     if (warm_up(d)) {
         act(d);
         if (d->has_acted) {
@@ -499,7 +478,7 @@ run(struct drill *d)
     remove_row(d);
     list_remains(d);
     clear_progress(d);
-    d->interrupted = n_caught;
+    d->interrupted = interrupt_count();
     report = drill_make_report(d, &rc);
     drill_note_verdict(d, report);
     drill_unregister(d);
