@@ -23,6 +23,7 @@ EXTRA_DIST += \
 	tests/cluster/test_failover.py \
 	tests/cluster/test_faults.py \
 	tests/cluster/test_fence.py \
+	tests/cluster/test_five.py \
 	tests/cluster/test_frozen.py \
 	tests/cluster/test_kernel_lease.py \
 	tests/cluster/test_fencing.py \
