@@ -10,6 +10,8 @@ ovn_hactl_SOURCES = \
 	ctl/check-databases.c \
 	ctl/check-processes.c \
 	ctl/consent.c \
+	ctl/complete.c \
+	ctl/complete.h \
 	ctl/confirm.c \
 	ctl/confirm.h \
 	ctl/daemon.c \

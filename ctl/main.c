@@ -4,11 +4,13 @@
 
 #include "ha-config.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/complete.h"
 #include "ctl/verbs.h"
 
 static void __attribute__((noreturn)) usage(int status)
@@ -78,34 +80,29 @@ static void __attribute__((noreturn)) usage(int status)
     exit(status);
 }
 
-struct verb {
-    const char *name;
-    int (*run)(struct verb_args *);
-    const char *options; /* Letters of those that it takes. */
-    const char *operand; /* What stands behind it; or NULL. */
-};
-
 static const struct verb verbs[] = {
-    { "status", verb_status, "jw", NULL },
-    { "switchover", verb_switchover, "tTN", NULL },
-    { "verify", verb_verify, "j", NULL },
-    { "check", verb_check, "jC", NULL },
-    { "failover", verb_failover, "tTyA", NULL },
-    { "fence", verb_fence, "yT", "the name of one node" },
-    { "pause", verb_pause, "T", NULL },
-    { "resume", verb_resume, "T", NULL },
-    { "reinit", verb_reinit, "y", NULL },
-    { "accept-shrink", verb_accept_shrink, "", NULL },
-    { "fence-ack", verb_fence_ack, "y", "the name of one node" },
-    { "drill", verb_drill, "yjtTN" DRILL_OPTIONS,
+    { "status", verb_status, "jw", VERB_TAKES_NOTHING, NULL },
+    { "switchover", verb_switchover, "tTN", VERB_TAKES_NOTHING, NULL },
+    { "verify", verb_verify, "j", VERB_TAKES_NODE, NULL },
+    { "check", verb_check, "jC", VERB_TAKES_NOTHING, NULL },
+    { "failover", verb_failover, "tTyA", VERB_TAKES_NOTHING, NULL },
+    { "fence", verb_fence, "yT", VERB_TAKES_NODE, "the name of one node" },
+    { "pause", verb_pause, "T", VERB_TAKES_NOTHING, NULL },
+    { "resume", verb_resume, "T", VERB_TAKES_NOTHING, NULL },
+    { "reinit", verb_reinit, "y", VERB_TAKES_NODE, NULL },
+    { "accept-shrink", verb_accept_shrink, "", VERB_TAKES_NODE, NULL },
+    { "fence-ack", verb_fence_ack, "y", VERB_TAKES_NODE,
+      "the name of one node" },
+    { "drill", verb_drill, "yjtTN" DRILL_OPTIONS, VERB_TAKES_KIND,
       "one kind of drill, or sequence and a file" },
-    { "history", verb_history, "nj", NULL },
-    { "leave", verb_leave, "Ty", NULL },
-    { "reload", verb_reload, "", NULL },
-    { "config", verb_config, "", NULL },
-    { "version", verb_version, "", NULL },
-    { "replay", verb_replay, "", "the name of one file" },
+    { "history", verb_history, "nj", VERB_TAKES_NOTHING, NULL },
+    { "leave", verb_leave, "Ty", VERB_TAKES_NOTHING, NULL },
+    { "reload", verb_reload, "", VERB_TAKES_NOTHING, NULL },
+    { "config", verb_config, "", VERB_TAKES_NOTHING, NULL },
+    { "version", verb_version, "", VERB_TAKES_NOTHING, NULL },
+    { "replay", verb_replay, "", VERB_TAKES_FILE, "the name of one file" },
 };
+#define N_VERBS (sizeof verbs / sizeof verbs[0])
 
 static const struct option longs[] = {
     { "json", no_argument, NULL, 'j' },
@@ -137,6 +134,18 @@ static const struct option longs[] = {
     { "version", no_argument, NULL, 'V' },
     { NULL, 0, NULL, 0 },
 };
+
+/* Two options with one letter would be one option to all that goes by it. */
+static void
+assert_letters(void)
+{
+    char seen[sizeof longs / sizeof longs[0]] = "";
+
+    for (size_t i = 0; longs[i].name; i++) {
+        assert(!strchr(seen, longs[i].val));
+        seen[i] = longs[i].val;
+    }
+}
 
 /* Seconds or lines.  Exits if it is none. */
 static double
@@ -244,6 +253,7 @@ main(int argc, char *argv[])
     size_t n_used = 0;
     int c;
 
+    assert_letters();
     while ((c = getopt_long(argc, argv, "jn:yhV", longs, NULL)) != -1) {
         set_option(&args, c);
         if (n_used < sizeof used - 1) {
@@ -253,7 +263,12 @@ main(int argc, char *argv[])
     if (optind >= argc) {
         usage(2);
     }
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+    if (!strcmp(argv[optind], "complete")) {
+        complete_print(verbs, N_VERBS, longs, argc - optind - 1,
+                       argv + optind + 1);
+        return 0;
+    }
+    for (size_t i = 0; i < N_VERBS; i++) {
         const struct verb *verb = &verbs[i];
 
         if (strcmp(verb->name, argv[optind])) {

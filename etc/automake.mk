@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# What is installed as it is: units, example configuration, alerts.
+# What is installed as it is: units, example configuration, alerts,
+# completion.
 
 systemdsystemunit_DATA = etc/ovn-had.service
 EXTRA_DIST += etc/ovn-had.service.in
@@ -8,6 +9,11 @@ CLEANFILES += etc/ovn-had.service
 etc/ovn-had.service: etc/ovn-had.service.in Makefile
 	$(AM_V_GEN)mkdir -p etc && \
 	sed 's,[@]sbindir[@],$(sbindir),g' $(srcdir)/etc/ovn-had.service.in > $@
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = etc/completion/bash/ovn-hactl
+zshcompletiondir = $(datadir)/zsh/site-functions
+dist_zshcompletion_DATA = etc/completion/zsh/_ovn-hactl
 
 examplesdir = $(docdir)/examples
 dist_examples_DATA = \

@@ -14,7 +14,9 @@ EXTRA_DIST += \
 	tests/cluster/replica_parts.py \
 	tests/cluster/test_alternatives.py \
 	tests/cluster/test_bench.py \
+	tests/cluster/test_check.py \
 	tests/cluster/test_cold_start.py \
+	tests/cluster/test_completion.py \
 	tests/cluster/test_disk.py \
 	tests/cluster/test_consent.py \
 	tests/cluster/test_diverged.py \
