@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What is installed as it is: units, example configuration, alerts,
-# completion.
+# dashboard, completion.
 
 systemdsystemunit_DATA = etc/ovn-had.service
 EXTRA_DIST += etc/ovn-had.service.in
@@ -19,6 +19,7 @@ examplesdir = $(docdir)/examples
 dist_examples_DATA = \
 	etc/corosync.conf.example \
 	etc/ovn-ha.conf.example \
+	etc/ovn-ha.dashboard.json \
 	etc/ovn-ha.rules.yml \
 	etc/uidgid.example
 

@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 from lab import Corosync, wait_until
@@ -20,6 +21,7 @@ from lab.netns import inside
 from watch import (NoReplication, bring_up, cluster, local, others, status,
                    wait_in_sync, wait_state, wait_well, wait_why)
 
+ETC = Path(__file__).resolve().parents[2] / "etc"
 SOCKET = "/run/ovn-ha/status.sock"
 PORT = 6664
 GROUP = "adm"
@@ -194,6 +196,50 @@ def test_metrics(lab):
             role = "active" if other is active else "standby"
             assert found["ovn_ha_node_state{"
                          f'node="{other.name}",state="{role}"}}'] == 1
+
+
+def families(text):
+    """What the metrics' lines declare: {name of a sample: its labels}."""
+    found = {line.split()[2]: set() for line in text.splitlines()
+             if line.startswith("# TYPE ")}
+    for line in text.splitlines():
+        name, _, labels = line.rsplit(" ", 1)[0].partition("{")
+        if not line.startswith("#"):
+            found[name] |= set(re.findall(r'(\w+)="', labels))
+    return found
+
+
+def test_dashboard(lab):
+    """Every metric and label that the dashboard asks for is there, Prometheus
+    understands each question, and nothing comes from elsewhere."""
+    text = (ETC / "ovn-ha.dashboard.json").read_text()
+    assert "://" not in text
+    panels = json.loads(text)["panels"]
+    assert len({p["id"] for p in panels}) == len(panels)
+    targets = [t for panel in panels for t in panel["targets"]]
+    node = wait_well(lab)
+    node.hactl("pause")  # So that there is a problem.
+    try:
+        found = families(get(node, "/metrics")[2])
+    finally:
+        node.hactl("resume")
+    for target in targets:
+        asked = re.findall(r"(ovn_\w+)\{([^}]*)\}", target["expr"])
+        assert [name for name, _ in asked] \
+            == re.findall(r"ovn_\w+", target["expr"])
+        for name, labels in asked:
+            assert name in found, f"{name} is not in /metrics"
+            shown = set(re.findall(r"(\w+)=", labels)) \
+                | set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+            assert shown <= found[name] | {"job", "instance"}, target
+    rules = {"groups": [{"name": "dashboard", "rules": [
+        {"record": f"panel_{i}", "expr": t["expr"].replace(
+            "$__rate_interval", "5m")} for i, t in enumerate(targets)]}]}
+    if not shutil.which("promtool"):
+        pytest.skip("promtool is not installed")
+    node.root("/run/dashboard.yml").write_text(json.dumps(rules))
+    out = node.out("promtool", "check", "rules", "/run/dashboard.yml")
+    assert f"{len(targets)} rules found" in out
 
 
 def test_openmetrics(lab):
