@@ -159,8 +159,8 @@ conf_facts(const struct conf *conf)
         json_array_append_new(fenced, json_string(conf->fences[i].node));
     }
     return json_pack("{s:i, s:b, s:o, s:o}", "lease_ms", conf->lease_ms,
-                     "replication_tls", *conf->certificate != '\0', "fenced",
-                     fenced, "policy",
+                     "replication_tls", conf->witness || *conf->certificate,
+                     "fenced", fenced, "policy",
                      option_text(conf, "quorum", "no-quorum-policy"));
 }
 
@@ -220,8 +220,11 @@ collect_by_conf(const struct conf *conf, json_t *facts)
     json_object_set_new(facts, "member", json_boolean(!access(record, F_OK)));
     free(record);
     collect_certificates(conf, certificates);
-    check_collect_databases(conf, facts, certificates);
-    check_collect_processes(conf, facts);
+    if (!conf->witness) {
+        collect_unmasked(facts);
+        check_collect_databases(conf, facts, certificates);
+        check_collect_processes(conf, facts);
+    }
     json_object_set_new(facts, "certificates", certificates);
 }
 
@@ -239,7 +242,6 @@ check_collect(void)
     }
     collect_corosync(facts);
     collect_status(facts);
-    collect_unmasked(facts);
     if (conf_load(CONF_DEFAULT_FILE, false, &conf, &error)) {
         json_object_set_new(facts, "conf_error", json_string(error));
         free(error);

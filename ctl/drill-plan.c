@@ -109,13 +109,17 @@ plan_remotes(const json_t *status, const char *scheme, int port)
     char *remotes = ha_strdup("");
 
     for (size_t i = 0; i < json_array_size(nodes); i++) {
-        const char *address =
-            jsonget_text(json_array_get(nodes, i), "address");
+        const json_t *node = json_array_get(nodes, i);
+        const char *address = jsonget_text(node, "address");
         const char *fmt =
             strchr(address, ':') ? "%s%s%s:[%s]:%d" : "%s%s%s:%s:%d";
-        char *longer = ha_asprintf(fmt, remotes, *remotes ? "," : "", scheme,
-                                   address, port);
+        char *longer;
 
+        if (jsonget_true(node, "witness")) {
+            continue;
+        }
+        longer = ha_asprintf(fmt, remotes, *remotes ? "," : "", scheme,
+                             address, port);
         free(remotes);
         remotes = longer;
     }

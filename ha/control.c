@@ -268,7 +268,9 @@ verify_refusal(const struct had *h, const struct cluster_node *node)
            : node->id == c->record.active ? "it is the active, with which the "
                                             "others are compared"
            : !ha_set_has(&c->view, node->id) ? "it is not in the group"
-                                             : NULL;
+           : ha_core_why_not(c, node->id) == HA_WHY_WITNESS
+               ? ha_why_text(HA_WHY_WITNESS)
+               : NULL;
 }
 
 /* Replies with lines "NODE REQUEST". */

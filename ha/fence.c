@@ -189,7 +189,9 @@ send_config(struct fence *f)
         cluster_to_wire(&f->cluster->nodes[i], &config.nodes[i]);
     }
     memcpy(config.key_file, f->cluster->key_file, sizeof config.key_file);
-    config.kernel_lease = kernel_lease(s->conf->kernel_lease);
+    config.kernel_lease = s->conf->witness
+                              ? WIRE_KERNEL_LEASE_OFF
+                              : kernel_lease(s->conf->kernel_lease);
     send_msg(f, WIRE_F_CONFIG, &config, sizeof config);
 }
 

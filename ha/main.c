@@ -261,9 +261,13 @@ main(int argc, char *argv[])
     if (instance_lock(had.settings, text, sizeof text)) {
         die("%s", text);
     }
-    settle_owner(had.settings);
+    if (!had.settings->conf->witness) {
+        settle_owner(had.settings);
+    }
     read_cluster(&options, had.settings, &had.cluster);
-    units_mask();
+    if (!had.settings->conf->witness) {
+        units_mask();
+    }
     ha_log(HA_LOG_INFO, "main", "ovn-had " PACKAGE_VERSION " starts on %s%s",
            cluster_name(&had.cluster, had.cluster.self),
            instance_was_reexec() ? ", executed anew" : "");

@@ -48,6 +48,7 @@ gather_local(const struct had *h, struct ha_local *local)
     }
     local->priority = conf->priority;
     local->nofailover = conf->nofailover;
+    local->witness = conf->witness;
     local->northd_ok = northd_ok(h->northd);
     local->aside_files = h->aside_files;
     local->aside_bytes = h->aside_bytes;
@@ -373,7 +374,7 @@ observe_start(struct had *h)
             replica_create(h->loop, db, h->settings, &h->cluster, &replica);
         h->server[db] = server_create(h->loop, h->settings, db, &server);
     }
-    for (int db = 0; db < HA_N_DBS; db++) {
+    for (int db = 0; db < HA_N_DBS && !h->settings->conf->witness; db++) {
         server_start(h->server[db]);
     }
 }
@@ -420,7 +421,7 @@ may_join(const struct had *h)
 {
     bool late = mono_us_between(h->started_at, mono_now()) > JOIN_PATIENCE_US;
 
-    for (int db = 0; db < HA_N_DBS; db++) {
+    for (int db = 0; db < HA_N_DBS && !h->settings->conf->witness; db++) {
         mono_t at;
         const struct wire_r_status *st = replica_status(h->replica[db], &at);
 

@@ -173,7 +173,7 @@ settings_make_folders(const struct settings *s, const char **ret_folder)
 const char *
 settings_warning(const struct settings *s, bool authkey)
 {
-    if (s->conf->private_key[0]) {
+    if (s->conf->private_key[0] || s->conf->witness) {
         return NULL;
     }
     return authkey ? "log shipping is not encrypted, and only its beginning "

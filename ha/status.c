@@ -39,6 +39,12 @@ hex(uint64_t value)
     return json_string(text);
 }
 
+const char *
+status_state(uint32_t state, bool witness)
+{
+    return witness && state == HA_STANDBY ? "witness" : ha_state_name(state);
+}
+
 /* "3.1": number and node id. */
 static json_t *
 epoch(struct ha_epoch e)
@@ -276,7 +282,7 @@ node(const struct had *h, const struct cluster_node *n)
         put(o, "why", why(HA_WHY_ABSENT));
         return o;
     }
-    put(o, "state", json_string(ha_state_name(st.state)));
+    put(o, "state", json_string(status_state(st.state, st.local.witness)));
     put(o, "why", why(st.why));
     put(o, "not_eligible",
         is_active ? json_null() : why(ha_core_why_not(c, n->id)));
@@ -286,8 +292,13 @@ node(const struct had *h, const struct cluster_node *n)
     put(o, "leaving", json_boolean(st.leaving));
     put(o, "priority", json_integer(st.local.priority));
     put(o, "nofailover", json_boolean(st.local.nofailover));
-    put(o, "northd_ok", json_boolean(st.local.northd_ok));
+    put(o, "witness", json_boolean(st.local.witness));
     put(o, "told", told_status(h, n->id));
+    if (st.local.witness) {
+        put(o, "in_sync", json_null());
+        return o;
+    }
+    put(o, "northd_ok", json_boolean(st.local.northd_ok));
     put(o, "set_aside",
         json_pack("{s:i, s:I}", "files", (int) st.local.aside_files, "bytes",
                   (json_int_t) st.local.aside_bytes));
@@ -307,7 +318,8 @@ own_kernel_lease(const struct had *h, const struct wire_f_state *st)
     const char *reason = st->kernel_why;
 
     if (st->kernel == WIRE_KERNEL_UNUSED) {
-        reason = h->settings->conf->kernel_lease == CONF_OFF
+        reason = h->settings->conf->witness ? "a witness serves nothing"
+                 : h->settings->conf->kernel_lease == CONF_OFF
                      ? "kernel-lease is off"
                      : "the lease of this node has no end";
     }
@@ -384,6 +396,15 @@ own_northd(const struct had *h)
 
 /* Together. */
 
+/* True if nothing of the databases of 'id' is missing. */
+static bool
+is_protected(const struct ha_core *c, uint32_t id, const struct ha_local *l)
+{
+    return ha_set_has(&c->record.in_sync, id) && l->northd_ok
+           && (id == c->record.active
+               || (l->db[HA_NB].complete && l->db[HA_SB].complete));
+}
+
 /* "ok", "degraded": served, but not as well protected as it should be, or
  * "down": nobody serves, as far as this node knows. */
 static const char *
@@ -401,11 +422,9 @@ health(const struct had *h)
     for (uint32_t i = 0; i < h->cluster.n_nodes; i++) {
         uint32_t id = h->cluster.nodes[i].id;
 
-        if (!node_status(h, id, &st) || !ha_set_has(&c->record.in_sync, id)
-            || !st.local.northd_ok
-            || (id != c->record.active
-                && (st.state != HA_STANDBY || !st.local.db[HA_NB].complete
-                    || !st.local.db[HA_SB].complete))) {
+        if (!node_status(h, id, &st)
+            || (id != c->record.active && st.state != HA_STANDBY)
+            || (!st.local.witness && !is_protected(c, id, &st.local))) {
             return "degraded";
         }
     }
@@ -467,6 +486,7 @@ json_t *
 status_make(const struct had *h)
 {
     const struct ha_core *c = &h->core;
+    bool witness = h->settings->conf->witness;
     json_t *o, *nodes = json_array();
 
     for (uint32_t i = 0; i < h->cluster.n_nodes; i++) {
@@ -479,14 +499,17 @@ status_make(const struct had *h)
                   cluster(h), "nodes", nodes);
     put(o, "warnings", warnings(h));
     put(o, "local",
-        json_pack("{s:s, s:o, s:I, s:b, s:b, s:o, s:o, s:o, s:o}", "state",
-                  ha_state_name(c->state), "why", why(c->why), "state_ms",
-                  (json_int_t) mono_us_between(c->state_since, mono_now())
-                      / 1000,
-                  "corosync", group_connected(h->group), "stopping",
-                  h->leaving, "fence", own_fence(h), "nb", own_db(h, HA_NB),
-                  "sb", own_db(h, HA_SB), "northd", own_northd(h)));
-    put(json_object_get(o, "local"), "fencing", fencing_status(h));
+        json_pack(
+            "{s:s, s:o, s:I, s:b, s:b, s:o, s:o}", "state",
+            status_state(c->state, witness), "why", why(c->why), "state_ms",
+            (json_int_t) mono_us_between(c->state_since, mono_now()) / 1000,
+            "corosync", group_connected(h->group), "stopping", h->leaving,
+            "fence", own_fence(h), "fencing", fencing_status(h)));
+    if (!witness) {
+        put(json_object_get(o, "local"), "nb", own_db(h, HA_NB));
+        put(json_object_get(o, "local"), "sb", own_db(h, HA_SB));
+        put(json_object_get(o, "local"), "northd", own_northd(h));
+    }
     put(o, "problems", problems(h, o));
     return o;
 }

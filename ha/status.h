@@ -9,7 +9,14 @@
 
 #include <jansson.h>
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct had;
+
+/* The name of a node's state.  A witness that does its part is in the core's
+ * HA_STANDBY, but is no standby. */
+const char *status_state(uint32_t state, bool witness);
 
 /* The caller owns it. */
 json_t *status_make(const struct had *);

@@ -88,6 +88,13 @@ stop_reexec(struct had *h, char *error, size_t size)
         return false;
     }
     fits = agents_check(conf, &h->cluster, error, size);
+    if (fits && conf->witness != old->witness) {
+        /* Its databases would run on, and nobody would watch them. */
+        snprintf(error, size,
+                 "a node becomes a witness, or ceases to be one, only when "
+                 "ovn-had is stopped and started");
+        fits = false;
+    }
     conf_destroy(conf);
     if (!fits) {
         return false;

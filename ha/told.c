@@ -44,13 +44,14 @@ common_options(const struct conf *conf)
     return options;
 }
 
-/* The installed schemas' versions; one that cannot be read is left out. */
+/* The installed schemas' versions, of which a witness has none that matter; one
+ * that cannot be read is left out. */
 static json_t *
 schemas(const struct settings *s)
 {
     json_t *versions = json_object();
 
-    for (int db = 0; db < HA_N_DBS; db++) {
+    for (int db = 0; db < HA_N_DBS && !s->conf->witness; db++) {
         char version[SCHEMAFILE_VERSION_LEN];
 
         if (!schemafile_version(s->db[db].schema, version)) {

@@ -154,7 +154,8 @@ reply_verdict(struct had *h, struct http_reply *reply, bool ok,
     struct web *web = h->web;
 
     reason = *reason ? reason : c->why != HA_WHY_NONE ? why : "";
-    snprintf(web->line, sizeof web->line, "%s%s%s\n", ha_state_name(c->state),
+    snprintf(web->line, sizeof web->line, "%s%s%s\n",
+             status_state(c->state, h->settings->conf->witness),
              *reason ? ": " : "", reason);
     reply_text(reply, ok ? 200 : 503, TYPE_TEXT, web->line);
 }
@@ -165,6 +166,13 @@ static bool
 serves(const struct had *h)
 {
     return h->core.state == HA_ACTIVE && h->core.fence.open;
+}
+
+/* A witness is in that state, too, but has no data. */
+static bool
+is_standby(const struct had *h)
+{
+    return h->core.state == HA_STANDBY && !h->settings->conf->witness;
 }
 
 /* This node's own row in the status. */
@@ -265,7 +273,7 @@ page_standby(struct had *h, const struct httphead *head,
 {
     long long max_lag = -1;
     int error = httphead_number(head, "max_lag", &max_lag);
-    bool standby = h->core.state == HA_STANDBY;
+    bool standby = is_standby(h);
     const char *reason;
 
     if (error == -EINVAL) {
@@ -291,7 +299,7 @@ page_readyz(struct had *h, const struct httphead *head,
             struct http_reply *reply)
 {
     bool standby = h->core.state == HA_STANDBY;
-    const char *reason = standby ? not_close(h, -1) : "";
+    const char *reason = is_standby(h) ? not_close(h, -1) : "";
 
     (void) head;
     reply_verdict(h, reply, serves(h) || (standby && !*reason), reason);

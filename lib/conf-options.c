@@ -34,6 +34,10 @@ const struct conf_option conf_options[] = {
       "higher number becomes active." },
     { "node", "nofailover", CONF_BOOL, 0, 0, "no", AT(nofailover),
       "If yes, this node never becomes active by itself." },
+    { "node", "witness", CONF_BOOL, 0, 0, "no", AT(witness),
+      "If yes, this node runs no databases and no northd: it only votes, and "
+      "acknowledges the active's beats, so that of two control nodes one can "
+      "go on without the other." },
     { "node", "kernel-lease", CONF_TRISTATE, 0, 0, "auto", AT(kernel_lease),
       "Whether the kernel holds the lease, too: what the databases say on "
       "their TCP ports leaves this node only under a lease, even if every "

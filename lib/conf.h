@@ -49,7 +49,7 @@ struct conf_option {
 };
 
 extern const struct conf_option conf_options[];
-#define CONF_N_OPTIONS 45
+#define CONF_N_OPTIONS 46
 
 /* The same for sections that stand for one device or one node each; their
  * 'section' says how they are named, and 'offset' is of struct conf_device
@@ -109,6 +109,7 @@ struct conf {
     /* [node] */
     int priority;
     bool nofailover;
+    bool witness;
     enum conf_tristate kernel_lease;
 
     /* [listen], each by database. */

@@ -194,14 +194,14 @@ print_states(struct writer *w, const json_t *nodes)
 {
     static const char *const states[] = { "starting",  "isolated", "standby",
                                           "promoting", "active",   "demoting",
-                                          "blocked",   "absent" };
+                                          "blocked",   "absent",   "witness" };
 
     gauge(w, "ovn_ha_node_state",
           "State of each node: 1 for the state that it is in.");
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         const json_t *node = json_array_get(nodes, i);
 
-        sample_state(w, jsonget_text(node, "name"), states, 8,
+        sample_state(w, jsonget_text(node, "name"), states, 9,
                      jsonget_text(node, "state"));
     }
 }

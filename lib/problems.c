@@ -159,8 +159,9 @@ find_in_node(json_t *list, const json_t *node)
         free(is);
     }
     if (json_is_object(not_eligible)
-        && strcmp(jsonget_text(not_eligible, "code"), "paused")) {
-        /* Of a pause the cluster's line tells. */
+        && strcmp(jsonget_text(not_eligible, "code"), "paused")
+        && strcmp(jsonget_text(not_eligible, "code"), "witness")) {
+        /* Of a pause the cluster's line tells; a witness is as it should. */
         add_why(list, name, not_eligible, "may not become active");
     }
     find_first_data(list, node);
@@ -269,9 +270,11 @@ find_here(json_t *list, const json_t *status)
             ha_strdup(jsonget_text(fencing, "advice")),
             "what it names is configured");
     }
-    find_in_db(list, node, local, true);
-    find_in_db(list, node, local, false);
-    find_in_northd(list, node, local);
+    if (strcmp(jsonget_text(local, "state"), "witness")) {
+        find_in_db(list, node, local, true);
+        find_in_db(list, node, local, false);
+        find_in_northd(list, node, local);
+    }
 }
 
 json_t *

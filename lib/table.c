@@ -99,7 +99,9 @@ print_node(FILE *out, const json_t *node)
             !here                             ? "-"
             : jsonget_true(node, "northd_ok") ? "ok"
                                               : "BAD",
-            jsonget_true(node, "in_sync") ? "yes" : "NO",
+            json_is_null(jsonget(node, "in_sync")) ? "-"
+            : jsonget_true(node, "in_sync")        ? "yes"
+                                                   : "NO",
             !here                             ? "-"
             : jsonget_true(node, "door_open") ? "open"
                                               : "closed");

@@ -88,6 +88,8 @@ why_not(const struct ha_core *c, const struct ha_record *rec, uint32_t id,
         return HA_WHY_LEAVING;
     } else if (pause_holds(rec) && id != rec->active && !forced) {
         return HA_WHY_PAUSED;
+    } else if (l->witness) {
+        return HA_WHY_WITNESS;
     } else if (l->nofailover) {
         return HA_WHY_NOFAILOVER;
     }
@@ -266,8 +268,9 @@ bootstrap(struct ha_core *c, const struct ha_record *base,
         const struct ha_local *l = &p->status.local;
 
         if (!p->heard || !ha_set_has(&c->view, p->id)
-            || !l->db[HA_NB].server_ok || !l->db[HA_SB].server_ok
-            || !l->db[HA_NB].life || !l->db[HA_SB].life) {
+            || (!l->witness
+                && (!l->db[HA_NB].server_ok || !l->db[HA_SB].server_ok
+                    || !l->db[HA_NB].life || !l->db[HA_SB].life))) {
             c->coord_why = HA_WHY_BOOTSTRAP_MEMBERS;
             return;
         }
@@ -275,7 +278,7 @@ bootstrap(struct ha_core *c, const struct ha_record *base,
             with_data = p->id;
             n_data++;
         }
-        if (!l->nofailover && !p->status.leaving
+        if (!l->witness && !l->nofailover && !p->status.leaving
             && (!first
                 || l->priority
                        > ha_core_peer(c, first)->status.local.priority)) {

@@ -145,6 +145,7 @@ status_differs(const struct ha_status *a, const struct ha_status *b)
                    || a->open != b->open || a->endless != b->endless
                    || a->ever_active != b->ever_active
                    || a->local.nofailover != b->local.nofailover
+                   || a->local.witness != b->local.witness
                    || a->local.unfit != b->local.unfit
                    || a->local.northd_ok != b->local.northd_ok
                    || a->local.priority != b->local.priority;

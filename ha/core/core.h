@@ -133,6 +133,7 @@ enum ha_why {
     HA_WHY_NOT_PAUSED,        /* Nothing to resume. */
     HA_WHY_RESUMING,          /* The pause ends already. */
     HA_WHY_UNSERVED,          /* Nothing to pause: nobody serves soundly. */
+    HA_WHY_WITNESS,           /* Runs no databases. */
     HA_N_WHYS
 };
 
@@ -164,6 +165,7 @@ struct ha_local {
     bool unfit; /* Handing over serves clients sooner than
                                  * what is being mended here. */
     bool northd_ok;
+    bool witness;         /* Has no databases: it only votes. */
     uint32_t aside_files; /* Copies of data that gave way here, */
     uint64_t aside_bytes; /* and the room that they take. */
 };

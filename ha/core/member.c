@@ -221,7 +221,7 @@ own_log_stopped(const struct ha_core *c)
 {
     bool stopped = true;
 
-    for (int db = 0; db < HA_N_DBS; db++) {
+    for (int db = 0; db < HA_N_DBS && !c->local.witness; db++) {
         stopped &= ha_epoch_cmp(c->stopped_epoch[db], c->proposal.epoch) >= 0;
     }
     return stopped;

@@ -111,7 +111,7 @@ run_db(struct ha_core *c, enum ha_db db, struct ha_actions *out)
 void
 replica_run(struct ha_core *c, struct ha_actions *out)
 {
-    for (int db = 0; db < HA_N_DBS; db++) {
+    for (int db = 0; db < HA_N_DBS && !c->local.witness; db++) {
         run_db(c, db, out);
     }
 }

@@ -212,6 +212,9 @@ static const struct why_row whys[HA_N_WHYS] = {
     [HA_WHY_UNSERVED] = { "unserved",
         "no active node serves, or it has just changed",
         "one node is active and the others follow it" },
+    [HA_WHY_WITNESS] = { "witness",
+        "a witness: it has no databases",
+        "witness is set to no in its configuration" },
 };
 /* clang-format on */
 

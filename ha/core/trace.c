@@ -182,6 +182,7 @@ local(struct pass *s, struct ha_local *x)
     flag(s, &x->nofailover);
     flag(s, &x->unfit);
     flag(s, &x->northd_ok);
+    flag(s, &x->witness);
     u32(s, &x->aside_files);
     u64(s, &x->aside_bytes);
 }

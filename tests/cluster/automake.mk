@@ -53,4 +53,5 @@ EXTRA_DIST += \
 	tests/cluster/test_supervisor.py \
 	tests/cluster/test_switchover.py \
 	tests/cluster/test_verify.py \
+	tests/cluster/test_witness.py \
 	tests/cluster/watch.py

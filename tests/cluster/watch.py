@@ -98,12 +98,13 @@ def configure(node, conf):
 
 
 def bring_up(lab, conf=None):
-    """Starts all nodes of a lab, each with the configuration 'conf', and
-    returns the active once all is well."""
+    """Starts all nodes of a lab, each with the configuration 'conf', which may
+    be one by name, and returns the active once all is well."""
     lab.power_on()
     for node in lab.control:
-        if conf:
-            configure(node, conf)
+        text = conf.get(node.name) if isinstance(conf, dict) else conf
+        if text:
+            configure(node, text)
     lab.start_corosync()
     active = lab.start_ovn_had()
     lab.open_ports(active)

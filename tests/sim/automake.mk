@@ -53,7 +53,8 @@ SIM_STORIES = \
 	tests/sim/power-cut.sim \
 	tests/sim/shutdown.sim \
 	tests/sim/switchover.sim \
-	tests/sim/upgrade.sim
+	tests/sim/upgrade.sim \
+	tests/sim/witness.sim
 EXTRA_DIST += tests/sim/README.md tests/sim/seeds $(SIM_STORIES) $(SIM_STORIES:.sim=.golden)
 
 # The stories; a second's work.
@@ -66,6 +67,7 @@ check-sim: $(SIM) $(EXPLORE)
 	$(SIM) --tap --file $(SIM_SEEDS)
 	$(SIM) --tap --seeds 1 2000
 	$(SIM) --tap --nodes 5 --seeds 1 300
+	$(SIM) --tap --witness --seeds 1 300
 	$(SIM) --tap --nodes 2 --seeds 1 200
 	$(SIM) --tap --nodes 1 --seeds 1 100
 	$(EXPLORE) --tap

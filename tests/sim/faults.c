@@ -226,7 +226,7 @@ may_wipe(const struct world *w, const struct node *victim)
             || !nd->disk.durable.accepted.n) {
             return false;
         }
-        another |= nd != victim && !nd->nofailover
+        another |= nd != victim && !nd->nofailover && !nd->witness
                    && ha_set_has(&rec->in_sync, nd->id)
                    && nd->db[0].lineage == rec->lineage
                    && nd->db[1].lineage == rec->lineage;

@@ -35,6 +35,7 @@ usage(FILE *out)
           "                      'SEED [NODES [FAULTS]]'\n"
           "  --nodes N           nodes of the cluster [3]\n"
           "  --faults K          faults of a run [40]\n"
+          "  --witness           the last node has no databases\n"
           "  --update            write the golden files of the stories\n"
           "  --keep-going        do not end at the first violation\n"
           "  --coverage          print which edges and reasons were seen\n"
@@ -164,7 +165,7 @@ run_seed(struct run *r, const struct sim_options *opt)
         /* Ovn ran here before; its data begin the lineage. */
         struct node *nd = &w->nodes[rnd(w) % w->n];
 
-        nd->db[0].data_before = nd->db[1].data_before = true;
+        nd->db[0].data_before = nd->db[1].data_before = !nd->witness;
     }
     FOR_EACH_NODE(nd, w)
     {
@@ -281,6 +282,7 @@ enum {
     OPT_FILE,
     OPT_NODES,
     OPT_FAULTS,
+    OPT_WITNESS,
     OPT_UPDATE,
     OPT_KEEP_GOING,
     OPT_COVERAGE,
@@ -293,6 +295,7 @@ static const struct option long_options[] = {
     { "file", required_argument, NULL, OPT_FILE },
     { "nodes", required_argument, NULL, OPT_NODES },
     { "faults", required_argument, NULL, OPT_FAULTS },
+    { "witness", no_argument, NULL, OPT_WITNESS },
     { "update", no_argument, NULL, OPT_UPDATE },
     { "keep-going", no_argument, NULL, OPT_KEEP_GOING },
     { "coverage", no_argument, NULL, OPT_COVERAGE },
@@ -332,6 +335,9 @@ main(int argc, char *argv[])
             break;
         case OPT_FAULTS:
             r.opt.faults = (unsigned) atoi(optarg);
+            break;
+        case OPT_WITNESS:
+            r.opt.witness = true;
             break;
         case OPT_UPDATE:
             r.update = true;

@@ -351,6 +351,7 @@ node_local(struct world *w, struct node *nd)
     replica_facts(w, nd, &ev.local);
     ev.local.northd_ok = nd->northd.alive;
     ev.local.nofailover = nd->nofailover;
+    ev.local.witness = nd->witness;
     ev.local.priority = nd->priority;
     ev.local.unfit = nd->unfit;
     if (h->local_posted
@@ -376,10 +377,12 @@ start_services(struct world *w, struct node *nd, uint64_t life, void *ptr)
     } else {
         fence_connect(w, nd);
     }
-    for (int db = 0; db < HA_N_DBS; db++) {
+    for (int db = 0; db < HA_N_DBS && !nd->witness; db++) {
         replica_start(w, nd, db);
     }
-    northd_start(w, nd);
+    if (!nd->witness) {
+        northd_start(w, nd);
+    }
 }
 
 static void

@@ -254,6 +254,11 @@ sent_accept(struct world *w, struct node *nd, const struct ha_msg *m)
         .record = m->durable.record,
     };
     p = &o->props[o->n_props - 1];
+    if (world_node(w, p->record.active)
+        && world_node(w, p->record.active)->witness) {
+        violation(w, "witness-named", "n%u, epoch %u.%u", nd->id,
+                  p->record.epoch.n, p->record.epoch.node);
+    }
     p->forced = nd->had.core.forced == p->record.active;
     p->eligible = p->forced || is_eligible(w, p);
 }
@@ -702,6 +707,17 @@ oracle_outage_us(const struct world *w)
            + c->tail_us + 2 * c->open_us + 2 * SEC;
 }
 
+static unsigned
+n_witnesses(const struct world *w)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < w->n; i++) {
+        n += w->nodes[i].witness;
+    }
+    return n;
+}
+
 static const char *
 node_unsettled(const struct world *w, const struct node *nd,
                const struct node **active)
@@ -714,7 +730,7 @@ node_unsettled(const struct world *w, const struct node *nd,
     if (c->state != HA_ACTIVE && c->state != HA_STANDBY) {
         return "is neither active nor standby";
     }
-    if (!c->in_force || c->record.in_sync.n != w->n) {
+    if (!c->in_force || c->record.in_sync.n != w->n - n_witnesses(w)) {
         return "does not see all in sync";
     }
     if (!epoch_same(nd->fence.supporter.epoch, c->record.epoch)) {
@@ -736,7 +752,8 @@ node_unsettled(const struct world *w, const struct node *nd,
         }
     } else if (nd->door_open) {
         return "is a standby with an open door";
-    } else if (!nd->db[0].connected || !nd->db[1].connected) {
+    } else if (!nd->witness
+               && (!nd->db[0].connected || !nd->db[1].connected)) {
         return "does not follow";
     }
     return NULL;
@@ -841,7 +858,7 @@ may_serve(const struct world *w, const struct node *nd)
             return false;
         }
     }
-    return !nd->nofailover
+    return !nd->nofailover && !nd->witness
            && (ha_set_has(&rec->in_sync, nd->id) || rec->active == nd->id)
            && nd->db[HA_NB].lineage == rec->lineage
            && nd->db[HA_SB].lineage == rec->lineage;
@@ -872,10 +889,11 @@ is_sound(const struct world *w, const struct node *nd)
     return had_runs(nd) && fence_runs(nd) && !nd->coro.frozen
            && !nd->had.core.leaving && !nd->had.crash_in && !nd->unfit
            && w->now >= nd->had.busy_until && w->now >= nd->disk.fails_until
-           && w->now >= nd->disk.slow_until && nd->db[HA_NB].server_up
-           && nd->db[HA_NB].worker_up && nd->db[HA_SB].server_up
-           && nd->db[HA_SB].worker_up && !nd->db[HA_NB].mute
-           && !nd->db[HA_SB].mute;
+           && w->now >= nd->disk.slow_until
+           && (nd->witness
+               || (nd->db[HA_NB].server_up && nd->db[HA_NB].worker_up
+                   && nd->db[HA_SB].server_up && nd->db[HA_SB].worker_up
+                   && !nd->db[HA_NB].mute && !nd->db[HA_SB].mute));
 }
 
 static bool

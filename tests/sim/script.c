@@ -575,6 +575,7 @@ begin(struct story *s, bool verbose, struct coverage *cov)
 
     if (!strcmp(word(s, 0), "nodes")) {
         opt.n_nodes = (unsigned) atoi(word(s, 1));
+        opt.witness = !strcmp(word(s, 3), "witness");
     }
     if (opt.n_nodes < 1 || opt.n_nodes > HA_MAX_NODES) {
         opt.n_nodes = 3;

@@ -271,7 +271,8 @@ struct node {
     bool stopped; /* Shut down by an operator. */
     bool wiped;   /* Disk lost, not readmitted yet. */
     bool nofailover;
-    bool unfit; /* Its supervisor would rather hand over. */
+    bool witness; /* Has no databases. */
+    bool unfit;   /* Its supervisor would rather hand over. */
     int32_t priority;
     uint64_t boot;
     uint64_t coro_run; /* Of its corosync, of all boots. */
@@ -354,6 +355,7 @@ struct sim_options {
     uint64_t seed;
     unsigned n_nodes;
     unsigned faults;
+    bool witness; /* The last node is one. */
     bool verbose;
     bool calm; /* No jitter: for stories. */
 };

@@ -369,6 +369,9 @@ world_init(struct world *w, const struct sim_options *opt,
     if (w->n >= 3 && rnd_chance(w, 200)) {
         w->nodes[rnd(w) % w->n].nofailover = true;
     }
+    if (opt->witness) {
+        w->nodes[w->n - 1].witness = true;
+    }
     if (rnd_chance(w, 200)) {
         w->nodes[rnd(w) % w->n].priority = (int32_t) rnd_in(w, -5, 5);
     }

@@ -1306,6 +1306,26 @@ test_support_waits(void **state)
     assert_int_equal(t.last[HA_MSG_SUPPORT].pos[HA_SB].seq, 0);
 }
 
+/* A witness supports as soon as its fence worker does: it has no log that
+ * could stop, and no worker to be told of a role. */
+static void
+test_witness_supports(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    start();
+    t.lazy_replica = true;
+    t.local = (struct ha_local){ .witness = true };
+    feed_local();
+    rec.active = rec.epoch.node = 2;
+    name_self(&rec);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+    assert_true(t.last[HA_MSG_SUPPORT].stopped);
+    assert_int_equal(t.last[HA_MSG_SUPPORT].pos[HA_NB].lineage, 0);
+    assert_int_equal(t.n_acts[HA_ACT_REPLICA], 0);
+}
+
 /* A node that was active waits longer for its workers: what they do not say is
  * lost. */
 static void
@@ -2565,6 +2585,10 @@ test_bootstrap(void **state)
     st[1].leaving = true;
     bootstrap_with(st);
     assert_int_equal(proposed()->active, 1);
+    /* A witness is waited for, and no more. */
+    st[0].local = (struct ha_local){ .witness = true, .priority = 5 };
+    bootstrap_with(st);
+    assert_int_equal(proposed()->active, 1);
 }
 
 /* Node 1 is the active of epoch 1.1, in force, with the others in sync and
@@ -2587,7 +2611,7 @@ static void
 test_why_not(void **state)
 {
     (void) state;
-    for (int i = 0; i < 11; i++) {
+    for (int i = 0; i < 12; i++) {
         struct ha_status st = status_of(2, HA_STANDBY);
         enum ha_why want = HA_WHY_NONE;
         uint32_t id = 2;
@@ -2627,6 +2651,10 @@ test_why_not(void **state)
             st.local.unfit = true;
             want = HA_WHY_DATABASE;
             break;
+        case 11:
+            st.local.witness = true;
+            want = HA_WHY_WITNESS;
+            break;
         }
         assert_int_equal(ha_core_why_not(&t.core, id), HA_WHY_ABSENT);
         say_status(2, &st);
@@ -2635,7 +2663,7 @@ test_why_not(void **state)
     /* The active needs not be in its own set. */
     t.core.record.active = 2;
     ha_set_del(&t.core.record.in_sync, 2);
-    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_DATABASE);
+    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_WITNESS);
     assert_int_equal(ha_core_why_not(&t.core, 9), HA_WHY_ABSENT);
     view(set_of(1, 0, 3));
     assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_ABSENT);
@@ -3277,6 +3305,7 @@ main(void)
         cmocka_unit_test(test_accept),
         cmocka_unit_test(test_support_is_for_one_proposal),
         cmocka_unit_test(test_support_waits),
+        cmocka_unit_test(test_witness_supports),
         cmocka_unit_test(test_support_of_the_old_active_waits_longer),
         cmocka_unit_test(test_handed_log_is_owed),
         cmocka_unit_test(test_broken_owes_for_a_while),
