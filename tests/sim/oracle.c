@@ -94,8 +94,9 @@ is_eligible(struct world *w, const struct proposal *p)
     return false;
 }
 
-/* True if 'p' goes on from a record that an operator's word to resume had
- * changed, though that did not come in force by itself. */
+/* True if 'p' goes on from a record that an operator's word to resume, or
+ * whoever called the pause off, had changed, though that did not come in force
+ * by itself. */
 static bool
 was_resumed(struct world *w, const struct proposal *p)
 {
@@ -105,7 +106,10 @@ was_resumed(struct world *w, const struct proposal *p)
     for (size_t i = 0; i < o->n_props; i++) {
         const struct proposal *q = &o->props[i];
 
-        if (q != p && q->record.paused == HA_PAUSE_ENDING
+        if (q != p
+            && (q->record.paused == HA_PAUSE_ENDING
+                || (c->record.paused == HA_PAUSE_ASKED
+                    && q->record.paused == HA_PAUSE_NONE))
             && epoch_same(q->record.epoch, c->record.epoch)
             && order_cmp(q->ballot, q->rev, c->ballot, c->rev) > 0
             && order_cmp(q->ballot, q->rev, p->ballot, p->rev) < 0) {
