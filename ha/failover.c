@@ -73,6 +73,21 @@ proof_of(const struct had *h, const struct cluster_node *to)
                        name);
 }
 
+/* What must not be done afterwards.  The caller frees it. */
+static char *
+if_apart(const struct had *h, const struct cluster_node *to)
+{
+    const char *name = cluster_name(&h->cluster, loser(h, to->id));
+
+    if (h->core.cfg.nodes.n != 2) {
+        return ha_asprintf("%s", "");
+    }
+    return ha_asprintf("Do not start %s where it does not reach %s: if it "
+                       "went on alone, it\nhas %s fenced, and serves what it "
+                       "has.\n",
+                       name, to->name, to->name);
+}
+
 /* What 'to' lacks of a database, as far as this node knows.  The caller frees
  * it. */
 static char *
@@ -107,7 +122,7 @@ void
 failover_run_preview(struct had *h, struct uctl_conn *conn)
 {
     const struct cluster_node *to = find_target(h, conn);
-    char *loss[HA_N_DBS], *proof, *text;
+    char *loss[HA_N_DBS], *apart, *proof, *text;
     const char *old;
 
     if (!to) {
@@ -117,6 +132,7 @@ failover_run_preview(struct had *h, struct uctl_conn *conn)
         loss[db] = loss_of(h, to, db);
     }
     old = cluster_name(&h->cluster, loser(h, to->id));
+    apart = if_apart(h, to);
     proof = proof_of(h, to);
     text = ha_asprintf(
         "%s\n"
@@ -125,11 +141,12 @@ failover_run_preview(struct had *h, struct uctl_conn *conn)
         "All that %s acknowledged since is lost, too.  When %s returns, it "
         "sets these\nrecords aside (diverged/ in its state folder) and "
         "follows "
-        "%s.\n%s",
+        "%s.\n%s%s",
         to->name, to->name, loss[HA_NB], loss[HA_SB], old, old, to->name,
-        proof);
+        apart, proof);
     uctl_conn_reply(conn, text);
     free(text);
+    free(apart);
     free(proof);
     free(loss[HA_NB]);
     free(loss[HA_SB]);

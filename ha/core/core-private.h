@@ -118,6 +118,8 @@ bool verdict_apart(const struct ha_core *);
 bool verdict_stale(const struct ha_core *);
 /* Then, while no record is in force: what is waited for. */
 enum ha_why verdict_missing(struct ha_core *);
+/* What a record that is accepted now is to say of that. */
+enum ha_alone verdict_alone(const struct ha_core *);
 /* Votes that put a record in force, now. */
 uint32_t verdict_votes(const struct ha_core *);
 

@@ -65,13 +65,19 @@ struct ha_record {
     struct ha_set suspects; /* May still serve an older epoch. */
 };
 
+/* Whether one node of a pair accepted a record without the other one. */
+enum ha_alone {
+    HA_ALONE_NO,
+    HA_ALONE_PROVEN, /* On proof that the other one is dead. */
+    HA_ALONE_FORCED, /* As the last resort: the other one may be alone, too. */
+};
+
 /* What a member must not forget.  Written by ACT_PERSIST. */
 struct ha_durable {
     struct ha_ballot promised; /* Nothing below is accepted. */
     struct ha_ballot accepted; /* Ballot of 'record'; n == 0: no holder. */
     uint32_t rev;              /* Proposal within 'accepted'. */
-    uint32_t alone;            /* 1: accepted on proof that the other node of
-                                * the pair is dead. */
+    uint32_t alone;            /* enum ha_alone. */
     struct ha_record record;
 };
 

@@ -140,7 +140,7 @@ member_accept(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     c->durable.accepted = m->ballot;
     c->durable.rev = m->rev;
     c->durable.record = *rec;
-    c->durable.alone = c->cfg.nodes.n > 1 && verdict_votes(c) == 1;
+    c->durable.alone = verdict_alone(c);
     c->dirty = true;
     c->proposal = *rec;
     c->prop_ballot = m->ballot;

@@ -11,7 +11,11 @@
  * it has met the other one again, because it has no proof, and may not even
  * ask for one (no fence loops).  Only who accepted a record alone, on such
  * proof ('alone' in struct ha_durable), knows after a restart that nobody
- * went on without it. */
+ * went on without it.  Unless the last resort was used against it meanwhile:
+ * then there are two such nodes, and neither knows of the other's time.  So
+ * who was forced to go on alone asks for no fencing after a restart, or they
+ * would have one another fenced in turn, each with its own data; an operator
+ * has to vouch again. */
 
 #include "ha/core/core-private.h"
 
@@ -88,6 +92,18 @@ verdict_votes(const struct ha_core *c)
                    && !verdict_stale(c)
                ? 1
                : ha_majority(&c->cfg);
+}
+
+enum ha_alone
+verdict_alone(const struct ha_core *c)
+{
+    if (c->cfg.nodes.n == 1 || verdict_votes(c) != 1) {
+        return HA_ALONE_NO;
+    }
+    /* An operator's word holds until both are together again. */
+    return force_node(c) || c->durable.alone == HA_ALONE_FORCED
+               ? HA_ALONE_FORCED
+               : HA_ALONE_PROVEN;
 }
 
 /* ---- Proof ---------------------------------------------------------- */
@@ -254,7 +270,7 @@ why_not_fence(struct ha_core *c, const struct ha_peer *p)
 
     if (pause_holds(&c->durable.record)) {
         return HA_WHY_PAUSED; /* Nobody is to be switched off by itself. */
-    } else if (!p->met && !c->durable.alone) {
+    } else if (!p->met && c->durable.alone != HA_ALONE_PROVEN) {
         return HA_WHY_UNMET;
     } else if (why != HA_WHY_NONE) {
         return why;

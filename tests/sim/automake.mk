@@ -38,6 +38,7 @@ SIM_STORIES = \
 	tests/sim/had-crash.sim \
 	tests/sim/had-gone.sim \
 	tests/sim/last-resort.sim \
+	tests/sim/last-resort-gone-on.sim \
 	tests/sim/last-resort-pair.sim \
 	tests/sim/move-called-off.sim \
 	tests/sim/other-life.sim \

@@ -170,6 +170,13 @@ check_endless(struct world *w)
     }
 }
 
+/* True if 'p' is in force by one node of a pair and a proof. */
+static bool
+is_chosen_alone(const struct world *w, const struct proposal *p)
+{
+    return (unsigned) __builtin_popcount(p->accepted) < w->n / 2 + 1;
+}
+
 static void
 set_chosen(struct world *w, const struct proposal *p)
 {
@@ -189,6 +196,9 @@ set_chosen(struct world *w, const struct proposal *p)
         o->chosen_at = w->now;
     }
     o->chosen = *p;
+    if (p->forced && is_chosen_alone(w, p)) {
+        o->resort = p->record.epoch;
+    }
     check_endless(w);
 }
 
@@ -426,6 +436,21 @@ was_planned(const struct world *w)
            && o->fault_at + CALM_BEFORE_WISH < o->wish_at;
 }
 
+/* The last resort is for a pair whose other node does not come back.  If it
+ * does all the same, had gone on alone, and does not reach the one that an
+ * operator let take over, then it knows of nothing and goes on where it was:
+ * it has to, since a survivor that reboots could never serve again otherwise.
+ * It has the other one fenced first, so that two never serve at once; what was
+ * written since the last resort gives way until they meet, and then what was
+ * written here does.  'ovn-hactl failover' warns of it.  True if 'nd' does
+ * this. */
+static bool
+is_given_up(const struct world *w, const struct node *nd)
+{
+    return nd->disk.durable.alone == HA_ALONE_PROVEN
+           && ha_epoch_cmp(nd->door_epoch, w->oracle.resort) < 0;
+}
+
 /* Longest that acknowledged writes may stay unshipped while the record still
  * calls the standby in sync. */
 static int64_t
@@ -454,7 +479,7 @@ count_lost(struct world *w, struct node *nd, enum ha_db db)
         e->lost = true;
         lost++;
         if (l->e[l->n - 1].at - e->at > loss_bound_us(w)
-            && !w->oracle.chosen.forced) {
+            && !w->oracle.chosen.forced && !e->given_up) {
             violation(w, "loss-bound", "%s: lost a write %lld ms old",
                       ha_db_name(db),
                       (long long) (l->e[l->n - 1].at - e->at) / 1000);
@@ -547,9 +572,10 @@ oracle_ack(struct world *w, struct node *nd, enum ha_db db)
 {
     struct ledger *l = &w->oracle.ledger[db];
     const struct db *d = &nd->db[db];
+    bool given_up = is_given_up(w, nd);
 
     w->cov->acked++;
-    if (ha_epoch_cmp(nd->door_epoch, w->oracle.last_ack) < 0) {
+    if (!given_up && ha_epoch_cmp(nd->door_epoch, w->oracle.last_ack) < 0) {
         violation(w, "late-acknowledgement",
                   "n%u acknowledges in %u.%u, after %u.%u did", nd->id,
                   nd->door_epoch.n, nd->door_epoch.node, w->oracle.last_ack.n,
@@ -562,6 +588,7 @@ oracle_ack(struct world *w, struct node *nd, enum ha_db db)
         .seq = d->n,
         .id = d->log[d->n - 1].id,
         .at = w->now,
+        .given_up = given_up,
     };
 }
 

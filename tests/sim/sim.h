@@ -311,6 +311,7 @@ struct ledger_entry {
     uint64_t id;
     int64_t at;
     bool lost;
+    bool given_up; /* By a node of which the last resort knew nothing. */
 };
 
 struct ledger {
@@ -334,6 +335,8 @@ struct oracle {
     bool begun[HA_N_DBS]; /* The lineage has a first record. */
     size_t lost;          /* Acknowledged writes that failovers lost. */
     struct ha_epoch last_ack;
+    struct ha_epoch resort; /* Begun by one of a pair alone, as an operator
+                             * wanted; none: {0, 0}. */
     struct proposal *props;
     size_t n_props;
     size_t props_allocated;

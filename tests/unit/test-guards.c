@@ -1760,6 +1760,91 @@ test_force_elects(void **state)
     assert_false(t.core.handed);
 }
 
+/* Node 2 of a pair that lives on proof starts apart from the other one; its
+ * record says 'alone'. */
+static void
+start_apart(enum ha_alone alone)
+{
+    struct ha_event ev = { .type = HA_EV_POLICY };
+
+    start_as(2, 2);
+    ev.policy.fence = true;
+    ev.policy.devices = set_of(1, 2, 0);
+    ev.policy.stale_us = 60000000;
+    feed(&ev);
+    t.core.durable.alone = alone;
+    t.core.durable.record.in_sync = set_of(1, 2, 0);
+    t.core.record = t.core.durable.record;
+    view(set_of(2, 0, 0));
+    wait_us(5 * LEASE_US);
+}
+
+/* Who went on alone has the other one fenced, also after a restart; not so who
+ * did it by an operator's word, since the other one may have been alone, too:
+ * they would have one another fenced in turn.  A proof is enough for either. */
+static void
+test_alone(void **state)
+{
+    struct ha_event off = { .type = HA_EV_FENCED };
+
+    (void) state;
+    off.fenced.node = 1;
+    off.fenced.proven = off.fenced.vouched = true;
+    start_apart(HA_ALONE_NO);
+    assert_int_equal(t.core.why, HA_WHY_UNMET);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
+    feed(&off);
+    wait_us(5 * LEASE_US);
+    assert_int_equal(t.core.why, HA_WHY_STALE);
+
+    start_apart(HA_ALONE_PROVEN);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 1);
+    feed(&off);
+    wait_us(50000);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.core.durable.alone, HA_ALONE_PROVEN);
+
+    start_apart(HA_ALONE_FORCED);
+    assert_int_equal(t.core.why, HA_WHY_UNMET);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
+    feed(&off);
+    wait_us(50000);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.core.durable.alone, HA_ALONE_FORCED);
+
+    /* There is no other one, yet. */
+    start_as(1, 1);
+    view(set_of(1, 0, 0));
+    wait_us(5 * LEASE_US);
+    assert_int_equal(t.core.durable.accepted.n, 2);
+    assert_int_equal(t.core.durable.alone, HA_ALONE_NO);
+}
+
+/* The last resort says so in the record, for as long as the two are apart. */
+static void
+test_forced_alone(void **state)
+{
+    struct ha_record rec;
+    uint32_t ballot;
+
+    (void) state;
+    start_apart(HA_ALONE_NO);
+    force(2);
+    wait_us(50000);
+    assert_int_equal(t.core.durable.record.active, 2);
+    assert_int_equal(t.core.durable.alone, HA_ALONE_FORCED);
+    rec = t.core.record;
+    ballot = t.core.durable.promised.n;
+    say_accept(2, ballot, 9, &rec);
+    assert_int_equal(t.core.durable.rev, 9);
+    assert_int_equal(t.core.durable.alone, HA_ALONE_FORCED);
+    view(set_of(1, 2, 0));
+    say_prepare(1, ballot + 1);
+    say_accept(1, ballot + 1, 1, &rec);
+    assert_int_equal(t.core.durable.promised.n, ballot + 1);
+    assert_int_equal(t.core.durable.alone, HA_ALONE_NO);
+}
+
 /* An active whose workers took the log without having told where they stopped
  * goes on with it when its epoch is proposed anew. */
 static void
@@ -3318,6 +3403,8 @@ main(void)
         cmocka_unit_test(test_force_is_not_needed),
         cmocka_unit_test(test_force_is_void),
         cmocka_unit_test(test_force_elects),
+        cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_forced_alone),
         cmocka_unit_test(test_log_taken_without_a_stop),
         cmocka_unit_test(test_support_tells_promises),
         cmocka_unit_test(test_fence_worker_anew),
