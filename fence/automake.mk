@@ -34,6 +34,8 @@ fence_libfence_a_SOURCES = \
 	fence/gate.h \
 	fence/harden.c \
 	fence/harden.h \
+	fence/helper.c \
+	fence/helper.h \
 	fence/kernel.c \
 	fence/kernel.h \
 	fence/kernel-child.c \

@@ -7,10 +7,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
-#include "fence/harden.h"
+#include "fence/helper.h"
 #include "fence/keys.h"
 #include "fence/nft.h"
 #include "fence/ports.h"
@@ -227,13 +226,8 @@ kernel_child_run(int fd)
     struct kernel_answer answer;
     struct kernel_wish wish;
 
-    prctl(PR_SET_NAME, "ovn-ha-kernel"); /* Not to be taken for its parent. */
-    /* The worker's lock must end with the worker. */
-    if (dup2(fd, STDIN_FILENO) < 0 || close_range(3, ~0U, 0)) {
-        _exit(1);
-    }
+    helper_begin(fd, "ovn-ha-kernel");
     keeper_init(&keeper);
-    harden();
     while (take_wish(STDIN_FILENO, &wish)) {
         carry_out(&keeper, &wish, &answer);
         if (seq_send(STDIN_FILENO, &answer, sizeof answer)) {

@@ -2,46 +2,25 @@
 
 #include "fence/kernel.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <unistd.h>
 
 #include "lib/log.h"
-#include "lib/seq.h"
-
-#define RESTART_MS 100 /* After a child that died. */
 
 void
 kernel_init(struct kernel *k)
 {
     *k = (struct kernel){
-        .child = CHILD_NONE,
-        .fd = -1,
-        .next_start = MONO_NEVER,
         .until = MONO_MIN,
         .wish = { .until_us = MONO_MIN.us },
     };
-}
-
-/* Lets the child end. */
-static void
-hang_up(struct kernel *k)
-{
-    if (k->fd >= 0) {
-        close(k->fd);
-        k->fd = -1;
-    }
-    k->busy = false;
+    helper_init(&k->helper, "kernel", kernel_child_run);
 }
 
 void
 kernel_close(struct kernel *k)
 {
-    hang_up(k);
-    child_close(&k->child);
+    helper_close(&k->helper);
 }
 
 /* ---- What is wanted -------------------------------------------------- */
@@ -68,7 +47,7 @@ set_use(struct kernel *k, bool use, mono_t until, mono_t now)
     k->until = until;
     snprintf(k->why, sizeof k->why, "it is being %s",
              use ? "set up" : "taken out");
-    k->next_start = now;
+    helper_want(&k->helper, now);
 }
 
 void
@@ -133,35 +112,6 @@ kernel_is_removed(const struct kernel *k)
 /* ---- The child ------------------------------------------------------- */
 
 static void
-start(struct kernel *k, mono_t now)
-{
-    int fds[2];
-    int error = seq_pair(fds);
-    pid_t pid = error ? -1 : fork();
-
-    k->next_start = mono_add_ms(now, RESTART_MS); /* Unless it goes well. */
-    if (pid < 0) {
-        ha_log(HA_LOG_ERR, "kernel", "cannot start a process: %s",
-               strerror(error ? -error : errno));
-    } else if (!pid) {
-        kernel_child_run(fds[1]);
-    }
-    if (!error) {
-        close(fds[1]);
-    }
-    if (pid < 0) {
-        if (!error) {
-            close(fds[0]);
-        }
-        return;
-    }
-    k->child = (struct child){ .pid = pid, .pidfd = pidfd_open(pid, 0) };
-    k->fd = fds[0];
-    k->due = true;
-    k->next_start = MONO_NEVER;
-}
-
-static void
 tell_change(const struct kernel *k, enum wire_kernel old, const char *old_why)
 {
     if (k->state == old && !strcmp(k->why, old_why)) {
@@ -196,25 +146,7 @@ on_answer(struct kernel *k, const struct kernel_answer *a)
     snprintf(k->why, sizeof k->why, "%s", a->why);
     tell_change(k, old, old_why);
     if (k->state == WIRE_KERNEL_UNUSED && !k->due) {
-        hang_up(k);
-    }
-}
-
-static void
-receive(struct kernel *k, mono_t now)
-{
-    struct kernel_answer answer;
-    ssize_t n;
-
-    while (k->fd >= 0
-           && (n = seq_recv(k->fd, &answer, sizeof answer)) != -EAGAIN) {
-        if (n == sizeof answer) {
-            on_answer(k, &answer);
-            continue;
-        }
-        ha_log(HA_LOG_ERR, "kernel", "process %d is gone", (int) k->child.pid);
-        hang_up(k);
-        k->next_start = mono_add_ms(now, RESTART_MS);
+        helper_hang_up(&k->helper);
     }
 }
 
@@ -223,37 +155,30 @@ receive(struct kernel *k, mono_t now)
 unsigned int
 kernel_poll(const struct kernel *k, struct pollfd pfds[])
 {
-    unsigned int n = 0;
-
-    if (k->fd >= 0) {
-        pfds[n++] = (struct pollfd){ k->fd, POLLIN, 0 };
-    } else if (k->child.pidfd >= 0) {
-        pfds[n++] = (struct pollfd){ k->child.pidfd, POLLIN, 0 };
-    }
-    return n;
+    return helper_poll(&k->helper, pfds);
 }
 
 mono_t
 kernel_next(const struct kernel *k)
 {
-    return k->fd >= 0 || k->child.pidfd >= 0 ? MONO_NEVER : k->next_start;
+    return helper_next(&k->helper);
 }
 
 void
 kernel_run(struct kernel *k, mono_t now)
 {
-    int status;
+    struct kernel_answer answer;
+    int n;
 
-    receive(k, now);
-    if (k->fd < 0 && k->child.pidfd >= 0
-        && child_reap(&k->child, &status) != -EAGAIN) {
-        child_close(&k->child);
+    while ((n = helper_receive(&k->helper, &answer, sizeof answer, now)) > 0) {
+        on_answer(k, &answer);
     }
-    if (!mono_before(now, kernel_next(k))) {
-        start(k, now);
+    if (helper_run(&k->helper, now)) {
+        k->due = true;
+        k->busy = false;
     }
-    if (k->fd >= 0 && k->due && !k->busy
-        && !seq_send(k->fd, &k->wish, sizeof k->wish)) {
+    if (k->due && !k->busy
+        && helper_send(&k->helper, &k->wish, sizeof k->wish)) {
         k->due = false;
         k->busy = true;
     }

@@ -18,8 +18,8 @@
 #include <poll.h>
 #include <stdbool.h>
 
+#include "fence/helper.h"
 #include "fence/kernel-child.h"
-#include "lib/child.h"
 #include "lib/mono.h"
 #include "lib/wire.h"
 
@@ -30,9 +30,7 @@ struct kernel {
     mono_t until;           /* USED: until then packets leave.  PENDING:
                              * what counts meanwhile. */
 
-    struct child child;
-    int fd;            /* To the child; -1: there is none. */
-    mono_t next_start; /* Of a child; or MONO_NEVER. */
+    struct helper helper;
     struct kernel_wish wish;
     bool due;  /* 'wish' is to be sent. */
     bool busy; /* One was sent and is not answered. */
@@ -62,7 +60,7 @@ void kernel_remove(struct kernel *, mono_t now);
 /* True once it is out, or cannot be taken out. */
 bool kernel_is_removed(const struct kernel *);
 
-#define KERNEL_MAX_POLL 2
+#define KERNEL_MAX_POLL HELPER_MAX_POLL
 unsigned int kernel_poll(const struct kernel *, struct pollfd pfds[]);
 mono_t kernel_next(const struct kernel *);
 void kernel_run(struct kernel *, mono_t now);
