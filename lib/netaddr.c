@@ -67,6 +67,58 @@ netaddr_is_loopback(const struct sockaddr_storage *addr)
                : IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 }
 
+/* True if one host can have it, to be reached from others. */
+static bool
+is_unicast(const struct netaddr_prefix *p)
+{
+    const struct in6_addr *a = (const struct in6_addr *) p->bytes;
+
+    if (p->family == AF_INET) {
+        return p->bytes[0] && p->bytes[0] != IN_LOOPBACKNET
+               && p->bytes[0] < 224;
+    }
+    return !IN6_IS_ADDR_UNSPECIFIED(a) && !IN6_IS_ADDR_LOOPBACK(a)
+           && !IN6_IS_ADDR_MULTICAST(a) && !IN6_IS_ADDR_LINKLOCAL(a)
+           && !IN6_IS_ADDR_V4MAPPED(a);
+}
+
+const char *
+netaddr_parse_prefix(const char *text, size_t n,
+                     struct netaddr_prefix *ret_prefix)
+{
+    struct netaddr_prefix p = { .family = AF_INET };
+    char copy[INET6_ADDRSTRLEN + 4], *slash, *end;
+    unsigned long bits;
+
+    if (n >= sizeof copy) {
+        return "is not an address in numbers";
+    }
+    memcpy(copy, text, n);
+    copy[n] = '\0';
+    slash = strchr(copy, '/');
+    if (slash) {
+        *slash = '\0';
+    }
+    if (strchr(copy, ':')) {
+        p.family = AF_INET6;
+    }
+    if (inet_pton(p.family, copy, p.bytes) != 1) {
+        return "is not an address in numbers";
+    } else if (!slash) {
+        return "lacks the length of its network's prefix, such as /24";
+    }
+    bits = strtoul(slash + 1, &end, 10);
+    if (!strchr("0123456789", slash[1]) || *end || !bits
+        || bits > 8 * netaddr_len(p.family)) {
+        return "has no valid length of a prefix behind the slash";
+    } else if (!is_unicast(&p)) {
+        return "is not an address that one host can have in a network";
+    }
+    p.bits = bits;
+    *ret_prefix = p;
+    return NULL;
+}
+
 int
 netaddr_listen(const char *text)
 {

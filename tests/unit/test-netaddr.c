@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <unistd.h>
 
 static struct sockaddr_storage addr;
@@ -105,14 +106,74 @@ listening(void **state)
     close(fd);
 }
 
+static void
+prefixes(void **state)
+{
+    struct netaddr_prefix p;
+
+    (void) state;
+    assert_null(netaddr_parse_prefix("192.0.2.10/24, x", 13, &p));
+    assert_int_equal(p.family, AF_INET);
+    assert_int_equal(p.bits, 24);
+    assert_memory_equal(p.bytes, "\xc0\0\2\xa", 4);
+    assert_null(netaddr_parse_prefix("2001:db8::10/128", 16, &p));
+    assert_int_equal(p.family, AF_INET6);
+    assert_int_equal(p.bits, 128);
+    assert_memory_equal(p.bytes, "\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\x10",
+                        16);
+    assert_int_equal(netaddr_len(AF_INET), 4);
+    assert_int_equal(netaddr_len(AF_INET6), 16);
+}
+
+/* Each with what is said of it. */
+static void
+wrong_prefixes(void **state)
+{
+    static const char *const texts[][2] = {
+        { "", "an address in numbers" },
+        { "vip/24", "an address in numbers" },
+        { "192.0.2/24", "an address in numbers" },
+        { "2001:db8::1::/64", "an address in numbers" },
+        { "2001:0db8:0000:0000:0000:0000:0000:00000000001/64", "in numbers" },
+        { "192.0.2.10", "lacks the length" },
+        { "2001:db8::10", "lacks the length" },
+        { "192.0.2.10/", "no valid length" },
+        { "192.0.2.10/x", "no valid length" },
+        { "192.0.2.10/-1", "no valid length" },
+        { "192.0.2.10/0", "no valid length" },
+        { "192.0.2.10/33", "no valid length" },
+        { "192.0.2.10/24x", "no valid length" },
+        { "2001:db8::10/129", "no valid length" },
+        { "0.1.2.3/8", "one host" },
+        { "127.0.0.1/8", "one host" },
+        { "224.0.0.1/24", "one host" },
+        { "255.255.255.255/32", "one host" },
+        { "::/64", "one host" },
+        { "::1/128", "one host" },
+        { "ff02::1/64", "one host" },
+        { "fe80::1/64", "one host" },
+        { "::ffff:192.0.2.1/128", "one host" },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct netaddr_prefix p = { .family = -1 };
+        const char *said =
+            netaddr_parse_prefix(texts[i][0], strlen(texts[i][0]), &p);
+
+        assert_non_null(said);
+        assert_non_null(strstr(said, texts[i][1]));
+        assert_int_equal(p.family, -1);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses),
-        cmocka_unit_test(loopback),
-        cmocka_unit_test(wrong),
-        cmocka_unit_test(listening),
+        cmocka_unit_test(addresses), cmocka_unit_test(loopback),
+        cmocka_unit_test(wrong),     cmocka_unit_test(listening),
+        cmocka_unit_test(prefixes),  cmocka_unit_test(wrong_prefixes),
     };
 
     return cmocka_run_group_tests_name("netaddr", tests, NULL, NULL);
