@@ -46,6 +46,8 @@ fence_libfence_a_SOURCES = \
 	fence/link.h \
 	fence/logger.c \
 	fence/logger.h \
+	fence/neighbor.c \
+	fence/neighbor.h \
 	fence/nft.c \
 	fence/nft.h \
 	fence/ports.c \
@@ -76,6 +78,9 @@ tests_unit_test_beat_LDADD = fence/libfence.a fence/liblease.a $(TEST_LIBS)
 UNIT_TESTS += tests/unit/test-keys
 tests_unit_test_keys_SOURCES = tests/unit/test-keys.c
 tests_unit_test_keys_LDADD = fence/libfence.a $(TEST_LIBS)
+UNIT_TESTS += tests/unit/test-neighbor
+tests_unit_test_neighbor_SOURCES = tests/unit/test-neighbor.c
+tests_unit_test_neighbor_LDADD = fence/libfence.a $(TEST_LIBS)
 UNIT_TESTS += tests/unit/test-metadata
 tests_unit_test_metadata_SOURCES = tests/unit/test-metadata.c
 tests_unit_test_metadata_LDADD = fence/libfence.a fence/liblease.a $(TEST_LIBS)

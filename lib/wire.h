@@ -97,6 +97,13 @@ enum wire_kernel_lease {
     WIRE_KERNEL_LEASE_ON,     /* Never serve without. */
 };
 
+/* One virtual IP, without ports: 'family' 0 is none. */
+struct wire_address {
+    uint16_t family;   /* AF_INET or AF_INET6. */
+    uint16_t prefix;   /* Length of the network's part, in bits. */
+    uint8_t bytes[16]; /* In network order; 4 of them for AF_INET. */
+};
+
 /* Sent once after connecting and whenever it changes. */
 struct wire_f_config {
     uint32_t self;    /* This node's id. */

@@ -8,6 +8,7 @@
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz-beat \
 	tests/fuzz/fuzz-frame \
+	tests/fuzz/fuzz-neighbor \
 	tests/fuzz/fuzz-oplog \
 	tests/fuzz/fuzz-points \
 	tests/fuzz/fuzz-receiver \
@@ -77,6 +78,10 @@ tests_fuzz_fuzz_uctl_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_beat_SOURCES = tests/fuzz/fuzz-beat.c $(FUZZ_SRC)
 tests_fuzz_fuzz_beat_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_beat_LDADD = fence/libfence.a $(FUZZ_LIBS)
+
+tests_fuzz_fuzz_neighbor_SOURCES = tests/fuzz/fuzz-neighbor.c $(FUZZ_SRC)
+tests_fuzz_fuzz_neighbor_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_neighbor_LDADD = fence/libfence.a $(FUZZ_LIBS)
 
 tests_fuzz_fuzz_trace_SOURCES = tests/fuzz/fuzz-trace.c $(FUZZ_SRC)
 tests_fuzz_fuzz_trace_LDFLAGS = $(FUZZ_LINK)
