@@ -20,6 +20,10 @@ tests_unit_test_fencing_LDADD = fence/liblease.a $(TEST_LIBS)
 # Everything of the worker but main.c.
 noinst_LIBRARIES += fence/libfence.a
 fence_libfence_a_SOURCES = \
+	fence/address.c \
+	fence/address.h \
+	fence/address-child.c \
+	fence/address-child.h \
 	fence/agent.c \
 	fence/agent.h \
 	fence/agents.c \
@@ -50,16 +54,22 @@ fence_libfence_a_SOURCES = \
 	fence/neighbor.h \
 	fence/nft.c \
 	fence/nft.h \
+	fence/place.c \
+	fence/place.h \
 	fence/ports.c \
 	fence/ports.h \
 	fence/metadata.c \
 	fence/metadata.h \
+	fence/rtnl.c \
+	fence/rtnl.h \
 	fence/runner.c \
 	fence/runner.h \
 	fence/sup.c \
 	fence/sup.h \
 	fence/target.c \
 	fence/target.h \
+	fence/wires.c \
+	fence/wires.h \
 	fence/tell.c \
 	fence/tell.h \
 	fence/worker.c \
@@ -68,8 +78,11 @@ fence_libfence_a_SOURCES = \
 pkglibexec_PROGRAMS += ovn-ha-fence
 ovn_ha_fence_SOURCES = fence/main.c
 ovn_ha_fence_LDADD = fence/libfence.a fence/liblease.a lib/libha.a \
-	$(LIBHA_LIBS) $(NFTABLES_LIBS)
+	$(LIBHA_LIBS) $(NFTABLES_LIBS) $(MNL_LIBS)
 
+UNIT_TESTS += tests/unit/test-address
+tests_unit_test_address_SOURCES = tests/unit/test-address.c
+tests_unit_test_address_LDADD = fence/libfence.a $(TEST_LIBS) $(MNL_LIBS)
 UNIT_TESTS += tests/unit/test-beat
 tests_unit_test_beat_SOURCES = tests/unit/test-beat.c
 tests_unit_test_beat_LDADD = fence/libfence.a fence/liblease.a $(TEST_LIBS)

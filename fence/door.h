@@ -5,7 +5,7 @@
 /* The door: all that clients of this node can reach.
  *
  * At present the public remotes of both databases, and northd, whose writes
- * come from inside.  (A virtual IP belongs here too.)
+ * come from inside.  (The virtual IP is fence/address's.)
  * The door obeys: fence/worker decides when it is open, under a live lease.
  *
  * While the door may be open a file beside the worker's socket says so and

@@ -11,9 +11,10 @@ static enum wire_door
 door_state(const struct worker *w)
 {
     if (!w->door.want_open) {
-        return !door_is_shut(&w->door)   ? WIRE_DOOR_CLOSING
-               : epoch_is_none(w->serve) ? WIRE_DOOR_CLOSED
-                                         : WIRE_DOOR_WAITING;
+        return !door_is_shut(&w->door)    ? WIRE_DOOR_CLOSING
+               : !epoch_is_none(w->serve) ? WIRE_DOOR_WAITING
+               : worker_is_shut(w)        ? WIRE_DOOR_CLOSED
+                                          : WIRE_DOOR_CLOSING;
     }
     return door_is_open(&w->door) ? WIRE_DOOR_OPEN : WIRE_DOOR_OPENING;
 }
@@ -37,6 +38,10 @@ make_why(const struct worker *w, mono_t now, char why[WIRE_WHY_LEN])
     } else if (!w->has_lease) {
         snprintf(why, WIRE_WHY_LEN, "%u of %u supporters acknowledged",
                  lease_holder_n_bound(&w->holder, now), w->config.supporters);
+    } else if (!address_is_held(&w->address)) {
+        snprintf(why, WIRE_WHY_LEN, "virtual IP: %.140s",
+                 address_why(&w->address)[0] ? address_why(&w->address)
+                                             : "it is being taken");
     } else {
         why[0] = '\0';
     }
@@ -74,6 +79,25 @@ make_state(const struct worker *w, mono_t now, struct wire_f_state *ret)
     snprintf(ret->kernel_why, sizeof ret->kernel_why, "%s", w->kernel.why);
     ret->endless = w->holder.end != LEASE_ORDINARY;
     ret->endless_token = w->endless_token;
+    ret->address = address_state(&w->address);
+    ret->address_unfit = address_is_unfit(&w->address);
+    snprintf(ret->address_why, sizeof ret->address_why, "%s",
+             address_why(&w->address));
+}
+
+/* True if nothing is new that the supervisor waits for. */
+static bool
+is_as_told(const struct wire_f_state *s, const struct wire_f_state *told)
+{
+    return !ha_epoch_cmp(s->serve, told->serve)
+           && !ha_epoch_cmp(s->support, told->support) && s->door == told->door
+           && s->lease_losses == told->lease_losses
+           && s->kernel == told->kernel
+           && !strcmp(s->kernel_why, told->kernel_why)
+           && s->endless == told->endless && s->address == told->address
+           && s->address_unfit == told->address_unfit
+           && !strcmp(s->address_why, told->address_why)
+           && !s->lease_left_us == !told->lease_left_us;
 }
 
 void
@@ -85,12 +109,7 @@ tell_state(struct worker *w, mono_t now)
         return;
     }
     make_state(w, now, &s);
-    if (!w->answer_due && !ha_epoch_cmp(s.serve, w->told.serve)
-        && !ha_epoch_cmp(s.support, w->told.support) && s.door == w->told.door
-        && s.lease_losses == w->told.lease_losses && s.kernel == w->told.kernel
-        && !strcmp(s.kernel_why, w->told.kernel_why)
-        && s.endless == w->told.endless
-        && !s.lease_left_us == !w->told.lease_left_us) {
+    if (!w->answer_due && is_as_told(&s, &w->told)) {
         return;
     }
     if (sup_send(&w->sup, WIRE_F_STATE, &s, sizeof s, now) != -EAGAIN) {
@@ -105,8 +124,7 @@ tell_supported(struct worker *w, mono_t now)
     struct wire_f_supported s = { .epoch = w->supporting };
 
     if (epoch_is_none(w->supporting)
-        || (ha_epoch_cmp(w->serve, w->supporting)
-            && !door_is_shut(&w->door))) {
+        || (ha_epoch_cmp(w->serve, w->supporting) && !worker_is_shut(w))) {
         return;
     }
     s.old_promise_left_us = lease_supporter_old_left_us(&w->supporter, now);

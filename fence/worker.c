@@ -16,6 +16,7 @@
 #define MARGIN_MAX_US 250000
 #define SILENT_LEASES 3 /* Then the supervisor counts as stuck. */
 #define EXIT_MS 5000    /* To close the door at the end. */
+#define LEAVE_MS 100    /* For sessions to end before their address goes. */
 #define MSGS_A_TURN 64
 #define LEASE_UNKNOWN_US 1000000 /* Before the first configuration. */
 
@@ -29,6 +30,12 @@ static bool
 is_endless(const struct worker *w)
 {
     return !w->config.supporters || w->holder.end != LEASE_ORDINARY;
+}
+
+bool
+worker_is_shut(const struct worker *w)
+{
+    return door_is_shut(&w->door) && address_is_left(&w->address);
 }
 
 static int64_t
@@ -47,10 +54,20 @@ kill_time(const struct worker *w, mono_t now)
     return mono_add_us(now, w->margin_us);
 }
 
-/* Stops beats and closes the door. */
+/* When the virtual IP has to go, however far the door is: never after the
+ * lease. */
+static mono_t
+leave_time(const struct worker *w, mono_t now)
+{
+    return mono_min(mono_add_ms(now, LEAVE_MS),
+                    lease_holder_until(&w->holder));
+}
+
+/* Stops beats, closes the door and leaves the virtual IP. */
 static void
 worker_close(struct worker *w, const char *why, mono_t now)
 {
+    address_leave(&w->address, leave_time(w, now));
     if (!epoch_is_none(w->serve)) {
         ha_log(HA_LOG_WARN, "worker", "no longer serving epoch %u/%u: %s",
                w->serve.n, w->serve.node, why);
@@ -130,6 +147,7 @@ on_config(struct worker *w, const struct wire_f_config *c, mono_t now)
         c->lease_us / 4 < MARGIN_MAX_US ? c->lease_us / 4 : MARGIN_MAX_US;
     lease_holder_set(&w->holder, c->lease_us, c->supporters, peers, n_peers);
     kernel_set(&w->kernel, c->kernel_lease, is_endless(w), w->has_lease, now);
+    address_set(&w->address, &c->addresses, now);
     link_set_config(&w->link, c, now);
     w->answer_due = true;
 }
@@ -315,6 +333,21 @@ renew_kernel(struct worker *w)
     kernel_renew(&w->kernel, lease_holder_until(&w->holder), pids);
 }
 
+/* The virtual IP comes first: a client that still speaks to an earlier owner
+ * hears a reset then, and listeners can be bound to it.  Neighbors are told
+ * last, when there is someone to talk to. */
+static void
+open_up(struct worker *w, mono_t now)
+{
+    address_hold(&w->address, serve_until(w));
+    if (w->door.want_open || address_is_held(&w->address)) {
+        door_open(&w->door, now);
+    }
+    if (door_is_open(&w->door)) {
+        address_announce(&w->address);
+    }
+}
+
 /* Looks at the lease: closes in time, opens when it may. */
 static void
 check_lease(struct worker *w, mono_t now)
@@ -349,7 +382,7 @@ check_lease(struct worker *w, mono_t now)
         w->has_lease = true;
     }
     if (w->has_lease && (w->door.want_open || door_is_shut(&w->door))) {
-        door_open(&w->door, now);
+        open_up(w, now);
     }
 }
 
@@ -460,6 +493,7 @@ next_turn(const struct worker *w)
     next = mono_min(next, sup_deadline(w));
     next = mono_min(next, door_next(&w->door));
     next = mono_min(next, kernel_next(&w->kernel));
+    next = mono_min(next, address_next(&w->address));
     next = mono_min(next, w->link.next_try);
     next = mono_min(next, agents_due(&w->agents));
     return mono_min(next, w->exit_at);
@@ -470,7 +504,7 @@ next_turn(const struct worker *w)
 static void
 sleep_turn(struct worker *w)
 {
-    struct pollfd pfds[DOOR_MAX_POLL + KERNEL_MAX_POLL + 8];
+    struct pollfd pfds[DOOR_MAX_POLL + KERNEL_MAX_POLL + ADDRESS_MAX_POLL + 8];
     mono_t next = next_turn(w);
     struct itimerspec its = { .it_value = { 0, 0 } };
     unsigned int n = 0;
@@ -490,6 +524,7 @@ sleep_turn(struct worker *w)
     n += sup_poll(&w->sup, pfds + n);
     n += door_poll(&w->door, pfds + n);
     n += kernel_poll(&w->kernel, pfds + n);
+    n += address_poll(&w->address, pfds + n);
     n += agents_poll(&w->agents, pfds + n);
     poll(pfds, n, -1);
 }
@@ -540,6 +575,7 @@ run_turn(struct worker *w)
     link_run(&w->link, now);
     door_run(&w->door, now);
     kernel_run(&w->kernel, now);
+    address_run(&w->address, door_is_shut(&w->door), now);
     /* What was just opened is worth as much as the lease is now. */
     now = mono_now();
     check_lease(w, now);
@@ -568,13 +604,14 @@ worker_run(struct worker *w)
         if (w->exit_at.us == MONO_NEVER.us) {
             continue;
         }
-        if (door_is_shut(&w->door) && is_out_of_kernel(w, now)) {
+        if (worker_is_shut(w) && is_out_of_kernel(w, now)) {
             ha_log(HA_LOG_INFO, "worker", "the door is closed; ended");
             return 0;
         } else if (!mono_before(now, w->exit_at)) {
             ha_log(HA_LOG_ERR, "worker", "ended, but %s",
-                   door_is_shut(&w->door) ? "the kernel keeps its lease"
-                                          : door_why(&w->door));
+                   !door_is_shut(&w->door) ? door_why(&w->door)
+                   : worker_is_shut(w)     ? "the kernel keeps its lease"
+                                           : "the virtual IP is not left");
             return -ETIMEDOUT;
         }
     }
@@ -597,6 +634,7 @@ worker_init(struct worker *w, const char *path, int signal_fd)
     lease_supporter_init(&w->supporter, LEASE_UNKNOWN_US, 0, now);
     link_init(&w->link);
     kernel_init(&w->kernel);
+    address_init(&w->address);
     snprintf(w->closed_why, sizeof w->closed_why, "not told to serve");
 
     w->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -621,6 +659,7 @@ worker_destroy(struct worker *w)
 {
     agents_close(&w->agents);
     door_destroy(&w->door);
+    address_close(&w->address);
     kernel_close(&w->kernel);
     link_close(&w->link);
     sup_close(&w->sup);

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 
+#include "fence/address.h"
 #include "fence/agents.h"
 #include "fence/door.h"
 #include "fence/kernel.h"
@@ -38,6 +39,7 @@ struct worker {
     struct link link;
     struct door door;
     struct kernel kernel;
+    struct address address;
     struct lease_holder holder;
     struct lease_supporter supporter;
 
@@ -69,6 +71,9 @@ struct worker {
  * Returns 0 or a negative errno. */
 int worker_init(struct worker *, const char *path, int signal_fd);
 void worker_destroy(struct worker *);
+
+/* True if clients can reach nothing here: no listener, no virtual IP. */
+bool worker_is_shut(const struct worker *);
 
 /* Runs until it is told to end and the door is closed.  Returns 0, or
  * -ETIMEDOUT if the door could not be proven closed. */

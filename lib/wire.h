@@ -97,11 +97,22 @@ enum wire_kernel_lease {
     WIRE_KERNEL_LEASE_ON,     /* Never serve without. */
 };
 
+#define WIRE_MAX_ADDRESSES 8
+#define WIRE_IFNAME_LEN 16 /* As IFNAMSIZ. */
+
 /* One virtual IP, without ports: 'family' 0 is none. */
 struct wire_address {
     uint16_t family;   /* AF_INET or AF_INET6. */
     uint16_t prefix;   /* Length of the network's part, in bits. */
     uint8_t bytes[16]; /* In network order; 4 of them for AF_INET. */
+};
+
+/* Addresses that follow the active role. */
+struct wire_addresses {
+    uint32_t n;         /* 0: none. */
+    uint32_t detect_ms; /* How long another owner has to answer. */
+    char interface[WIRE_IFNAME_LEN];
+    struct wire_address address[WIRE_MAX_ADDRESSES];
 };
 
 /* Sent once after connecting and whenever it changes. */
@@ -119,6 +130,7 @@ struct wire_f_config {
     uint32_t reserved2;
     char key_file[WIRE_PATH_LEN]; /* Corosync's authkey, "" if none. */
     uint32_t kernel_lease;        /* enum wire_kernel_lease. */
+    struct wire_addresses addresses;
 };
 
 /* Current corosync membership: beats from others are refused. */
@@ -179,6 +191,15 @@ enum wire_kernel {
     WIRE_KERNEL_MISSING, /* It does not let us. */
 };
 
+enum wire_address_state {
+    WIRE_ADDRESS_NONE,    /* None is configured. */
+    WIRE_ADDRESS_LEFT,    /* This node has none of them, as it should be. */
+    WIRE_ADDRESS_PROBING, /* Asks whether someone else has one. */
+    WIRE_ADDRESS_HELD,
+    WIRE_ADDRESS_LEAVING,
+    WIRE_ADDRESS_REFUSED, /* Not taken: 'why' says it. */
+};
+
 /* Sent in answer to WIRE_F_PING and WIRE_F_CONFIG and on every change of
  * door or lease. */
 struct wire_f_state {
@@ -196,9 +217,12 @@ struct wire_f_state {
     char why[WIRE_WHY_LEN]; /* Why the door is not open; "". */
     uint32_t kernel;        /* enum wire_kernel. */
     uint32_t reserved;
-    char kernel_why[WIRE_WHY_LEN]; /* What is wrong with it; "". */
-    uint32_t endless;              /* The lease of 'serve' has no end. */
-    uint32_t endless_token;        /* Of the last WIRE_F_ENDLESS; 0: none. */
+    char kernel_why[WIRE_WHY_LEN];  /* What is wrong with it; "". */
+    uint32_t endless;               /* The lease of 'serve' has no end. */
+    uint32_t endless_token;         /* Of the last WIRE_F_ENDLESS; 0: none. */
+    uint32_t address;               /* enum wire_address_state. */
+    uint32_t address_unfit;         /* 1: it could not be taken here. */
+    char address_why[WIRE_WHY_LEN]; /* What is wrong with it; "". */
 };
 
 struct wire_f_supported {
