@@ -12,6 +12,7 @@
 #include "ha/worker.h"
 #include "lib/child.h"
 #include "lib/log.h"
+#include "lib/netaddr.h"
 #include "lib/xalloc.h"
 
 #define PROGRAM "ovn-ha-fence"
@@ -168,6 +169,32 @@ kernel_lease(enum conf_tristate option)
     return WIRE_KERNEL_LEASE_UNTOLD;
 }
 
+/* The file was checked when it was read. */
+static void
+make_addresses(const struct conf *conf, struct wire_addresses *ret)
+{
+    const char *text = conf->vip_address;
+    struct netaddr_prefix p;
+    size_t n;
+
+    memset(ret, 0, sizeof *ret);
+    for (; (n = conf_word(&text)) && ret->n < WIRE_MAX_ADDRESSES; text += n) {
+        struct wire_address *a = &ret->address[ret->n];
+
+        if (!netaddr_parse_prefix(text, n, &p)) {
+            a->family = p.family;
+            a->prefix = p.bits;
+            memcpy(a->bytes, p.bytes, sizeof a->bytes);
+            ret->n++;
+        }
+    }
+    if (ret->n) {
+        ret->detect_ms = conf->vip_detect_ms;
+        strncpy(ret->interface, conf->vip_interface,
+                sizeof ret->interface - 1);
+    }
+}
+
 static void
 send_config(struct fence *f)
 {
@@ -192,6 +219,9 @@ send_config(struct fence *f)
     config.kernel_lease = s->conf->witness
                               ? WIRE_KERNEL_LEASE_OFF
                               : kernel_lease(s->conf->kernel_lease);
+    if (!s->conf->witness) {
+        make_addresses(s->conf, &config.addresses);
+    }
     send_msg(f, WIRE_F_CONFIG, &config, sizeof config);
 }
 
@@ -259,6 +289,7 @@ on_message(struct fence *f, const struct worker_msg *msg)
         worker_body(msg, &f->state, sizeof f->state);
         f->state.why[sizeof f->state.why - 1] = '\0';
         f->state.kernel_why[sizeof f->state.kernel_why - 1] = '\0';
+        f->state.address_why[sizeof f->state.address_why - 1] = '\0';
         f->have_state = true;
         f->state_at = mono_now();
         f->silent_since = MONO_NEVER;

@@ -66,8 +66,9 @@ struct had {
     struct ha_local local; /* As the core knows it. */
     bool have_fence;
     struct ha_fence fence_facts;
-    int probes_failed; /* In a row, since northd last answered a probe. */
-    bool suspicion;    /* A probe of ours is under way. */
+    bool address_unfit; /* The virtual IP could not be taken here. */
+    int probes_failed;  /* In a row, since northd last answered a probe. */
+    bool suspicion;     /* A probe of ours is under way. */
     uint32_t snapshots[HA_N_DBS]; /* That the worker has counted. */
     mono_t asides_at;             /* When was looked for what was set aside: */
     uint32_t aside_files;

@@ -14,7 +14,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "ha/agents.h"
 #include "ha/control.h"
 #include "ha/ev.h"
 #include "ha/fencing.h"
@@ -167,7 +166,7 @@ read_cluster(const struct options *o, const struct settings *s,
         usleep(CLUSTER_POLL_MS * 1000);
         error = cluster_read(cluster, text);
     }
-    if (error || !agents_check(s->conf, cluster, text, sizeof text)) {
+    if (error || !settings_fit(s->conf, cluster, text, sizeof text)) {
         die("%s", text);
     }
 }

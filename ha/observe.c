@@ -46,6 +46,7 @@ gather_local(const struct had *h, struct ha_local *local)
         local->db[db].server_ok = server_ok(h->server[db]);
         local->unfit |= server_unfit(h->server[db]);
     }
+    local->unfit |= h->address_unfit;
     local->priority = conf->priority;
     local->nofailover = conf->nofailover;
     local->witness = conf->witness;
@@ -118,6 +119,7 @@ on_fence(void *h_, const struct wire_f_state *state)
     struct had *h = h_;
     struct ha_event ev = { .type = HA_EV_FENCE };
 
+    h->address_unfit = state && state->address_unfit;
     if (state) {
         ev.fence.connected = true;
         ev.fence.serve = state->serve;

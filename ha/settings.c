@@ -2,11 +2,15 @@
 #include "ha/settings.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "ha/agents.h"
 #include "ha/cluster.h"
+#include "lib/netaddr.h"
 #include "lib/xalloc.h"
 
 static void
@@ -96,6 +100,48 @@ settings_policy_is_fence(const struct settings *s, const struct cluster *c)
     return c->n_nodes == 2
            && (policy == CONF_POLICY_FENCE
                || (policy == CONF_POLICY_AUTO && !c->qdevice));
+}
+
+/* The node that has this address in corosync's nodelist; NULL. */
+static const struct cluster_node *
+owner_of(const struct cluster *c, const struct netaddr_prefix *p)
+{
+    for (uint32_t i = 0; i < c->n_nodes; i++) {
+        const struct sockaddr_storage *a = &c->nodes[i].addr;
+        const void *bytes =
+            a->ss_family == AF_INET
+                ? (const void *) &((const struct sockaddr_in *) a)->sin_addr
+                : (const void *) &((const struct sockaddr_in6 *) a)->sin6_addr;
+
+        if (a->ss_family == p->family
+            && !memcmp(bytes, p->bytes, netaddr_len(p->family))) {
+            return &c->nodes[i];
+        }
+    }
+    return NULL;
+}
+
+bool
+settings_fit(const struct conf *conf, const struct cluster *cluster,
+             char *error, size_t size)
+{
+    const char *text = conf->vip_address;
+    struct netaddr_prefix p;
+    size_t n;
+
+    for (; (n = conf_word(&text)); text += n) {
+        const struct cluster_node *owner =
+            netaddr_parse_prefix(text, n, &p) ? NULL : owner_of(cluster, &p);
+
+        if (owner) {
+            snprintf(error, size,
+                     "%s: [virtual-ip] address: %.*s is the address of %s in "
+                     "corosync's nodelist; give one that no node has",
+                     conf->file, (int) n, text, owner->name);
+            return false;
+        }
+    }
+    return agents_check(conf, cluster, error, size);
 }
 
 /* Makes 'path' and what is missing above it. */

@@ -8,6 +8,7 @@
  * for one life; a reload does it again.  Made by main.c. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/conf.h"
@@ -55,6 +56,11 @@ struct cluster;
 /* True if this node is of a pair that lives on proof instead of quorum: the
  * policy in force. */
 bool settings_policy_is_fence(const struct settings *, const struct cluster *);
+
+/* True if what the configuration says fits to corosync's; else 'error' gets
+ * the reason. */
+bool settings_fit(const struct conf *, const struct cluster *, char *error,
+                  size_t size);
 
 /* Makes the folders that do not exist.  Returns 0, or a negative errno and
  * the folder's name. */

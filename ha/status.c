@@ -328,6 +328,35 @@ own_kernel_lease(const struct had *h, const struct wire_f_state *st)
                      reason);
 }
 
+/* The virtual IP; null where none is configured. */
+static json_t *
+own_address(const struct had *h, const struct wire_f_state *st)
+{
+    static const char *const states[] = { "none", "left",    "probing",
+                                          "held", "leaving", "refused" };
+    const struct conf *conf = h->settings->conf;
+    const char *text = conf->vip_address, *reason = st->address_why;
+    json_t *addresses;
+    size_t n;
+
+    if (!*text || conf->witness) {
+        return json_null();
+    }
+    if (st->address == WIRE_ADDRESS_NONE) {
+        reason = "the fence worker is of an older version: stop and start "
+                 "ovn-had";
+    }
+    addresses = json_array();
+    for (; (n = conf_word(&text)); text += n) {
+        json_array_append_new(addresses, json_stringn(text, n));
+    }
+    return json_pack("{s:o, s:s, s:s, s:b, s:b, s:s}", "addresses", addresses,
+                     "interface", conf->vip_interface, "state",
+                     st->address < 6 ? states[st->address] : "unknown", "held",
+                     st->address == WIRE_ADDRESS_HELD, "unfit",
+                     (int) st->address_unfit, "why", reason);
+}
+
 static json_t *
 own_fence(const struct had *h)
 {
@@ -342,13 +371,14 @@ own_fence(const struct had *h)
         return json_pack("{s:b}", "connected", 0);
     }
     left = st->lease_left_us - mono_us_between(at, mono_now());
-    return json_pack("{s:b, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:s, s:o}",
+    return json_pack("{s:b, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:s, s:o, s:o}",
                      "connected", 1, "pid", (int) st->pid, "door",
                      st->door < 5 ? doors[st->door] : "unknown",
                      "lease_left_ms", left > 0 ? left / 1000 : 0, "acks",
                      (int) st->n_acks, "lease_losses", (int) st->lease_losses,
                      "serve", epoch(st->serve), "support", epoch(st->support),
-                     "why", st->why, "kernel_lease", own_kernel_lease(h, st));
+                     "why", st->why, "kernel_lease", own_kernel_lease(h, st),
+                     "virtual_ip", own_address(h, st));
 }
 
 static json_t *

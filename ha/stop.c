@@ -87,7 +87,7 @@ stop_reexec(struct had *h, char *error, size_t size)
         free(text);
         return false;
     }
-    fits = agents_check(conf, &h->cluster, error, size);
+    fits = settings_fit(conf, &h->cluster, error, size);
     if (fits && conf->witness != old->witness) {
         /* Its databases would run on, and nobody would watch them. */
         snprintf(error, size,

@@ -52,6 +52,22 @@ const struct conf_option conf_options[] = {
     { "listen", "sb", CONF_REMOTES, 0, 0, "", AT(listen_sb),
       "The same for the Southbound database, most often with port 6642." },
 
+    { "virtual-ip", "address", CONF_PREFIXES, 0, 0, "", AT(vip_address),
+      "Addresses that the active takes, and that clients can use instead of "
+      "a list of all nodes, each with the length of its network's prefix, for "
+      "example 192.0.2.10/24, 2001:db8::10/64. Separate several by commas. "
+      "None may be an address of a node. Give every node the same." },
+    { "virtual-ip", "interface", CONF_INTERFACE, 0, 0, "", AT(vip_interface),
+      "The Ethernet interface of this node that they are put on. A node where "
+      "it is missing or down does not become active, and one that is active "
+      "hands over. It needs another address of the same network, unless the "
+      "length is 32, or 128 for IPv6." },
+    { "virtual-ip", "detect-ms", CONF_INT, 20, 10000, "100",
+      AT(vip_detect_ms),
+      "How long another owner of such an address has to answer before it is "
+      "taken. A promotion takes longer by this. If one answers, this node does "
+      "not serve, and ovn-hactl status names the owner's MAC address." },
+
     { "paths", "nb-db", CONF_PATH, 0, 0, "/var/lib/ovn/ovnnb_db.db",
       AT(nb_db), "File of the Northbound database." },
     { "paths", "sb-db", CONF_PATH, 0, 0, "/var/lib/ovn/ovnsb_db.db",
@@ -224,7 +240,7 @@ conf_option_is_common(const struct conf_option *option)
     static const char *const names[][2] = {
         { "timing", "lease-ms" },         { "replication", "port-nb" },
         { "replication", "port-sb" },     { "beat", "port" },
-        { "quorum", "no-quorum-policy" },
+        { "quorum", "no-quorum-policy" }, { "virtual-ip", "address" },
     };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -28,7 +28,8 @@ option_is_string(const struct conf_option *option)
 {
     return option->type == CONF_PATH || option->type == CONF_REMOTES
            || option->type == CONF_GROUP || option->type == CONF_ADDRESS
-           || option->type == CONF_WORDS;
+           || option->type == CONF_WORDS || option->type == CONF_PREFIXES
+           || option->type == CONF_INTERFACE;
 }
 
 /* Each of the functions that parse a value returns NULL or the reason why it
@@ -174,6 +175,41 @@ check_address(const char *text)
                : NULL;
 }
 
+/* Each address is valid, they are not too many, and none is there twice. */
+static char *
+check_prefixes(const char *text)
+{
+    struct netaddr_prefix found[CONF_MAX_ADDRESSES], p;
+    size_t n_found = 0, n;
+
+    for (; (n = conf_word(&text)); text += n) {
+        const char *wrong = netaddr_parse_prefix(text, n, &p);
+
+        if (wrong) {
+            return ha_asprintf("\"%.*s\" %s", (int) n, text, wrong);
+        } else if (n_found == CONF_MAX_ADDRESSES) {
+            return ha_asprintf("more than %d addresses", CONF_MAX_ADDRESSES);
+        }
+        for (size_t i = 0; i < n_found; i++) {
+            if (found[i].family == p.family
+                && !memcmp(found[i].bytes, p.bytes, sizeof p.bytes)) {
+                return ha_asprintf("\"%.*s\" is there twice", (int) n, text);
+            }
+        }
+        found[n_found++] = p;
+    }
+    return NULL;
+}
+
+static char *
+check_interface(const char *text)
+{
+    return strlen(text) >= CONF_IFNAME_LEN || text[strcspn(text, " \t:,/")]
+               ? ha_asprintf("\"%s\" is not the name of a network interface",
+                             text)
+               : NULL;
+}
+
 char *
 conf_set_value(void *base, const struct conf_option *option, const char *text)
 {
@@ -200,6 +236,12 @@ conf_set_value(void *base, const struct conf_option *option, const char *text)
         break;
     case CONF_ADDRESS:
         reason = check_address(text);
+        break;
+    case CONF_PREFIXES:
+        reason = check_prefixes(text);
+        break;
+    case CONF_INTERFACE:
+        reason = check_interface(text);
         break;
     case CONF_WORDS:
         break;
@@ -274,6 +316,10 @@ check_together(struct conf *conf)
     if (n_tls != 0 && n_tls != 3) {
         return ha_strdup("[replication] private-key, certificate and ca-cert "
                          "go together: give all three or none");
+    }
+    if (!*conf->vip_address != !*conf->vip_interface) {
+        return ha_strdup("[virtual-ip] address and interface go together: "
+                         "give both or none");
     }
     return check_status(conf);
 }
@@ -509,6 +555,8 @@ print_value(const void *base, const struct conf_option *option, FILE *f)
     case CONF_GROUP:
     case CONF_ADDRESS:
     case CONF_WORDS:
+    case CONF_PREFIXES:
+    case CONF_INTERFACE:
         fputs(*(char *const *) member, f);
         break;
     }

@@ -28,15 +28,17 @@ enum conf_tristate {
 
 /* What an option may hold. */
 enum conf_type {
-    CONF_INT,      /* int, between min and max. */
-    CONF_BOOL,     /* bool: yes or no. */
-    CONF_TRISTATE, /* enum conf_tristate: off, auto or on. */
-    CONF_PATH,     /* char *: absolute, or empty where that is the default. */
-    CONF_REMOTES,  /* char *: OVSDB passive TCP and SSL remotes, by commas. */
-    CONF_GROUP,    /* char *: name of a group of users, or empty. */
-    CONF_ADDRESS,  /* char *: address and TCP port, or empty. */
-    CONF_WORDS,    /* char *: names, by blanks or commas; or empty. */
-    CONF_POLICY,   /* int: enum conf_policy. */
+    CONF_INT,       /* int, between min and max. */
+    CONF_BOOL,      /* bool: yes or no. */
+    CONF_TRISTATE,  /* enum conf_tristate: off, auto or on. */
+    CONF_PATH,      /* char *: absolute, or empty where that is the default. */
+    CONF_REMOTES,   /* char *: OVSDB passive TCP and SSL remotes, by commas. */
+    CONF_GROUP,     /* char *: name of a group of users, or empty. */
+    CONF_ADDRESS,   /* char *: address and TCP port, or empty. */
+    CONF_WORDS,     /* char *: names, by blanks or commas; or empty. */
+    CONF_POLICY,    /* int: enum conf_policy. */
+    CONF_PREFIXES,  /* char *: addresses with prefix length, by commas. */
+    CONF_INTERFACE, /* char *: name of a network interface, or empty. */
 };
 
 struct conf_option {
@@ -49,7 +51,7 @@ struct conf_option {
 };
 
 extern const struct conf_option conf_options[];
-#define CONF_N_OPTIONS 46
+#define CONF_N_OPTIONS 49
 
 /* The same for sections that stand for one device or one node each; their
  * 'section' says how they are named, and 'offset' is of struct conf_device
@@ -58,6 +60,9 @@ extern const struct conf_option conf_device_options[];
 extern const struct conf_option conf_fence_options[];
 #define CONF_N_DEVICE_OPTIONS 4
 #define CONF_N_FENCE_OPTIONS 6
+
+#define CONF_MAX_ADDRESSES 8 /* As WIRE_MAX_ADDRESSES. */
+#define CONF_IFNAME_LEN 16   /* As WIRE_IFNAME_LEN. */
 
 #define CONF_MAX_DEVICES 32
 #define CONF_MAX_LEVELS 4
@@ -114,6 +119,10 @@ struct conf {
 
     /* [listen], each by database. */
     char *listen_nb, *listen_sb;
+
+    /* [virtual-ip] */
+    char *vip_address, *vip_interface; /* "" where there is none. */
+    int vip_detect_ms;
 
     /* [paths] */
     char *nb_db, *sb_db;

@@ -390,6 +390,10 @@ print_local(struct writer *w, const json_t *status)
             "Leases that ran out on this node since its fence worker "
             "started.");
     sample_plain(w, jsonget(fence, "lease_losses"), 1);
+    gauge(w, "ovn_ha_virtual_ip_held",
+          "Whether this node has the virtual IP; no sample if none is "
+          "configured.");
+    sample_plain(w, jsonget(jsonget(fence, "virtual_ip"), "held"), 1);
     print_servers(w, local);
     print_northd(w, jsonget(local, "northd"));
 }

@@ -243,6 +243,17 @@ find_in_kernel(json_t *list, const char *node, const json_t *kernel)
 }
 
 static void
+find_in_address(json_t *list, const char *node, const json_t *address)
+{
+    const char *why = jsonget_text(address, "why");
+
+    if (*why) {
+        add(list, node, "virtual-ip", ha_asprintf("virtual IP: %s", why),
+            "what it names is mended; what others said is told for a minute");
+    }
+}
+
+static void
 find_here(json_t *list, const json_t *status)
 {
     const char *node = jsonget_text(status, "node");
@@ -265,6 +276,7 @@ find_here(json_t *list, const json_t *status)
             "the lease lives, and both databases answer");
     }
     find_in_kernel(list, node, jsonget(fence, "kernel_lease"));
+    find_in_address(list, node, jsonget(fence, "virtual_ip"));
     if (*jsonget_text(fencing, "advice")) {
         add(list, node, "no-failover",
             ha_strdup(jsonget_text(fencing, "advice")),

@@ -336,6 +336,21 @@ print_fencing(FILE *out, const json_t *status)
     }
 }
 
+/* "virtual IP 192.0.2.10/24 2001:db8::10/64 on eth0: held" */
+static void
+print_address(FILE *out, const json_t *status)
+{
+    const json_t *fence = jsonget(jsonget(status, "local"), "fence");
+    const json_t *address = jsonget(fence, "virtual_ip");
+
+    if (json_is_object(address)) {
+        fputs("\nvirtual IP ", out);
+        print_names(out, jsonget(address, "addresses"));
+        fprintf(out, " on %s: %s\n", text_of(address, "interface"),
+                text_of(address, "state"));
+    }
+}
+
 char *
 table_render(const json_t *status)
 {
@@ -352,6 +367,7 @@ table_render(const json_t *status)
         print_node(out, json_array_get(nodes, i));
     }
     print_verifications(out, nodes);
+    print_address(out, status);
     print_fencing(out, status);
     print_unwell(out, status);
     print_warnings(out, status);

@@ -115,8 +115,10 @@ static const struct why_row whys[HA_N_WHYS] = {
         "it was not in sync when the record last changed",
         "it is level with the active, which then takes it in" },
     [HA_WHY_DATABASE] = { "database",
-        "an ovsdb-server of it is down or does not answer",
-        "both of its ovsdb-servers answer" },
+        "an ovsdb-server of it is down or does not answer, or it could not "
+        "take the virtual IP",
+        "both of its ovsdb-servers answer, and the interface of the virtual IP "
+        "is well" },
     [HA_WHY_NOFAILOVER] = { "nofailover",
         "configured with nofailover",
         "nofailover is set to no in its configuration" },

@@ -54,4 +54,5 @@ EXTRA_DIST += \
 	tests/cluster/test_switchover.py \
 	tests/cluster/test_verify.py \
 	tests/cluster/test_witness.py \
+	tests/cluster/test_virtual_ip.py \
 	tests/cluster/watch.py

@@ -142,8 +142,14 @@ class ControlNode(Node):
         """Its address, corosync's and the databases'."""
         return f"10.10.0.{self.index}"
 
+    @property
+    def address6(self):
+        """The same in IPv6; None where the lab has none."""
+        return f"fd00:10::{self.index}" if self.lab.ipv6 else None
+
     def plug_in(self):
-        self.lab.switch.plug(self, "db", "eth0", self.address)
+        self.lab.switch.plug(self, "db", "eth0", self.address,
+                             address6=self.address6)
 
     # corosync.
 

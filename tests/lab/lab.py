@@ -38,12 +38,15 @@ class Lab:
     corosync                      a Corosync
     build                         folder of the built programs
     probe_interval_ms             ovn-controller's ovn-remote-probe-interval
+    ipv6                          control nodes and clients have IPv6, too
     """
 
     client_address = "10.10.0.254"
+    client_address6 = "fd00:10::fe"
 
     def __init__(self, name="lab", control=3, compute=2, workloads=2,
-                 corosync=None, build=None, probe_interval_ms=1000):
+                 corosync=None, build=None, probe_interval_ms=1000,
+                 ipv6=False):
         if not name.isidentifier():
             raise CommandError(f"{name!r} is no name for a lab")
         self.name = name
@@ -52,6 +55,7 @@ class Lab:
         self.corosync = corosync or Corosync()
         self.workloads = workloads
         self.probe_interval_ms = probe_interval_ms
+        self.ipv6 = ipv6
         self.vip = None
         self.warden = None
         self.switch = Switch(self)
@@ -117,6 +121,7 @@ class Lab:
             "control": len(self.control), "compute": len(self.compute),
             "workloads": self.workloads, "build": str(self.build),
             "probe_interval_ms": self.probe_interval_ms, "vip": self.vip,
+            "ipv6": self.ipv6,
             "corosync": self.corosync.save(), "warden": self.warden,
             "warden_start": process_start(self.warden)}))
 

@@ -26,10 +26,12 @@ class Closed(ConnectionError):
 def dial(address):
     """A socket on its way to 'address': (host, port), or a path.  It does not
     block; Session.connected() says how it went.  May raise OSError."""
-    family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
+    family = socket.AF_UNIX
+    if isinstance(address, tuple):
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setblocking(False)
-    if family == socket.AF_INET:
+    if family != socket.AF_UNIX:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         sock.connect(str(address) if family == socket.AF_UNIX else address)

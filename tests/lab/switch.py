@@ -65,10 +65,14 @@ class Switch:
                       "forward_delay 0 mcast_snooping 0",
                       f"link set br-{net} mtu 1600 up"]
         lines.append(f"addr add {self.lab.client_address}/24 dev br-db")
+        if self.lab.ipv6:
+            lines.append(f"addr add {self.lab.client_address6}/64 dev br-db "
+                         "nodad")
         self._ip(*lines)
         self._nft(RULES)
 
-    def plug(self, node, net, ifname, address=None, setup=()):
+    def plug(self, node, net, ifname, address=None, setup=(),
+             address6=None):
         """Gives the node an interface 'ifname' on a bridge."""
         name = port(node, net)
         self._ip(f"link del {name}", force=True)
@@ -78,6 +82,8 @@ class Switch:
         lines = list(setup)
         if address:
             lines.append(f"addr add {address}/24 dev {ifname}")
+        if address6:
+            lines.append(f"addr add {address6}/64 dev {ifname} nodad")
         lines.append(f"link set {ifname} up")
         run(["nsenter", "-t", node.pid, "-n", "--", "ip", "-batch", "-"],
             stdin="\n".join(lines) + "\n")

@@ -141,6 +141,8 @@ values(void **state)
              "nb = ptcp:6641:192.0.2.1, pssl:6643:[2001:db8::1]\n"
              "sb = pssl:6642\n"
              "[quorum]\nno-quorum-policy = fence\n"
+             "[virtual-ip]\naddress = 192.0.2.9/24,2001:db8::9/64\n"
+             "interface = eth0\n"
              "[replication]\n"
              "private-key = /k\ncertificate = /c\nca-cert = /a\n"
              "[status]\n"
@@ -160,6 +162,9 @@ values(void **state)
     assert_string_equal(conf->status_group, "adm");
     assert_string_equal(conf->status_listen, "[2001:db8::1]:6664");
     assert_int_equal(conf->no_quorum_policy, CONF_POLICY_FENCE);
+    assert_string_equal(conf->vip_address, "192.0.2.9/24,2001:db8::9/64");
+    assert_string_equal(conf->vip_interface, "eth0");
+    assert_int_equal(conf->vip_detect_ms, 100);
     assert_int_equal(conf->priority, 100);
     conf_destroy(conf);
 }
@@ -186,6 +191,28 @@ errors_name_line_and_reason(void **state)
     assert_refused("[node]\nkernel-lease = yes\n",
                    ":2: [node] kernel-lease: \"yes\" is none of off, auto and "
                    "on");
+    assert_refused("[virtual-ip]\naddress = 192.0.2.1\n",
+                   ":2: [virtual-ip] address: \"192.0.2.1\" lacks the length "
+                   "of its network's prefix, such as /24");
+    assert_refused("[virtual-ip]\naddress = 192.0.2.1/24, 192.0.2.1/32\n",
+                   ":2: [virtual-ip] address: \"192.0.2.1/32\" is there "
+                   "twice");
+    assert_refused("[virtual-ip]\naddress = 1.0.0.1/8 1.0.0.2/8 1.0.0.3/8 "
+                   "1.0.0.4/8 1.0.0.5/8 1.0.0.6/8 1.0.0.7/8 1.0.0.8/8 "
+                   "1.0.0.9/8\n",
+                   ":2: [virtual-ip] address: more than 8 addresses");
+    assert_refused("[virtual-ip]\ninterface = eth0 eth1\n",
+                   ":2: [virtual-ip] interface: \"eth0 eth1\" is not the name "
+                   "of a network interface");
+    assert_refused("[virtual-ip]\ninterface = abcdefghijklmnop\n",
+                   ":2: [virtual-ip] interface: \"abcdefghijklmnop\" is not "
+                   "the name of a network interface");
+    assert_refused("[virtual-ip]\naddress = 192.0.2.1/24\n",
+                   ": [virtual-ip] address and interface go together: give "
+                   "both or none");
+    assert_refused("[virtual-ip]\ninterface = eth0\n",
+                   ": [virtual-ip] address and interface go together: give "
+                   "both or none");
     assert_refused("[node]\nnofailover = maybe\n",
                    ":2: [node] nofailover: \"maybe\" is neither yes nor no");
     assert_refused("[quorum]\nno-quorum-policy = ignore\n",

@@ -26,7 +26,7 @@ static const char full[] =
     "  {'name': 'n3', 'state': 'absent', 'in_group': false}],"
     " 'local': {'state_ms': 2500, 'corosync': true,"
     "  'fence': {'connected': true, 'lease_left_ms': 750, 'acks': 2,"
-    "   'lease_losses': 4},"
+    "   'lease_losses': 4, 'virtual_ip': {'held': true}},"
     "  'nb': {'server': 'running', 'server_starts': 1,"
     "   'file_bytes': 160000000000},"
     "  'sb': {'server': 'hung', 'resumes': 3},"
@@ -91,6 +91,7 @@ values(void **state)
         "ovn_ha_fence_up 1",
         "ovn_ha_lease_left_seconds 0.75",
         "ovn_ha_lease_losses_total 4",
+        "ovn_ha_virtual_ip_held 1",
         "ovn_ha_server_up{db=\"nb\"} 1",
         "ovn_ha_server_up{db=\"sb\"} 0",
         "ovn_ha_replica_resumes_total{db=\"sb\"} 3",

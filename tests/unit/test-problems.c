@@ -96,6 +96,8 @@ each_has_its_code(void **state)
     assert_one("local/fence/kernel_lease",
                "{'state': 'used', 'why': 'too slow'}", "n1", "kernel-lease",
                "lease in the kernel: too slow");
+    assert_one("local/fence/virtual_ip", "{'held': true, 'why': 'two'}", "n1",
+               "virtual-ip", "virtual IP: two");
     assert_one("local/sb/server", "'hung'", "n1", "sb-server",
                "SB: ovsdb-server is hung");
     assert_one("local/nb/server_error", "'no schema'", "n1", "nb-server-error",

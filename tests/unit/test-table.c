@@ -84,6 +84,30 @@ a_lease_that_the_kernel_does_not_hold_is_told(void **state)
 }
 
 static void
+a_virtual_ip_is_told(void **state)
+{
+    json_t *json = quoted_json(healthy);
+    json_t *fence = json_object_get(json_object_get(json, "local"), "fence");
+    char *text;
+
+    (void) state;
+    json_object_set_new(fence, "virtual_ip", json_null());
+    text = table_render(json);
+    assert_null(strstr(text, "virtual IP"));
+    free(text);
+    json_object_set_new(
+        fence, "virtual_ip",
+        quoted_json("{'addresses': ['192.0.2.9/24', '2001:db8::9/64'],"
+                    " 'interface': 'eth0', 'state': 'held', 'why': ''}"));
+    text = table_render(json);
+    assert_non_null(strstr(
+        text, "\nvirtual IP 192.0.2.9/24 2001:db8::9/64 on eth0: held\n"));
+    assert_width(text);
+    free(text);
+    json_decref(json);
+}
+
+static void
 verifications_are_told(void **state)
 {
     json_t *json = quoted_json(healthy);
@@ -323,6 +347,7 @@ main(void)
         cmocka_unit_test(a_pause_is_at_the_top),
         cmocka_unit_test(a_healthy_cluster_has_no_complaints),
         cmocka_unit_test(a_lease_that_the_kernel_does_not_hold_is_told),
+        cmocka_unit_test(a_virtual_ip_is_told),
         cmocka_unit_test(verifications_are_told),
         cmocka_unit_test(every_complaint_has_its_reason),
         cmocka_unit_test(how_long_and_what_ends_it),
