@@ -2,6 +2,7 @@
 #include "ctl/check-collect.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -158,10 +159,12 @@ conf_facts(const struct conf *conf)
     for (size_t i = 0; i < conf->n_fences; i++) {
         json_array_append_new(fenced, json_string(conf->fences[i].node));
     }
-    return json_pack("{s:i, s:b, s:o, s:o}", "lease_ms", conf->lease_ms,
-                     "replication_tls", conf->witness || *conf->certificate,
-                     "fenced", fenced, "policy",
-                     option_text(conf, "quorum", "no-quorum-policy"));
+    return json_pack(
+        "{s:i, s:b, s:o, s:o, s:s, s:b}", "lease_ms", conf->lease_ms,
+        "replication_tls", conf->witness || *conf->certificate, "fenced",
+        fenced, "policy", option_text(conf, "quorum", "no-quorum-policy"),
+        "vip_interface", conf->witness ? "" : conf->vip_interface,
+        "vip_interface_here", if_nametoindex(conf->vip_interface) != 0);
 }
 
 static void

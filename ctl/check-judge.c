@@ -29,6 +29,7 @@ const struct check check_table[] = {
     { "descriptors", check_descriptors },
     { "chassis", check_chassis },
     { "fence-devices", check_devices },
+    { "virtual-ip", check_virtual_ip },
     { "options", check_options },
     { "clocks", check_clocks },
     { "versions", check_versions },

@@ -131,3 +131,35 @@ check_devices(const json_t *facts, json_t *findings)
                   "NAME]; see its manual page");
     }
 }
+
+/* As the process that takes them knows them; before there is one, as the
+ * configuration has them. */
+void
+check_virtual_ip(const json_t *facts, json_t *findings)
+{
+    const json_t *status = jsonget(facts, "status");
+    const json_t *address =
+        jsonget(jsonget(jsonget(status, "local"), "fence"), "virtual_ip");
+    const json_t *conf = jsonget(facts, "conf");
+    const char *interface = jsonget_text(conf, "vip_interface");
+    static const char unfit[] =
+        "this node could not take the virtual IP: it does not become active, "
+        "and hands over if it is";
+
+    if (*jsonget_text(address, "why")) {
+        bool is_unfit = jsonget_true(address, "unfit");
+
+        check_add(
+            findings, is_unfit ? CHECK_CRITICAL : CHECK_WARNING, "virtual-ip",
+            ha_asprintf("virtual IP: %s", jsonget_text(address, "why")),
+            is_unfit ? unfit : "clients may reach another host, or nobody",
+            "mend what it names, or change [virtual-ip] in ovn-ha.conf "
+            "and reload");
+    } else if (!json_is_object(status)
+               && *interface && !jsonget_true(conf, "vip_interface_here")) {
+        check_add(findings, CHECK_CRITICAL, "virtual-ip",
+                  ha_asprintf("virtual IP: there is no interface %s here",
+                              interface),
+                  unfit, "set interface of [virtual-ip] in ovn-ha.conf");
+    }
+}

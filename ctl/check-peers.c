@@ -44,16 +44,19 @@ compare_options(const json_t *mine, const json_t *theirs, const char *name,
     const char *key;
 
     json_object_foreach ((json_t *) options, key, value) {
-        const char *other = jsonget_text(jsonget(theirs, "options"), key);
+        const char *other =
+            json_string_value(jsonget(jsonget(theirs, "options"), key));
         const char *here = json_string_value(value);
 
-        if (*other && here && strcmp(here, other)) {
+        if (other && here && strcmp(here, other)) {
             check_add(findings, CHECK_CRITICAL, "option-differs",
-                      ha_asprintf("%s is %s here, and %s on %s", key, here,
-                                  other, name),
-                      "the nodes reckon with different leases, ports or "
-                      "policies: they cannot hear each other, or trust in "
-                      "less than was promised",
+                      ha_asprintf("%s is %s here, and %s on %s", key,
+                                  *here ? here : "not set",
+                                  *other ? other : "not set", name),
+                      "the nodes reckon with different leases, ports, "
+                      "policies or addresses: they cannot hear each other, "
+                      "trust in less than was promised, or clients do not "
+                      "find the active",
                       "give every node the same in ovn-ha.conf, and reload");
         }
     }

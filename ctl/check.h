@@ -79,6 +79,7 @@ void check_daemon(const json_t *facts, json_t *findings);
 void check_tls(const json_t *facts, json_t *findings);
 void check_certificates(const json_t *facts, json_t *findings);
 void check_devices(const json_t *facts, json_t *findings);
+void check_virtual_ip(const json_t *facts, json_t *findings);
 
 /* check-peers.c: whether the nodes go together. */
 void check_options(const json_t *facts, json_t *findings);

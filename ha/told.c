@@ -31,9 +31,11 @@ common_options(const struct conf *conf)
 
     for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
         const struct conf_option *option = &conf_options[i];
+        /* A witness takes no virtual IP. */
+        bool moot = conf->witness && !strcmp(option->section, "virtual-ip");
         char *name, *value;
 
-        if (conf_option_is_common(option)) {
+        if (conf_option_is_common(option) && !moot) {
             name = ha_asprintf("[%s] %s", option->section, option->name);
             value = conf_get_text(conf, option);
             json_object_set_new(options, name, json_string(value));

@@ -482,6 +482,8 @@ def test_interface(lab):
     wait_state(old, "standby")
     assert "interface cl0: there is none of that name" in old.hactl(
         "status", check=False)
+    assert "there is none of that name [virtual-ip]" in old.hactl(
+        "check", check=False)
     wait_until(lambda: (row(new, old.name).get("not_eligible") or {}).get(
         "code") == "database", 10, "it is not eligible")
     old.exec("ip", "link", "add", "cl0", "type", "veth", "peer", "cl1")

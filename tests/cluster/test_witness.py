@@ -10,13 +10,14 @@ from watch import (Watch, bring_up, cluster, local, others, row, status,
                    wait_in_sync, wait_state, wait_well, wait_why)
 
 WITNESS = "[node]\nwitness = yes\n"
+VIRTUAL_IP = "[virtual-ip]\naddress = 10.10.0.100/24\ninterface = eth0\n"
 
 
 @pytest.fixture(scope="module")
 def lab(make_lab):
-    """n1 and n2 with databases, and n3."""
+    """n1 and n2 with databases and a virtual IP, and n3."""
     lab = make_lab(control=3, compute=0, corosync=Corosync.fast())
-    bring_up(lab, {"n3": WITNESS})
+    bring_up(lab, {"n1": VIRTUAL_IP, "n2": VIRTUAL_IP, "n3": WITNESS})
     return lab
 
 

@@ -301,6 +301,29 @@ node(void **state)
 }
 
 static void
+virtual_ip(void **state)
+{
+    (void) state;
+    NOTHING({ "status/local/fence", "{'virtual_ip': null}" });
+    NOTHING({ "status/local/fence",
+              "{'virtual_ip': {'unfit': false, 'why': ''}}" });
+    FOUND(CHECK_WARNING, "virtual-ip", "virtual IP: another host",
+          { "status/local/fence",
+            "{'virtual_ip': {'unfit': false, 'why': 'another host'}}" });
+    FOUND(CHECK_CRITICAL, "virtual-ip", "virtual IP: interface x is down",
+          { "status/local/fence",
+            "{'virtual_ip': {'unfit': true, 'why': 'interface x is down'}}" });
+    /* Who runs knows better. */
+    NOTHING({ "conf/vip_interface", "'x'" });
+    FOUND(CHECK_CRITICAL, "virtual-ip", "there is no interface x here",
+          { "conf/vip_interface", "'x'" }, { "status", "null" },
+          { "member", "false" });
+    NOTHING({ "conf/vip_interface", "'x'" },
+            { "conf/vip_interface_here", "true" }, { "status", "null" },
+            { "member", "false" });
+}
+
+static void
 daemon_down(void **state)
 {
     json_t *facts = quoted_json("{'member': true}");
@@ -321,6 +344,14 @@ peers(void **state)
     FOUND(CHECK_CRITICAL, "option-differs",
           "[timing] lease-ms is 1000 here, and 2000 on n2",
           { "status/nodes/1/told/options/[timing] lease-ms", "'2000'" });
+    FOUND(CHECK_CRITICAL, "option-differs",
+          "[virtual-ip] address is 192.0.2.9/24 here, and not set on n2",
+          { "status/nodes/0/told/options/[virtual-ip] address",
+            "'192.0.2.9/24'" },
+          { "status/nodes/1/told/options/[virtual-ip] address", "''" });
+    /* One of an older version does not know of it. */
+    NOTHING({ "status/nodes/0/told/options/[virtual-ip] address",
+              "'192.0.2.9/24'" });
     FOUND(CHECK_WARNING, "clock-skew", "n2 is 2.1 s behind",
           { "status/nodes/1/told/clock_ahead_ms", "-2100" });
     FOUND(CHECK_WARNING, "clock-skew", "n2 is 2.1 s ahead of",
@@ -393,14 +424,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_is_well),    cmocka_unit_test(no_facts),
-        cmocka_unit_test(quorum),         cmocka_unit_test(tie_breaker),
-        cmocka_unit_test(totem),          cmocka_unit_test(probes),
-        cmocka_unit_test(schemas),        cmocka_unit_test(room),
-        cmocka_unit_test(chassis),        cmocka_unit_test(owners),
-        cmocka_unit_test(node),           cmocka_unit_test(daemon_down),
-        cmocka_unit_test(peers),          cmocka_unit_test(client),
-        cmocka_unit_test(corosync_lines), cmocka_unit_test(rendering),
+        cmocka_unit_test(all_is_well), cmocka_unit_test(no_facts),
+        cmocka_unit_test(quorum),      cmocka_unit_test(tie_breaker),
+        cmocka_unit_test(totem),       cmocka_unit_test(probes),
+        cmocka_unit_test(schemas),     cmocka_unit_test(room),
+        cmocka_unit_test(chassis),     cmocka_unit_test(owners),
+        cmocka_unit_test(node),        cmocka_unit_test(virtual_ip),
+        cmocka_unit_test(daemon_down), cmocka_unit_test(peers),
+        cmocka_unit_test(client),      cmocka_unit_test(corosync_lines),
+        cmocka_unit_test(rendering),
     };
 
     return cmocka_run_group_tests_name("check", tests, NULL, NULL);
