@@ -134,12 +134,35 @@ check_tie_breaker(const json_t *facts, json_t *findings)
     const json_t *cmap = jsonget(facts, "corosync");
     const json_t *conf = jsonget(facts, "conf");
     size_t n_fenced = json_array_size(jsonget(conf, "fenced"));
+    bool device = *corosync_text(cmap, "quorum.device.model") != '\0';
 
-    if (!json_is_object(conf) || corosync_n_nodes(cmap) != 2
-        || *corosync_text(cmap, "quorum.device.model")) {
+    if (device && corosync_n_nodes(cmap) > 2) {
+        check_add(
+            findings, CHECK_WARNING, "device-in-vain",
+            ha_asprintf("a quorum device beside %ld nodes",
+                        corosync_n_nodes(cmap)),
+            "with its vote fewer nodes have quorum than are a majority "
+            "of the nodelist, and these serve nothing",
+            "remove the device section from corosync.conf; if the number "
+            "of nodes is even, add a witness");
+    }
+    if (!json_is_object(conf) || corosync_n_nodes(cmap) != 2) {
         return;
     }
-    if (!strcmp(jsonget_text(conf, "policy"), "stop")) {
+    if (device && n_fenced < 2) {
+        check_add(
+            findings, CHECK_CRITICAL, "device-no-proof",
+            ha_asprintf("a pair with a quorum device, in which %s a "
+                        "fence device",
+                        n_fenced ? "only one node has" : "no node has"),
+            "when a node dies the other one has quorum, but no proof "
+            "that it is off, and does not take over until an operator "
+            "vouches for it",
+            "configure [fence NODE] for both nodes, or make the device's "
+            "machine a witness instead");
+    } else if (device) {
+        return;
+    } else if (!strcmp(jsonget_text(conf, "policy"), "stop")) {
         check_add(findings, CHECK_WARNING, "pair-stops",
                   ha_strdup("a pair without a quorum device, with [quorum] "
                             "no-quorum-policy = stop"),

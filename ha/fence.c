@@ -207,7 +207,7 @@ send_config(struct fence *f)
         .lease_us = (uint64_t) s->lease_ms * 1000,
         .beat_us = (uint64_t) s->beat_ms * 1000,
         /* A pair that lives on proof serves without a lease. */
-        .supporters = settings_policy_is_fence(s, f->cluster)
+        .supporters = settings_lives_on_proof(s, f->cluster)
                           ? 0
                           : f->cluster->n_nodes / 2,
     };

@@ -96,12 +96,12 @@ make_advice(const struct had *h, char *text, size_t size)
     for (uint32_t i = 0; i < h->cluster.n_nodes; i++) {
         const struct cluster_node *node = &h->cluster.nodes[i];
 
-        if (settings_policy_is_fence(h->settings, &h->cluster)
+        if (settings_lives_on_proof(h->settings, &h->cluster)
             && node->id != h->cluster.self
             && !agents_can_fence(h->agents, node->id)) {
             snprintf(text, size,
                      "failover will block: no fence device for %s; configure "
-                     "[fence %s], or add a quorum device or a third node",
+                     "[fence %s], or add a third node or a witness",
                      node->name, node->name);
         }
     }

@@ -170,7 +170,7 @@ make_config(const struct had *h, struct ha_config *config)
     }
 }
 
-/* What a pair may do without quorum; and, for all, how old data may be after
+/* What a pair may do on proof; and, for all, how old data may be after
  * a pause. */
 static void
 post_policy(struct had *h)
@@ -179,8 +179,10 @@ post_policy(struct had *h)
     const struct conf *conf = h->settings->conf;
 
     ev.policy.stale_us = (int64_t) conf->eligible_ms * 1000;
-    ev.policy.fence = settings_policy_is_fence(h->settings, &h->cluster);
-    if (ev.policy.fence) {
+    ev.policy.fence = settings_lives_on_proof(h->settings, &h->cluster);
+    ev.policy.quorum =
+        ev.policy.fence && !settings_policy_is_fence(h->settings, &h->cluster);
+    if (ev.policy.fence && !ev.policy.quorum) {
         ev.policy.delay_us = (int64_t) conf->fence_delay_ms * 1000;
     }
     for (uint32_t i = 0; ev.policy.fence && i < h->cluster.n_nodes; i++) {

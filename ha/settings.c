@@ -102,6 +102,12 @@ settings_policy_is_fence(const struct settings *s, const struct cluster *c)
                || (policy == CONF_POLICY_AUTO && !c->qdevice));
 }
 
+bool
+settings_lives_on_proof(const struct settings *s, const struct cluster *c)
+{
+    return settings_policy_is_fence(s, c) || (c->n_nodes == 2 && c->qdevice);
+}
+
 /* The node that has this address in corosync's nodelist; NULL. */
 static const struct cluster_node *
 owner_of(const struct cluster *c, const struct netaddr_prefix *p)

@@ -53,9 +53,12 @@ void settings_destroy(struct settings *);
 
 struct cluster;
 
-/* True if this node is of a pair that lives on proof instead of quorum: the
- * policy in force. */
+/* True if this node is of a pair that goes on without quorum: the policy in
+ * force. */
 bool settings_policy_is_fence(const struct settings *, const struct cluster *);
+/* True if it is of a pair in which nobody takes over but on proof: that one, or
+ * one with a quorum device. */
+bool settings_lives_on_proof(const struct settings *, const struct cluster *);
 
 /* True if what the configuration says fits to corosync's; else 'error' gets
  * the reason. */

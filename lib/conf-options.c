@@ -144,7 +144,8 @@ const struct conf_option conf_options[] = {
       "nothing. With fence, which is for a pair of nodes only, it goes on: the "
       "active serves without a lease, and the other node takes over once the "
       "active is proven to be dead, by a fence device or by an operator. auto "
-      "is fence in a pair without a quorum device, and stop otherwise. Give "
+      "is fence in a pair without a quorum device, and stop otherwise. In a "
+      "pair with one the proof is wanted as well, and quorum with it. Give "
       "every node the same." },
     { "quorum", "eligible-ms", CONF_INT, 1000, 86400000, "600000",
       AT(eligible_ms),

@@ -281,7 +281,8 @@ enum ha_event_type {
 /* How a node of a pair may go on without the other, and how old data may be
  * where only a proof ends the old active's time. */
 struct ha_policy {
-    bool fence;            /* By proof, instead of quorum. */
+    bool fence;            /* By proof, instead of quorum, */
+    bool quorum;           /* or by proof, and with quorum (a device's). */
     struct ha_set devices; /* Nodes that can be fenced from here. */
     int64_t delay_us;      /* Before one that is not active fences. */
     int64_t stale_us;      /* From the last contact to the proof. */

@@ -303,6 +303,7 @@ event_body(struct pass *s, struct ha_event *ev)
         break;
     case HA_EV_POLICY:
         flag(s, &ev->policy.fence);
+        flag(s, &ev->policy.quorum);
         set(s, &ev->policy.devices);
         i64(s, &ev->policy.delay_us);
         i64(s, &ev->policy.stale_us);

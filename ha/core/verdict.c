@@ -7,6 +7,11 @@
  * while the other node is proven to be dead, and knows when its own data may
  * be too old to follow what the other one served.
  *
+ * A pair with a quorum device lives on proof as well, because the node that
+ * lost the device's vote learns that seconds after the other one got it, or,
+ * if its corosync stands still, never.  But without quorum a node of it does
+ * nothing at all; so the device says which of the two has the other fenced.
+ *
  * Why one vote is safe: a node that was dead can do nothing by itself before
  * it has met the other one again, because it has no proof, and may not even
  * ask for one (no fence loops).  Only who accepted a record alone, on such
@@ -40,7 +45,7 @@ other_node(const struct ha_core *c)
 bool
 ha_core_may_act(const struct ha_core *c)
 {
-    return c->quorate || other_node(c);
+    return c->quorate || (other_node(c) && !c->policy.quorum);
 }
 
 bool
@@ -312,8 +317,9 @@ verdict_run(struct ha_core *c, struct ha_actions *out)
 {
     struct ha_peer *p = other_node(c);
 
-    if (!verdict_apart(c) || c->leaving || !c->durable.accepted.n
-        || p->proof != HA_PROOF_NONE || why_not_fence(c, p) != HA_WHY_NONE) {
+    if (!verdict_apart(c) || !ha_core_may_act(c) || c->leaving
+        || !c->durable.accepted.n || p->proof != HA_PROOF_NONE
+        || why_not_fence(c, p) != HA_WHY_NONE) {
         return;
     }
     p->asked = true;

@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/cluster/killat.c \
 	tests/cluster/nofallocate.c \
 	tests/cluster/page.py \
+	tests/cluster/pairs.py \
 	tests/cluster/replica_parts.py \
 	tests/cluster/test_alternatives.py \
 	tests/cluster/test_bench.py \
@@ -39,6 +40,7 @@ EXTRA_DIST += \
 	tests/cluster/test_pair.py \
 	tests/cluster/test_partition.py \
 	tests/cluster/test_pause.py \
+	tests/cluster/test_qdevice.py \
 	tests/cluster/test_replica.py \
 	tests/cluster/schemas/README.md \
 	tests/cluster/schemas/ovn-nb-7.11.0.ovsschema \
@@ -52,6 +54,7 @@ EXTRA_DIST += \
 	tests/cluster/test_status_socket.py \
 	tests/cluster/test_supervisor.py \
 	tests/cluster/test_switchover.py \
+	tests/cluster/test_two_node.py \
 	tests/cluster/test_verify.py \
 	tests/cluster/test_witness.py \
 	tests/cluster/test_virtual_ip.py \

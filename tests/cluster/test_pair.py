@@ -3,7 +3,8 @@
 and controllers, and without any."""
 
 import pytest
-from lab import Bmc, Corosync, wait_until
+from lab import Corosync, wait_until
+from pairs import fenced_pair, mend, wait_devices
 from watch import (Watch, bring_up, cluster, local, others, status,
                    wait_state, wait_well, wait_why)
 
@@ -16,37 +17,15 @@ def confirmed(node, *args, stdin=None):
 @pytest.fixture(scope="module")
 def lab(make_lab):
     """A pair without a tie-breaker, each with a controller."""
-    made = make_lab(control=2, compute=0, corosync=Corosync.fast())
-    made.bmc = {n.name: Bmc(n).start() for n in made.control}
-    conf = "".join(f"[fence {n}]\nlevel-1 = ipmi-{n}\n" + bmc.device(
-        f"ipmi-{n}", retries=0) for n, bmc in made.bmc.items())
-    bring_up(made, "[quorum]\nfence-delay-ms = 8000\n" + conf)
-    yield made
-    for bmc in made.bmc.values():
-        bmc.close()
-
-
-def wait_devices(lab):
-    """Waits until each node knows the other's controller to be well."""
-    def well():
-        return all(d["well"] for n in lab.control for d in local(n).get(
-            "fencing", {}).get("devices", [{"well": False}]))
-    wait_until(well, 90, "all fence devices are well")
+    yield from fenced_pair(make_lab, "[quorum]\nfence-delay-ms = 8000\n")
 
 
 @pytest.fixture(autouse=True)
 def afterwards(request):
     """The next test finds all well."""
     yield
-    made = request.getfixturevalue("lab") \
-        if "lab" in request.fixturenames else None
-    if made:
-        made.heal()
-        for node in made.control:
-            made.bmc[node.name].set_mode("well")
-            if not node.pid:
-                made.boot(node.name)
-        wait_well(made)
+    if "lab" in request.fixturenames:
+        mend(request.getfixturevalue("lab"))
 
 
 def test_policy(lab):

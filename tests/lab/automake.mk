@@ -28,6 +28,7 @@ LAB_FILES = \
 	tests/lab/ovsdb.py \
 	tests/lab/pacemaker.py \
 	tests/lab/prober.py \
+	tests/lab/qdevice.py \
 	tests/lab/raft.py \
 	tests/lab/shell.py \
 	tests/lab/switch.py \

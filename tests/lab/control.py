@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from .netns import inside
 from .node import ROLES, Node
 from .ovsdb import DATABASES, NO_OP, PORTS, Closed, Session, dial
+from .qdevice import DEVICE
 from .shell import CommandError
 from .wait import wait_until
 
@@ -104,6 +105,8 @@ class Corosync:
     }}""" for node in lab.control if not self.nodes or node.name in self.nodes)
         quorum = "".join(f"\n    {key}: {value}"
                          for key, value in self.quorum.items())
+        if lab.qnetd:
+            quorum += DEVICE.format(host=lab.qnetd.address)
         return f"""totem {{
     version: 2
     cluster_name: {lab.name}

@@ -19,8 +19,9 @@ from pathlib import Path
 from .compute import SWITCH, ComputeNode
 from .control import ControlNode, Corosync, takes_writes
 from .netns import inside
-from .node import process_start, process_state
+from .node import ROLES, process_start, process_state
 from .ovsdb import DATABASES, PORTS, Closed, Session, dial
+from .qdevice import QnetdNode
 from .shell import CommandError, build_folder, run
 from .switch import Switch
 from .wait import wait_until
@@ -39,6 +40,7 @@ class Lab:
     build                         folder of the built programs
     probe_interval_ms             ovn-controller's ovn-remote-probe-interval
     ipv6                          control nodes and clients have IPv6, too
+    qnetd                         whether there is a quorum device, q1
     """
 
     client_address = "10.10.0.254"
@@ -46,7 +48,7 @@ class Lab:
 
     def __init__(self, name="lab", control=3, compute=2, workloads=2,
                  corosync=None, build=None, probe_interval_ms=1000,
-                 ipv6=False):
+                 ipv6=False, qnetd=False):
         if not name.isidentifier():
             raise CommandError(f"{name!r} is no name for a lab")
         self.name = name
@@ -63,7 +65,9 @@ class Lab:
                         for i in range(control)]
         self.compute = [ComputeNode(self, f"c{i + 1}", i + 1)
                         for i in range(compute)]
-        self.nodes = {n.name: n for n in self.control + self.compute}
+        self.qnetd = QnetdNode(self, "q1", 1) if qnetd else None
+        self.nodes = {n.name: n for n in self.control + self.compute
+                      + ([self.qnetd] if qnetd else [])}
 
     def __getitem__(self, name):
         try:
@@ -122,6 +126,7 @@ class Lab:
             "workloads": self.workloads, "build": str(self.build),
             "probe_interval_ms": self.probe_interval_ms, "vip": self.vip,
             "ipv6": self.ipv6,
+            "qnetd": bool(self.qnetd),
             "corosync": self.corosync.save(), "warden": self.warden,
             "warden_start": process_start(self.warden)}))
 
@@ -150,15 +155,27 @@ class Lab:
     def start_corosync(self, nodes=None, deadline=30):
         """Starts corosync and waits until everyone sees everyone."""
         nodes = nodes or self.control
+        if self.qnetd:
+            self.start_role(self.qnetd, "qnetd")
         for node in nodes:
-            node.enable("corosync")
-            node.start_corosync()
+            self.start_role(node, "corosync")
+            if self.qnetd:
+                self.qnetd.enroll(node)
+                self.start_role(node, "qdevice")
         self.wait_quorate(nodes, deadline)
 
+    @staticmethod
+    def start_role(node, role):
+        """From now on, and after each boot."""
+        node.enable(role)
+        ROLES[role](node)
+
     def wait_quorate(self, nodes=None, deadline=30):
-        """Waits until 'nodes' are quorate, each with all of their votes."""
+        """Waits until 'nodes' are quorate, each with all of their votes, and
+        that of the quorum device."""
         nodes = nodes or self.control
-        wait_until(lambda: all(n.votes() == len(nodes) for n in nodes),
+        votes = len(nodes) + bool(self.qnetd)
+        wait_until(lambda: all(n.votes() == votes for n in nodes),
                    deadline, lambda: "quorum: " + ", ".join(
                        f"{n.name} sees {n.votes()} votes" for n in nodes))
 

@@ -75,6 +75,8 @@ TARGETS = {
     "replica-nb": _replica_of("nb"),
     "replica-sb": _replica_of("sb"),
     "corosync": lambda p: p.comm == "corosync",
+    "qdevice": lambda p: p.comm == "corosync-qdevic",
+    "qnetd": lambda p: p.comm == "corosync-qnetd",
     "ovn-controller": lambda p: p.comm == "ovn-controller",
     "vswitchd": lambda p: p.comm == "ovs-vswitchd",
     "switch-db": _server_of("conf.db"),

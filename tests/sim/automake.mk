@@ -52,6 +52,7 @@ SIM_STORIES = \
 	tests/sim/pause-partition.sim \
 	tests/sim/pause-power-cut.sim \
 	tests/sim/power-cut.sim \
+	tests/sim/qdevice.sim \
 	tests/sim/shutdown.sim \
 	tests/sim/switchover.sim \
 	tests/sim/upgrade.sim \
@@ -70,6 +71,7 @@ check-sim: $(SIM) $(EXPLORE)
 	$(SIM) --tap --nodes 5 --seeds 1 300
 	$(SIM) --tap --witness --seeds 1 300
 	$(SIM) --tap --nodes 2 --seeds 1 200
+	$(SIM) --tap --qdevice --seeds 1 200
 	$(SIM) --tap --nodes 1 --seeds 1 100
 	$(EXPLORE) --tap
 

@@ -43,6 +43,7 @@ enum fault {
     N_FAULTS,
     FAULT_BMC = N_FAULTS, /* Only where there are fence devices. */
     FAULT_VOUCH,          /* Only where a proof is wanted. */
+    FAULT_QNETD,          /* Only where there is a quorum device. */
 };
 
 /* One fault in force. */
@@ -126,6 +127,9 @@ mend_node(struct world *w, const struct trouble *t)
         break;
     case FAULT_BMC:
         bmc_set_mode(w, nd, BMC_WORKS);
+        break;
+    case FAULT_QNETD:
+        group_qnetd(w, true);
         break;
     default:
         break;
@@ -325,6 +329,9 @@ strike_slowness(struct world *w, struct trouble *t)
             group_stop(w, each);
         }
         return some_time(w, 12000);
+    case FAULT_QNETD:
+        group_qnetd(w, false);
+        return some_time(w, 12000);
     case FAULT_SLOW:
         nd->had.busy_until = w->now + some_time(w, 3000);
         tell(w, nd, "== ovn-had's loop is slow");
@@ -474,7 +481,9 @@ strike_any(struct world *w, struct node *nd, uint64_t classes, void *ptr)
     do {
         t->fault = rnd(w) % N_FAULTS;
     } while (!(classes >> t->fault & 1));
-    if (w->policy.devices.n && rnd_chance(w, 150)) {
+    if (w->opt.qdevice && rnd_chance(w, 100)) {
+        t->fault = FAULT_QNETD;
+    } else if (w->policy.devices.n && rnd_chance(w, 150)) {
         t->fault = FAULT_BMC;
     } else if ((w->policy.fence || w->oracle.chosen.record.paused)
                && rnd_chance(w, 200)) {
@@ -553,6 +562,7 @@ faults_end(struct world *w)
     w->n_broken = 0;
     oracle_fault(w);
     tell(w, NULL, "== all is mended");
+    group_qnetd(w, true);
     FOR_EACH_NODE(nd, w)
     {
         nd->disk.fails_until = nd->disk.slow_until = 0;

@@ -88,7 +88,9 @@ pass_quorum(struct world *w, struct node *nd, int64_t at)
     memset(&ev, 0, sizeof ev);
     ev.type = HA_EV_QUORUM;
     ev.quorum.members = set_of_mask(members);
-    ev.quorum.quorate = ev.quorum.members.n > w->n / 2;
+    ev.quorum.quorate =
+        ev.quorum.members.n + (w->opt.qdevice && w->device == nd->coro.ring)
+        > (w->n + w->opt.qdevice) / 2;
     pass_up(w, nd, &ev, at, &nd->coro.quorum_last);
 }
 
@@ -286,6 +288,100 @@ hears(const struct world *w, const struct node *a, const struct node *b)
     return coro_runs(a) && coro_runs(b) && (a == b || net_both(w, a, b));
 }
 
+/* ---- The quorum device ------------------------------------------------ */
+
+/* True if a node lives that has the vote by itself. */
+static bool
+device_is_held(const struct world *w)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        if (w->device && w->nodes[i].coro.ring == w->device
+            && coro_runs(&w->nodes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Ring 'r' forms.  Corosync waits for the device's word before it tells
+ * anybody; of two halves the first one gets the vote. */
+static void
+device_choose(struct world *w, const struct ring *r)
+{
+    bool half = r->members != bit_of(1) + bit_of(2);
+    bool taken = w->device && w->device->members != bit_of(1) + bit_of(2);
+
+    if (w->opt.qdevice && !w->qnetd_down
+        && !(half && taken && device_is_held(w))) {
+        w->device = r;
+    }
+}
+
+static void
+device_said(struct world *w, struct node *nd, uint64_t boot, void *ring)
+{
+    if (nd->up && nd->boot == boot && nd->coro.ring == ring) {
+        pass_quorum(w, nd, w->now);
+    }
+}
+
+/* Each member of 'r' learns in its own time what the device says now. */
+static void
+device_tell(struct world *w, const struct ring *r)
+{
+    FOR_EACH_NODE(nd, w)
+    {
+        if (r && nd->coro.ring == r) {
+            world_in(w, rnd_in(w, 100, 4000) * MS, device_said, nd, nd->boot,
+                     nd->coro.ring);
+        }
+    }
+}
+
+/* The server misses who had the vote; another gets it.  One that stood still,
+ * and goes on, learns that late. */
+static void
+device_review(struct world *w, struct node *nd, uint64_t arg, void *ptr)
+{
+    const struct ring *old = w->device;
+
+    (void) nd;
+    (void) arg;
+    (void) ptr;
+    if (w->qnetd_down || device_is_held(w)) {
+        return;
+    }
+    FOR_EACH_NODE(other, w)
+    {
+        if (coro_runs(other) && other->coro.ring && !other->coro.ring->stalled
+            && w->device == old) {
+            w->device = other->coro.ring;
+        }
+    }
+    if (w->device != old) {
+        device_tell(w, old);
+        device_tell(w, w->device);
+    }
+}
+
+void
+group_qnetd(struct world *w, bool up)
+{
+    const struct ring *old = w->device;
+
+    if (w->qnetd_down != up) {
+        return;
+    }
+    tell(w, NULL, "== the quorum device's server is %s", up ? "up" : "down");
+    w->qnetd_down = !up;
+    if (up) {
+        device_review(w, NULL, 0, NULL);
+    } else {
+        w->device = NULL;
+        device_tell(w, old);
+    }
+}
+
 /* Where not all see each other, groups of those who do; which ones, depends
  * on the network alone, so that it is stable. */
 static void
@@ -371,6 +467,7 @@ move_to_ring(struct world *w, mask_t group, struct ring *r)
     int64_t at[HA_MAX_NODES];
     mask_t joined = 0;
 
+    device_choose(w, r);
     for (unsigned i = 0; i < w->n; i++) {
         if (group & bit_of(i + 1)) {
             old[i] = w->nodes[i].coro.ring;
@@ -488,6 +585,9 @@ group_changed(struct world *w)
     unsigned n_old = w->n_forming;
     mask_t planned = 0;
 
+    if (w->opt.qdevice) {
+        world_in(w, rnd_in(w, 1000, 3000) * MS, device_review, NULL, 0, NULL);
+    }
     memcpy(old, w->forming, sizeof old);
     w->n_forming = 0;
     find_groups(w, group);

@@ -36,6 +36,7 @@ usage(FILE *out)
           "  --nodes N           nodes of the cluster [3]\n"
           "  --faults K          faults of a run [40]\n"
           "  --witness           the last node has no databases\n"
+          "  --qdevice           a pair with a quorum device\n"
           "  --update            write the golden files of the stories\n"
           "  --keep-going        do not end at the first violation\n"
           "  --coverage          print which edges and reasons were seen\n"
@@ -283,6 +284,7 @@ enum {
     OPT_NODES,
     OPT_FAULTS,
     OPT_WITNESS,
+    OPT_QDEVICE,
     OPT_UPDATE,
     OPT_KEEP_GOING,
     OPT_COVERAGE,
@@ -296,6 +298,7 @@ static const struct option long_options[] = {
     { "nodes", required_argument, NULL, OPT_NODES },
     { "faults", required_argument, NULL, OPT_FAULTS },
     { "witness", no_argument, NULL, OPT_WITNESS },
+    { "qdevice", no_argument, NULL, OPT_QDEVICE },
     { "update", no_argument, NULL, OPT_UPDATE },
     { "keep-going", no_argument, NULL, OPT_KEEP_GOING },
     { "coverage", no_argument, NULL, OPT_COVERAGE },
@@ -338,6 +341,10 @@ main(int argc, char *argv[])
             break;
         case OPT_WITNESS:
             r.opt.witness = true;
+            break;
+        case OPT_QDEVICE:
+            r.opt.qdevice = true;
+            r.opt.n_nodes = 2;
             break;
         case OPT_UPDATE:
             r.update = true;

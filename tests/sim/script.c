@@ -464,6 +464,8 @@ do_command(struct story *s)
         do_fencing(s);
     } else if (!strcmp(verb, "device")) {
         do_device(s);
+    } else if (!strcmp(verb, "qnetd")) {
+        group_qnetd(s->w, !strcmp(word(s, 1), "up"));
     } else if (!strcmp(verb, "vouch")) {
         do_vouch(s);
     } else if (!strcmp(verb, "switchover")) {
@@ -576,6 +578,7 @@ begin(struct story *s, bool verbose, struct coverage *cov)
     if (!strcmp(word(s, 0), "nodes")) {
         opt.n_nodes = (unsigned) atoi(word(s, 1));
         opt.witness = !strcmp(word(s, 3), "witness");
+        opt.qdevice = opt.n_nodes == 2 && !strcmp(word(s, 3), "qdevice");
     }
     if (opt.n_nodes < 1 || opt.n_nodes > HA_MAX_NODES) {
         opt.n_nodes = 3;

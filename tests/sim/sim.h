@@ -359,6 +359,7 @@ struct sim_options {
     unsigned n_nodes;
     unsigned faults;
     bool witness; /* The last node is one. */
+    bool qdevice; /* A pair has a quorum device. */
     bool verbose;
     bool calm; /* No jitter: for stories. */
 };
@@ -405,6 +406,8 @@ struct world {
     unsigned beat_loss;                        /* Permille. */
 
     struct ring *rings;
+    const struct ring *device; /* Has the quorum device's vote; NULL: none. */
+    bool qnetd_down;
     struct forming forming[HA_MAX_NODES];
     unsigned n_forming;
 
@@ -490,6 +493,8 @@ void group_thaw(struct world *, struct node *);
 void group_join(struct world *, struct node *);
 void group_leave(struct world *, struct node *);
 void group_send(struct world *, struct node *, const struct ha_msg *);
+/* The quorum device's server comes and goes. */
+void group_qnetd(struct world *, bool up);
 
 /* node.c */
 void node_boot(struct world *, struct node *);

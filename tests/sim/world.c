@@ -289,13 +289,14 @@ set_of_mask(mask_t mask)
     return s;
 }
 
-/* A pair with no-quorum-policy = fence. */
+/* A pair with no-quorum-policy = fence, or with a quorum device. */
 void
 world_fence_policy(struct world *w, bool devices, bool confirm)
 {
     w->policy.fence = true;
+    w->policy.quorum = w->opt.qdevice;
     w->policy.devices = set_of_mask(devices ? 3 : 0);
-    w->policy.delay_us = 2 * SEC;
+    w->policy.delay_us = w->opt.qdevice ? 0 : 2 * SEC;
     w->policy.stale_us = 600 * SEC;
     w->confirm = confirm;
 }
@@ -339,9 +340,14 @@ settle_config(struct world *w)
     w->policy.stale_us = w->opt.calm ? 600 * SEC : rnd_in(w, 5, 60) * SEC;
     if (w->opt.calm) {
         w->detect_jitter_us = 0;
-    } else if (w->n == 2 && rnd_chance(w, 600)) {
+        if (w->opt.qdevice) {
+            world_fence_policy(w, true, false);
+        }
+    } else if (w->opt.qdevice || (w->n == 2 && rnd_chance(w, 600))) {
         world_fence_policy(w, rnd_chance(w, 850), rnd_chance(w, 500));
-        w->policy.delay_us = rnd_in(w, 0, 4000) * MS;
+        if (!w->opt.qdevice) {
+            w->policy.delay_us = rnd_in(w, 0, 4000) * MS;
+        }
         w->policy.stale_us = rnd_in(w, 5, 60) * SEC;
     }
 }

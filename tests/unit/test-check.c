@@ -142,8 +142,8 @@ quorum(void **state)
     FOUND(CHECK_CRITICAL, "expected-votes", "is 2, but nodes",
           { "corosync/quorum.expected_votes", "'2'" });
     NOTHING({ "corosync/quorum.expected_votes", "'3'" });
-    FOUND(CHECK_CRITICAL, "expected-votes", "have 5 votes",
-          { "corosync/quorum.expected_votes", "'3'" },
+    FOUND(CHECK_CRITICAL, "expected-votes", "have 3 votes", NO_NODE_3, FENCED,
+          { "corosync/quorum.expected_votes", "'2'" },
           { "corosync/quorum.device.model", "'net'" });
     FOUND(CHECK_WARNING, "uneven-votes", "one vote",
           { "corosync/nodelist.node.0.quorum_votes", "'2'" });
@@ -151,7 +151,7 @@ quorum(void **state)
           { "corosync/quorum.two_node", "'1'" });
     NOTHING({ "corosync/quorum.two_node", "'1'" }, NO_NODE_3, FENCED);
     FOUND(CHECK_CRITICAL, "two-node", "beside a quorum device",
-          { "corosync/quorum.two_node", "'1'" }, NO_NODE_3,
+          { "corosync/quorum.two_node", "'1'" }, NO_NODE_3, FENCED,
           { "corosync/quorum.device.model", "'net'" });
     FOUND(CHECK_WARNING, "wait-for-all", "is 0",
           { "corosync/quorum.two_node", "'1'" }, NO_NODE_3, FENCED,
@@ -170,7 +170,11 @@ tie_breaker(void **state)
     FOUND(CHECK_CRITICAL, "no-tie-breaker", "only one node has", NO_NODE_3,
           { "conf/fenced", "['n1']" });
     NOTHING(NO_NODE_3, FENCED);
-    NOTHING(NO_NODE_3, { "corosync/quorum.device.model", "'net'" });
+    FOUND(CHECK_WARNING, "device-in-vain", "beside 3 nodes",
+          { "corosync/quorum.device.model", "'net'" });
+    FOUND(CHECK_CRITICAL, "device-no-proof", "no node has", NO_NODE_3,
+          { "corosync/quorum.device.model", "'net'" });
+    NOTHING(NO_NODE_3, FENCED, { "corosync/quorum.device.model", "'net'" });
     FOUND(CHECK_WARNING, "pair-stops", "stop", NO_NODE_3, FENCED,
           { "conf/policy", "'stop'" });
 }

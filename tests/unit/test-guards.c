@@ -3324,6 +3324,38 @@ test_paused_pair_is_not_fenced(void **state)
     }
 }
 
+/* With a quorum device only who has its vote has the other one fenced, and a
+ * proof without the vote is not enough. */
+static void
+test_pair_with_a_device(void **state)
+{
+    (void) state;
+    for (int quorate = 0; quorate < 2; quorate++) {
+        struct ha_event ev = { .type = HA_EV_POLICY };
+        struct ha_event quorum = { .type = HA_EV_QUORUM };
+        struct ha_status st = status_of(1, HA_ACTIVE);
+
+        start_as(2, 2);
+        ev.policy.fence = ev.policy.quorum = true;
+        ev.policy.devices = set_of(1, 0, 0);
+        ev.policy.stale_us = 60000000;
+        feed(&ev);
+        view(set_of(1, 2, 0));
+        t.core.in_force = true;
+        say_status(1, &st);
+        view(set_of(0, 2, 0));
+        quorum.quorum.quorate = quorate;
+        quorum.quorum.members = set_of(2, 0, 0);
+        feed(&quorum);
+        wait_us(5 * LEASE_US);
+        assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], quorate);
+        say_fenced(1, true, false);
+        wait_us(2 * MUTE_US);
+        assert_int_equal(t.n_sent[HA_MSG_ACCEPT] > 0, quorate);
+        assert_int_equal(t.core.state == HA_ISOLATED, !quorate);
+    }
+}
+
 /* A record with an unknown step is of other software. */
 static void
 test_unknown_pause(void **state)
@@ -3453,6 +3485,7 @@ main(void)
         cmocka_unit_test(test_word_of_a_paused_active),
         cmocka_unit_test(test_endless_is_never_over),
         cmocka_unit_test(test_paused_pair_is_not_fenced),
+        cmocka_unit_test(test_pair_with_a_device),
         cmocka_unit_test(test_unknown_pause),
         cmocka_unit_test(test_paused_active_leaves),
     };

@@ -168,12 +168,14 @@ test_small_events(void **state)
     ev.type = HA_EV_POLICY;
     ev.policy = (struct ha_policy){
         .fence = true,
+        .quorum = true,
         .devices = { 1, { 2 } },
         .delay_us = 2000000,
         .stale_us = 60000000,
     };
     there_and_back(&ev, &back);
     assert_true(back.policy.fence);
+    assert_true(back.policy.quorum);
     assert_true(ha_set_equal(&ev.policy.devices, &back.policy.devices));
     assert_int_equal(back.policy.delay_us, 2000000);
     assert_int_equal(back.policy.stale_us, 60000000);

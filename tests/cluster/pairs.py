@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pairs of control nodes of which each has a controller that can fence it."""
+
+from lab import Bmc, Corosync, wait_until
+from watch import bring_up, local, wait_well
+
+
+def fenced_pair(make_lab, conf="", quorum=None, qnetd=False):
+    """A lab of two, all well, with 'conf' on each; for a fixture."""
+    corosync = Corosync.fast()
+    corosync.quorum.update(quorum or {})
+    made = make_lab(control=2, compute=0, corosync=corosync, qnetd=qnetd)
+    made.bmc = {n.name: Bmc(n).start() for n in made.control}
+    bring_up(made, conf + "".join(
+        f"[fence {name}]\nlevel-1 = ipmi-{name}\n"
+        + bmc.device(f"ipmi-{name}", retries=0)
+        for name, bmc in made.bmc.items()))
+    yield made
+    for bmc in made.bmc.values():
+        bmc.close()
+
+
+def wait_devices(lab):
+    """Waits until each node knows the other's controller to be well."""
+    def well():
+        return all(d["well"] for n in lab.control for d in local(n).get(
+            "fencing", {}).get("devices", [{"well": False}]))
+    wait_until(well, 90, "all fence devices are well")
+
+
+def mend(lab):
+    """Whatever a test left behind, the next one finds all well."""
+    lab.heal()
+    for bmc in lab.bmc.values():
+        bmc.set_mode("well")
+        bmc.cont()
+    for node in lab.nodes.values():
+        if not node.pid:
+            lab.boot(node.name)
+    wait_well(lab)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pair with a quorum device: real corosync-qnetd and corosync-qdevice, over
+TLS.  The device says who of the two may act; that the other one is dead, it
+cannot say."""
+
+import time
+
+import pytest
+from lab import wait_until
+from pairs import fenced_pair, mend, wait_devices
+from watch import (Watch, cluster, local, others, wait_state, wait_well,
+                   wait_why)
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    """n1 and n2, each with a controller, and q1."""
+    yield from fenced_pair(make_lab, qnetd=True)
+
+
+@pytest.fixture(autouse=True)
+def afterwards(lab):
+    """The next test finds all well."""
+    yield
+    mend(lab)
+    lab.wait_quorate()
+
+
+def test_power_cut(lab):
+    """The active's power is cut.  The device's vote alone promotes nobody: only
+    once the old active is proven to be off does the other one serve."""
+    old = wait_well(lab)
+    new, = others(lab, old)
+    assert local(new)["fencing"]["no_quorum_policy"] == "stop"
+    wait_devices(lab)
+    with Watch(lab, "qdevice_power") as watch:
+        watch.busy()
+        had = watch.everywhere([new])
+        lab.bmc[old.name].stop()
+        fault = lab.crash(old.name)
+        wait_why(new, "fencing")
+        assert cluster(new)["quorate"] and new.votes() == 2
+        assert not new.serves("nb", unix=True)
+        lab.bmc[old.name].cont()
+        watch.acknowledged(fault, new, deadline=120)
+        assert f"verdict: node {old.index} serves no more: a fence device " \
+            "has proven that it is off" in new.hactl("history")
+        lab.boot(old.name)
+        assert wait_well(lab) is new
+        watch.assert_lost_in_flight(new, old, had)
+        watch.assert_one_at_a_time(old, new)
+
+
+def test_cut_link(lab):
+    """Neither sees the other, both see the device: one gets its vote, has the
+    other one fenced and serves; never both."""
+    old = wait_well(lab)
+    wait_devices(lab)
+    with Watch(lab, "qdevice_cut") as watch:
+        watch.busy()
+        had = watch.everywhere(others(lab, old))
+        lab.cut("n1", "n2")
+        wait_until(lambda: not all(n.pid for n in lab.control), 120,
+                   "one of the two is fenced")
+        winner, = [n for n in lab.control if n.pid]
+        watch.acknowledged(time.time(), winner)
+        wait_until(lambda: cluster(winner).get("in_sync") == [winner.name],
+                   20, "it stands alone")
+        lab.heal()
+        lab.boot(*[n.name for n in others(lab, winner)])
+        assert wait_well(lab) is winner
+        watch.busy()
+        if winner is old:
+            watch.assert_undisturbed(old)
+        else:
+            watch.assert_lost_in_flight(winner, old, had)
+            watch.assert_one_at_a_time(old, winner)
+
+
+def test_device_lost(lab):
+    """Without the device the two are a majority, and no client notices.  If the
+    standby dies then, too, the active has no quorum: it stops, and nobody
+    is fenced.  With the device back it serves again, and nothing is lost."""
+    active = wait_well(lab)
+    standby, = others(lab, active)
+    wait_devices(lab)
+    with Watch(lab, "qdevice_lost") as watch:
+        watch.busy()
+        lab.crash("q1")
+        wait_until(lambda: all(n.votes() == 2 for n in lab.control), 60,
+                   "the device's vote is gone")
+        watch.busy()
+        assert local(active)["state"] == "active"
+        assert watch.turns("nb") == watch.turns("sb") == [active.name]
+
+        tried = active.hactl("history").count("fencing: node")
+        lab.crash(standby.name)
+        wait_state(active, "isolated", 60)
+        assert not active.serves("nb", unix=True)
+        assert active.hactl("history").count("fencing: node") == tried
+        lab.boot("q1")
+        watch.acknowledged(time.time(), active, deadline=120)
+        assert active.hactl("history").count("fencing: node") > tried
+        lab.boot(standby.name)
+        assert wait_well(lab) is active
+        watch.assert_none_lost(active)
+        watch.assert_one_at_a_time(active)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pair with two_node, and so wait_for_all: to corosync each half of it has
+quorum.  That alone lets nobody serve."""
+
+import pytest
+from lab import wait_until
+from pairs import fenced_pair, mend, wait_devices
+from watch import (Watch, cluster, local, others, wait_state, wait_well,
+                   wait_why)
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    """A pair, each with a controller.  The policy is given as people do who
+    do not trust in defaults."""
+    yield from fenced_pair(
+        make_lab, "[quorum]\nno-quorum-policy = fence\n"
+        "fence-delay-ms = 8000\n", quorum={"two_node": 1})
+
+
+@pytest.fixture(autouse=True)
+def afterwards(lab):
+    """The next test finds all well."""
+    yield
+    mend(lab)
+
+
+def test_cut_link(lab):
+    """Both halves have quorum.  The active has the standby fenced and serves
+    on, and no client notices."""
+    active = wait_well(lab)
+    standby, = others(lab, active)
+    wait_devices(lab)
+    with Watch(lab, "two_node_cut") as watch:
+        watch.busy()
+        lab.cut(active.name, standby.name)
+        wait_until(lambda: standby.votes() == 1 or not standby.pid, 40,
+                   "the standby is alone, with quorum")
+        wait_until(lambda: not standby.pid, 120, "the standby is fenced")
+        watch.busy()
+        lab.heal()
+        lab.boot(standby.name)
+        assert wait_well(lab) is active
+        watch.assert_undisturbed(active)
+
+
+def test_power_cut(lab):
+    """The active's power is cut while its controller hangs: quorum is not the
+    proof that it is off.  With it the other one serves."""
+    old = wait_well(lab)
+    new, = others(lab, old)
+    wait_devices(lab)
+    with Watch(lab, "two_node_power") as watch:
+        watch.busy()
+        had = watch.everywhere([new])
+        lab.bmc[old.name].stop()
+        fault = lab.crash(old.name)
+        wait_why(new, "fencing")
+        assert cluster(new)["quorate"]
+        assert not new.serves("nb", unix=True)
+        lab.bmc[old.name].cont()
+        watch.acknowledged(fault, new, deadline=120)
+        lab.boot(old.name)
+        assert wait_well(lab) is new
+        watch.assert_lost_in_flight(new, old, had)
+        watch.assert_one_at_a_time(old, new)
+
+
+def test_cold_start(lab):
+    """Both lose their power.  The one that is back first has no quorum, because
+    corosync waits for both, and fences nobody; when both are there, one
+    serves."""
+    active = wait_well(lab)
+    standby, = others(lab, active)
+    lab.crash(active.name, standby.name)
+    lab.boot(standby.name)
+    wait_why(standby, "unmet", 60)
+    wait_state(standby, "blocked")
+    assert not cluster(standby)["quorate"]
+    assert local(standby)["fencing"]["nodes"][0]["phase"] == "idle"
+    lab.boot(active.name)
+    wait_well(lab)
