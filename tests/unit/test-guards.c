@@ -1039,6 +1039,145 @@ test_consent_arrives(void **state)
     assert_int_equal(t.last_act[HA_ACT_CONSENT].consent.ask, HA_ASK_REINIT);
 }
 
+/* An answer reaches no further than what was asked, while the active has not
+ * told where its own log is. */
+static void
+test_consent_without_active(void **state)
+{
+    struct ha_status st = asking(HA_ASK_SHRINK);
+
+    (void) state;
+    start();
+    serve_settled();
+    t.core.peers[SELF - 1].heard = false;
+    say_status(2, &st);
+    consent(2, HA_REQ_ACCEPT_SHRINK);
+    assert_int_equal(t.last_request[HA_REQ_ACCEPT_SHRINK].pos[HA_SB].seq, 60);
+    assert_non_null(strstr(t.tell, "accept-shrink: an operator"));
+    t.core.peers[1].heard = false;
+    consent(2, HA_REQ_ACCEPT_SHRINK);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_ABSENT);
+    say_status(2, &st);
+    consent(2, HA_REQ_SWITCH); /* Nothing that is consented to. */
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_NOT_ELIGIBLE);
+    t.core.in_force = false;
+    consent(2, HA_REQ_ACCEPT_SHRINK);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_AGREEING);
+    assert_int_equal(t.n_requests[HA_REQ_ACCEPT_SHRINK], 1);
+}
+
+/* What is asked for is told when it changes, and that it is over is not. */
+static void
+test_guard_is_told_once(void **state)
+{
+    (void) state;
+    start();
+    t.local.db[HA_SB].ask = HA_ASK_SHRINK;
+    t.local.db[HA_SB].ask_seq = 60;
+    feed_local();
+    assert_non_null(strstr(t.tell, "beyond record 59"));
+    t.local.db[HA_SB].ask_seq = 70;
+    feed_local();
+    assert_non_null(strstr(t.tell, "beyond record 69"));
+    t.tell[0] = '\0';
+    feed_local();
+    assert_string_equal(t.tell, "");
+    t.local.db[HA_SB].ask = HA_ASK_NONE;
+    feed_local();
+    assert_string_equal(t.tell, "");
+}
+
+/* ---- Others ----------------------------------------------------------- */
+
+/* Who is not in the nodelist, or not in the group, is neither counted nor
+ * believed. */
+static void
+test_strangers(void **state)
+{
+    struct ha_event v = { .type = HA_EV_VIEW };
+    struct ha_event p = { .type = HA_EV_PEER };
+    struct ha_event f = { .type = HA_EV_FENCED };
+    struct ha_msg m = { .type = HA_MSG_REQUEST, .request = HA_REQ_FENCED };
+    struct ha_status st = status_of(1, HA_ACTIVE);
+
+    (void) state;
+    start();
+    say_status(1, &st); /* Not in the group yet. */
+    assert_false(t.core.peers[0].heard);
+    v.view.members = set_of(2, 3, 9);
+    feed(&v);
+    assert_int_equal(t.core.view.n, 2);
+    say_status(9, &st);
+    say_status(1, &st);
+    assert_false(t.core.peers[0].heard);
+    assert_false(t.core.ever_active);
+    p.peer.node = 9;
+    feed(&p);
+    f.fenced.node = m.node = 9;
+    f.fenced.proven = true;
+    feed(&f);
+    say(2, &m);
+    assert_int_equal(t.n_requests[HA_REQ_FENCED], 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(t.core.peers[i].proof, HA_PROOF_NONE);
+    }
+}
+
+/* What others act upon is told at once; how far the log went, by the clock. */
+static void
+test_what_is_told_at_once(void **state)
+{
+    struct ha_local *l = &t.local;
+    struct ha_local_db *db = &t.local.db[HA_SB];
+    unsigned n;
+
+    (void) state;
+    start();
+    serve_settled();
+    wait_us(1000000);
+    n = t.n_sent[HA_MSG_STATUS];
+    db->pos.seq++;
+    feed_local();
+    assert_int_equal(t.n_sent[HA_MSG_STATUS], n);
+
+#define ASSERT_TOLD(CHANGE)                               \
+    do {                                                  \
+        n = t.n_sent[HA_MSG_STATUS];                      \
+        CHANGE;                                           \
+        feed_local();                                     \
+        assert_int_equal(t.n_sent[HA_MSG_STATUS], n + 1); \
+    } while (0)
+    ASSERT_TOLD(l->nofailover = !l->nofailover);
+    ASSERT_TOLD(l->witness = !l->witness);
+    ASSERT_TOLD(l->unfit = !l->unfit);
+    ASSERT_TOLD(l->northd_ok = !l->northd_ok);
+    ASSERT_TOLD(l->priority++);
+    ASSERT_TOLD(db->complete = !db->complete);
+    ASSERT_TOLD(db->has_data = !db->has_data);
+    ASSERT_TOLD(db->server_ok = !db->server_ok);
+    ASSERT_TOLD(db->connected = !db->connected);
+    ASSERT_TOLD(db->ask = HA_ASK_SHRINK);
+    ASSERT_TOLD(db->ask_seq++);
+    ASSERT_TOLD(db->pos.lineage++);
+#undef ASSERT_TOLD
+}
+
+/* What other software may say has a name, too. */
+static void
+test_unknown_names(void **state)
+{
+    (void) state;
+    assert_string_equal(ha_state_name(HA_N_STATES), "unknown");
+    assert_string_equal(ha_why_code(HA_N_WHYS), "unknown");
+    assert_string_equal(ha_why_text(HA_N_WHYS), "for an unknown reason");
+    assert_string_equal(ha_why_ends(HA_N_WHYS), "");
+    assert_string_equal(ha_why_ends(HA_WHY_NONE), "");
+    for (uint32_t why = HA_WHY_NONE + 1; why < HA_N_WHYS; why++) {
+        assert_true(*ha_why_code(why) && *ha_why_text(why));
+    }
+    assert_non_null(strstr(ha_why_ends(HA_WHY_UNMET), "together"));
+}
+
 /* ---- Member ----------------------------------------------------------- */
 
 /* A ballot is of whoever prepares it, and none is promised twice. */
@@ -1818,6 +1957,170 @@ test_alone(void **state)
     wait_us(5 * LEASE_US);
     assert_int_equal(t.core.durable.accepted.n, 2);
     assert_int_equal(t.core.durable.alone, HA_ALONE_NO);
+}
+
+/* The same, but it was with node 1, which said 'st' before it left the group;
+ * 'members' are corosync's. */
+static void
+start_left_by(const struct ha_status *st, struct ha_set members)
+{
+    struct ha_event ev = { .type = HA_EV_POLICY };
+
+    start_as(2, 2);
+    ev.policy.fence = true;
+    ev.policy.devices = set_of(1, 2, 0);
+    ev.policy.stale_us = 60000000;
+    feed(&ev);
+    t.core.durable.record.in_sync = set_of(1, 2, 0);
+    t.core.record = t.core.durable.record;
+    view(set_of(1, 2, 0));
+    t.core.in_force = true;
+    say_status(1, st);
+    ev = (struct ha_event){ .type = HA_EV_QUORUM, .quorum.members = members };
+    feed(&ev);
+    ev = (struct ha_event){ .type = HA_EV_VIEW };
+    ev.view.members = set_of(2, 0, 0);
+    feed(&ev);
+}
+
+/* Nobody is fenced whose ovn-had may only be restarting, and nobody by who
+ * cannot do it or is about to end. */
+static void
+test_when_to_fence(void **state)
+{
+    const struct ha_status st = status_of(1, HA_ACTIVE);
+
+    (void) state;
+    start_left_by(&st, set_of(1, 2, 0));
+    wait_us(LEASE_US);
+    assert_int_equal(t.core.why, HA_WHY_LEASE);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
+    wait_us(LEASE_US / 50 + MUTE_US);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 1);
+
+    start_left_by(&st, set_of(2, 0, 0));
+    wait_us(50000);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 1);
+
+    /* An active waits for as long as the other node is a member. */
+    start_left_by(&st, set_of(1, 2, 0));
+    t.core.hold = t.core.cleared = (struct ha_epoch){ 1, 2 };
+    wait_us(3 * LEASE_US);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
+
+    start_left_by(&st, set_of(1, 2, 0));
+    t.core.policy.devices.n = 0;
+    wait_us(5 * LEASE_US);
+    assert_int_equal(t.core.why, HA_WHY_NO_DEVICE);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
+
+    start_left_by(&st, set_of(1, 2, 0));
+    feed_type(HA_EV_SHUTDOWN);
+    t.core.exited = false;
+    wait_us(5 * LEASE_US);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
+
+    start_left_by(&st, set_of(1, 2, 0));
+    t.core.durable.accepted.n = 0;
+    wait_us(5 * LEASE_US);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
+}
+
+/* The word of a node that ends is a proof only if it served nothing by then,
+ * and was heard in the very group that it left. */
+static void
+test_word_of_the_other(void **state)
+{
+    struct ha_status st = status_of(1, HA_STANDBY);
+    const struct ha_peer *p = &t.core.peers[0];
+
+    (void) state;
+    start_left_by(&st, set_of(1, 2, 0));
+    assert_int_equal(p->proof, HA_PROOF_NONE);
+    st.leaving = true;
+    start_left_by(&st, set_of(1, 2, 0));
+    assert_int_equal(p->proof, HA_PROOF_WORD);
+    st.state = HA_DEMOTING;
+    start_left_by(&st, set_of(1, 2, 0));
+    assert_int_equal(p->proof, HA_PROOF_NONE);
+    st.state = HA_BLOCKED;
+    st.open = true;
+    start_left_by(&st, set_of(1, 2, 0));
+    assert_int_equal(p->proof, HA_PROOF_NONE);
+    st.open = false;
+    st.hold = (struct ha_epoch){ 1, 1 };
+    start_left_by(&st, set_of(1, 2, 0));
+    assert_int_equal(p->proof, HA_PROOF_NONE);
+
+    /* It came back, was not heard, and left again. */
+    st.hold = (struct ha_epoch){ 0, 0 };
+    start_left_by(&st, set_of(1, 2, 0));
+    view(set_of(1, 2, 0));
+    assert_int_equal(p->proof, HA_PROOF_NONE);
+    view(set_of(2, 0, 0));
+    assert_int_equal(p->proof, HA_PROOF_NONE);
+}
+
+/* How old the data may be counts from the last contact to the first proof. */
+static void
+test_stale(void **state)
+{
+    const struct ha_status st = status_of(1, HA_ACTIVE);
+    struct ha_event off = { .type = HA_EV_FENCED };
+
+    (void) state;
+    off.fenced.node = 1;
+    off.fenced.proven = off.fenced.vouched = true;
+    start_left_by(&st, set_of(2, 0, 0));
+    t.core.disk_bad = t.core.dirty = true; /* Nobody is promoted yet. */
+    t.core.disk_at = mono_add_us(t.now, 900000000);
+    wait_us(60000000 - 1);
+    feed(&off);
+    wait_us(10000000);
+    feed(&off); /* Says nothing new. */
+    t.core.disk_bad = t.core.dirty = false;
+    wait_us(50000);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.n_requests[HA_REQ_FENCED], 0); /* To whom? */
+
+    start_left_by(&st, set_of(2, 0, 0));
+    wait_us(60000000 + 50000);
+    feed(&off);
+    wait_us(50000);
+    assert_int_equal(t.core.why, HA_WHY_STALE);
+
+    /* Who serves has the newest data, whatever was heard last. */
+    start_left_by(&st, set_of(2, 0, 0));
+    wait_us(60000000 + 50000);
+    t.core.hold = t.core.cleared = (struct ha_epoch){ 1, 2 };
+    feed(&off);
+    wait_us(50000);
+    assert_int_equal(t.core.durable.alone, HA_ALONE_PROVEN);
+}
+
+/* What ends by itself needs no last resort. */
+static void
+test_apart_is_not_forced(void **state)
+{
+    struct ha_event ev = { .type = HA_EV_FENCED, .fenced.node = 1 };
+
+    (void) state;
+    start_apart(HA_ALONE_PROVEN);
+    assert_int_equal(t.core.why, HA_WHY_FENCING);
+    assert_force_refused(2, HA_WHY_UNDER_WAY);
+    feed(&ev); /* No proof. */
+    force(2);
+    assert_int_equal(t.n_requests[HA_REQ_FORCE], 1);
+    assert_int_equal(t.core.durable.record.active, 2);
+    view((struct ha_set){ 0 });
+    t.n_requests[HA_REQ_FORCE] = 0;
+    t.core.forced = 0;
+    assert_force_refused(2, HA_WHY_NO_GROUP);
+
+    /* Adopted: it serves on, whatever the others are. */
+    start_apart(HA_ALONE_NO);
+    t.core.hold = t.core.cleared = (struct ha_epoch){ 1, 2 };
+    assert_force_refused(2, HA_WHY_SERVED);
 }
 
 /* The last resort says so in the record, for as long as the two are apart. */
@@ -3436,6 +3739,10 @@ main(void)
         cmocka_unit_test(test_force_is_void),
         cmocka_unit_test(test_force_elects),
         cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_when_to_fence),
+        cmocka_unit_test(test_word_of_the_other),
+        cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_apart_is_not_forced),
         cmocka_unit_test(test_forced_alone),
         cmocka_unit_test(test_log_taken_without_a_stop),
         cmocka_unit_test(test_support_tells_promises),
@@ -3469,6 +3776,11 @@ main(void)
         cmocka_unit_test(test_asking_is_not_eligible),
         cmocka_unit_test(test_consent_is_sent),
         cmocka_unit_test(test_consent_arrives),
+        cmocka_unit_test(test_consent_without_active),
+        cmocka_unit_test(test_guard_is_told_once),
+        cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_what_is_told_at_once),
+        cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_election),
         cmocka_unit_test(test_new_epoch_is_highest),
         cmocka_unit_test(test_grace),
