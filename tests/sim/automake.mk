@@ -33,6 +33,7 @@ SIM_STORIES = \
 	tests/sim/empty-disk-all.sim \
 	tests/sim/fence-crash.sim \
 	tests/sim/five.sim \
+	tests/sim/flapping.sim \
 	tests/sim/freshest-late.sim \
 	tests/sim/frozen-corosync.sim \
 	tests/sim/had-crash.sim \

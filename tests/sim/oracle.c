@@ -192,6 +192,8 @@ set_chosen(struct world *w, const struct proposal *p)
     }
     check_successor(w, p);
     if (!epoch_same(p->record.epoch, o->chosen.record.epoch)) {
+        o->n_moves += o->chosen.ballot.n != 0
+                      && o->chosen.record.active != p->record.active;
         o->before = o->chosen.record;
         o->chosen_at = w->now;
     }

@@ -158,6 +158,8 @@ condition_holds(struct story *s)
         return ha_set_equal(&rec->in_sync, &set);
     } else if (!strcmp(what, "epoch")) {
         return rec->epoch.n == (uint32_t) atoi(word(s, 2));
+    } else if (!strcmp(what, "moves")) {
+        return w->oracle.n_moves <= (unsigned) atoi(word(s, 2));
     } else if (!strcmp(what, "lost")) {
         return w->oracle.lost == (size_t) atoi(word(s, 2));
     } else if (!strcmp(what, "pause")) {
@@ -378,6 +380,37 @@ do_corosync(struct story *s)
     }
 }
 
+/* "flap 1 from 2 3 each 2s for 600s": cut for so long, whole for so long, and
+ * so on.  What the nodes say meanwhile is left out. */
+static void
+do_flap(struct story *s)
+{
+    int from = find_word(s, "from");
+    int each = find_word(s, "each");
+    struct world *w = s->w;
+    bool cut = false;
+    int64_t until;
+
+    if (from < 0 || each < 0) {
+        complain(s, "which from which, and how fast?", "");
+        return;
+    }
+    w->oracle.n_moves = 0;
+    w->keep_story = false;
+    until = w->now + time_arg(s, each + 3);
+    while (w->now < until && !w->failed) {
+        cut = !cut;
+        net_cut(w, nodes_arg(s, 1, "from"), nodes_arg(s, from + 1, "each"),
+                cut);
+        world_run(w, w->now + time_arg(s, each + 1));
+    }
+    net_cut(w, nodes_arg(s, 1, "from"), nodes_arg(s, from + 1, "each"), false);
+    w->keep_story = true;
+    tell(w, NULL,
+         "the link is whole again; the active role has moved %u times",
+         w->oracle.n_moves);
+}
+
 static void
 do_disk(struct story *s)
 {
@@ -458,6 +491,8 @@ do_command(struct story *s)
         do_cut(s, true);
     } else if (!strcmp(verb, "join")) {
         do_cut(s, false);
+    } else if (!strcmp(verb, "flap")) {
+        do_flap(s);
     } else if (!strcmp(verb, "disk-full")) {
         do_disk(s);
     } else if (!strcmp(verb, "fencing")) {

@@ -343,6 +343,7 @@ struct oracle {
     struct proposal chosen;  /* Newest in force; ballot.n == 0: none. */
     struct ha_record before; /* In force under the epoch before. */
     int64_t chosen_at;
+    unsigned n_moves;         /* Of the active role, to another node. */
     int64_t wish_at;          /* Time of the last switchover wish... */
     int64_t last_wish_at;     /* ...and of the one before. */
     int64_t fault_at;         /* Time at which something was broken. */
