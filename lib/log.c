@@ -5,9 +5,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,9 +23,14 @@
 static struct {
     enum ha_log_level level;
     bool to_stderr;
-    bool to_syslog;
     int fd; /* Log file, or -1. */
-} log_state = { HA_LOG_INFO, true, false, -1 };
+
+    /* The system's log. */
+    const char *ident; /* NULL: it gets nothing. */
+    const char *journal, *syslog;
+    int socket;
+    bool all; /* It gets all lines, in place of standard error. */
+} log_state = { .level = HA_LOG_INFO, .to_stderr = true, .fd = -1 };
 
 static const struct {
     const char *name;  /* In the configuration and on the command line. */
@@ -37,8 +47,7 @@ bool
 ha_log_enabled(enum ha_log_level level)
 {
     return level <= log_state.level
-           && (log_state.to_stderr || log_state.to_syslog
-               || log_state.fd >= 0);
+           && (log_state.to_stderr || log_state.all || log_state.fd >= 0);
 }
 
 void
@@ -79,16 +88,32 @@ ha_log_to_stderr(bool enable)
     log_state.to_stderr = enable;
 }
 
-void
-ha_log_to_syslog(const char *ident)
+/* Whether systemd has connected standard error to journald. */
+static bool
+stderr_is_journal(void)
 {
-    if (log_state.to_syslog) {
-        closelog();
+    const char *text = getenv("JOURNAL_STREAM");
+    uintmax_t dev, ino;
+    struct stat st;
+
+    return text && sscanf(text, "%" SCNuMAX ":%" SCNuMAX, &dev, &ino) == 2
+           && !fstat(STDERR_FILENO, &st) && st.st_dev == dev
+           && st.st_ino == ino;
+}
+
+void
+ha_log_to_system(const char *ident, const char *journal, const char *syslog)
+{
+    if (log_state.ident) {
+        close(log_state.socket);
     }
-    if (ident) {
-        openlog(ident, LOG_NDELAY | LOG_PID, LOG_DAEMON);
-    }
-    log_state.to_syslog = ident != NULL;
+    log_state.socket =
+        ident ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
+              : -1;
+    log_state.ident = log_state.socket >= 0 ? ident : NULL;
+    log_state.journal = journal;
+    log_state.syslog = syslog;
+    log_state.all = log_state.ident && stderr_is_journal();
 }
 
 int
@@ -110,7 +135,8 @@ ha_log_to_file(const char *path)
 }
 
 /* Writes the time, the level and the subsystem, and returns the length.  The
- * text for syslog starts at '*ret_text_ofs': syslog has its own time. */
+ * text for the system's log, which has a time of its own, starts at
+ * '*ret_text_ofs'. */
 static int
 format_head(char *line, size_t size, enum ha_log_level level,
             const char *subsystem, int *ret_text_ofs)
@@ -156,6 +182,91 @@ write_line(int fd, const char *line, int n)
     (void) written;
 }
 
+/* Sends a datagram to the socket 'path'.  Returns false if nobody listens
+ * there; one that does, but has no room, is not waited for. */
+static bool
+send_to(const char *path, const char *text, size_t n)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+    snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path);
+    return sendto(log_state.socket, text, n, MSG_NOSIGNAL,
+                  (struct sockaddr *) &addr, sizeof addr)
+               >= 0
+           || (errno != ENOENT && errno != ECONNREFUSED);
+}
+
+/* Adds "NAME=VALUE", without what would end the field. */
+static size_t
+add_field(char *buf, size_t size, size_t n, const char *name,
+          const char *value)
+{
+    size_t end;
+
+    if (n + strlen(name) + strlen(value) + 2 >= size) {
+        return n;
+    }
+    end = n + (size_t) sprintf(buf + n, "%s=%s", name, value);
+    for (; n < end; n++) {
+        if (buf[n] == '\n') {
+            buf[n] = ' ';
+        }
+    }
+    buf[end] = '\n';
+    return end + 1;
+}
+
+/* Tells the system's log.  'line' is the text without time, and a newline. */
+static void
+tell_system(enum ha_log_level level, const char *subsystem,
+            const struct ha_log_field *fields, size_t n_fields,
+            const char *line, int n_line)
+{
+    char buf[2 * LOG_LINE_MAX], priority[12], when[32];
+    time_t now = time(NULL);
+    size_t n = 0;
+    struct tm tm;
+
+    snprintf(priority, sizeof priority, "%d", levels[level].priority);
+    n = add_field(buf, sizeof buf, n, "PRIORITY", priority);
+    n = add_field(buf, sizeof buf, n, "SYSLOG_FACILITY", "3");
+    n = add_field(buf, sizeof buf, n, "SYSLOG_IDENTIFIER", log_state.ident);
+    n = add_field(buf, sizeof buf, n, "OVN_HA_SUBSYSTEM", subsystem);
+    n += (size_t) snprintf(buf + n, sizeof buf - n, "MESSAGE=%.*s\n",
+                           n_line - 1, line);
+    for (size_t i = 0; i < n_fields; i++) {
+        n = add_field(buf, sizeof buf, n, fields[i].name, fields[i].value);
+    }
+    if (send_to(log_state.journal, buf, n)) {
+        return;
+    }
+    localtime_r(&now, &tm);
+    strftime(when, sizeof when, "%b %e %H:%M:%S", &tm);
+    n = (size_t) snprintf(buf, sizeof buf, "<%d>%s %s[%d]: %.*s",
+                          LOG_DAEMON | levels[level].priority, when,
+                          log_state.ident, (int) getpid(), n_line - 1, line);
+    send_to(log_state.syslog, buf, n);
+}
+
+/* Writes a line of 'n' characters to everyone who gets it; without its time
+ * it begins at 'text_ofs'. */
+static void
+write_all(enum ha_log_level level, const char *subsystem,
+          const struct ha_log_field *fields, size_t n_fields, const char *line,
+          int n, int text_ofs)
+{
+    if (log_state.to_stderr && !log_state.all) {
+        write_line(STDERR_FILENO, line, n);
+    }
+    if (log_state.fd >= 0) {
+        write_line(log_state.fd, line, n);
+    }
+    if (log_state.ident && (log_state.all || n_fields)) {
+        tell_system(level, subsystem, fields, n_fields, line + text_ofs,
+                    n - text_ofs);
+    }
+}
+
 void
 ha_log(enum ha_log_level level, const char *subsystem, const char *fmt, ...)
 {
@@ -174,16 +285,23 @@ ha_log(enum ha_log_level level, const char *subsystem, const char *fmt, ...)
     n_text = vsnprintf(line + n, sizeof line - n, fmt, args);
     va_end(args);
     n = format_tail(line, sizeof line, n_text < 0 ? n : n + n_text);
+    write_all(level, subsystem, NULL, 0, line, n, text_ofs);
+    errno = saved_errno;
+}
 
-    if (log_state.to_stderr) {
-        write_line(STDERR_FILENO, line, n);
-    }
-    if (log_state.fd >= 0) {
-        write_line(log_state.fd, line, n);
-    }
-    if (log_state.to_syslog) {
-        syslog(levels[level].priority, "%.*s", n - text_ofs - 1,
-               line + text_ofs);
-    }
+void
+ha_log_event(enum ha_log_level level, const char *subsystem,
+             const struct ha_log_field *fields, size_t n_fields,
+             const char *text)
+{
+    int saved_errno = errno;
+    char line[LOG_LINE_MAX];
+    int text_ofs, n;
+
+    assert(level < HA_LOG_N_LEVELS);
+    n = format_head(line, sizeof line, level, subsystem, &text_ofs);
+    n += snprintf(line + n, sizeof line - n, "%s", text);
+    n = format_tail(line, sizeof line, n);
+    write_all(level, subsystem, fields, n_fields, line, n, text_ofs);
     errno = saved_errno;
 }

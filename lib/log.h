@@ -12,9 +12,11 @@
  *
  * Every program uses it; the pure parts (ha/core, the lease) do not.  Where
  * the lines go and from which level on is the only global state of the
- * project.  Logging never fails: a line that cannot be written is lost. */
+ * project.  Logging never fails: a line that cannot be written is lost.  Nor
+ * does it wait for the system's log, which may stand still. */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum ha_log_level {
     HA_LOG_ERR,
@@ -44,9 +46,27 @@ int ha_log_level_from_name(const char *name, enum ha_log_level *ret_level);
 /* Standard error is the sink at the start. */
 void ha_log_to_stderr(bool enable);
 
-/* Also logs to syslog's daemon facility as 'ident', which must stay valid;
- * NULL stops that. */
-void ha_log_to_syslog(const char *ident);
+/* A field of an event, for those who filter: NAME as journald wants it, and a
+ * value. */
+struct ha_log_field {
+    const char *name;
+    const char *value;
+};
+
+/* Logs one line like ha_log(), which the system's log gets in any case: journald
+ * with these fields besides its usual ones, or syslog, which has none. */
+void ha_log_event(enum ha_log_level level, const char *subsystem,
+                  const struct ha_log_field *, size_t n, const char *text);
+
+/* Sends events to the system's log as 'ident': to journald's socket
+ * 'journal', or, where nobody listens on that, to syslog's 'syslog'.  If
+ * standard error is journald's anyway, all lines go there by the socket, with
+ * their level, and none through standard error.  The names must stay valid;
+ * NULL for 'ident' stops it. */
+void ha_log_to_system(const char *ident, const char *journal,
+                      const char *syslog);
+#define HA_LOG_JOURNAL "/run/systemd/journal/socket"
+#define HA_LOG_SYSLOG "/dev/log"
 
 /* Also appends to the file 'path'; NULL stops that.  Call it again with the
  * same path after a rotation.  Returns 0 or a negative errno, and then the
