@@ -165,9 +165,6 @@ end_request(struct agents *a, size_t i, bool proven, const char *why)
     if (proven) {
         ha_log(HA_LOG_WARN, "fencing", "%s is off: proven",
                a->targets[i].name);
-    } else {
-        ha_log(HA_LOG_ERR, "fencing", "%s could not be fenced: %s",
-               a->targets[i].name, why);
     }
     a->handler.fenced(a->handler.aux, a->targets[i].node, proven, why);
 }

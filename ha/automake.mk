@@ -23,6 +23,8 @@ ha_libsupervisor_a_SOURCES = \
 	ha/drillbook.h \
 	ha/ev.c \
 	ha/ev.h \
+	ha/events.c \
+	ha/events.h \
 	ha/failover.c \
 	ha/failover.h \
 	ha/fence.c \
@@ -36,6 +38,8 @@ ha_libsupervisor_a_SOURCES = \
 	ha/had.h \
 	ha/history.c \
 	ha/history.h \
+	ha/hook.c \
+	ha/hook.h \
 	ha/http.c \
 	ha/http.h \
 	ha/instance.c \
@@ -118,6 +122,11 @@ tests_unit_test_history_LDADD = $(SUPERVISOR_TEST_LIBS)
 UNIT_TESTS += tests/unit/test-journal
 tests_unit_test_journal_SOURCES = tests/unit/test-journal.c
 tests_unit_test_journal_LDADD = $(SUPERVISOR_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-hook
+tests_unit_test_hook_SOURCES = tests/unit/test-hook.c
+tests_unit_test_hook_LDADD = $(SUPERVISOR_TEST_LIBS) \
+	$(EVENT_OPENSSL_LIBS) $(EVENT_LIBS)
 
 UNIT_TESTS += tests/unit/test-lag
 tests_unit_test_lag_SOURCES = tests/unit/test-lag.c

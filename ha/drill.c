@@ -14,10 +14,10 @@
 #include "ha/agents.h"
 #include "ha/drillbook.h"
 #include "ha/ev.h"
+#include "ha/events.h"
 #include "ha/fence.h"
 #include "ha/group.h"
 #include "ha/had.h"
-#include "ha/history.h"
 #include "ha/northd.h"
 #include "ha/replica.h"
 #include "ha/server.h"
@@ -81,8 +81,7 @@ send_note(struct had *h, enum drillbook_note_kind kind, uint64_t token,
 static void
 remember(struct had *h, const char *text)
 {
-    ha_log(HA_LOG_INFO, "history", "%s", text);
-    history_add(h->history, h->core.record.epoch, h->core.state, text);
+    events_tell(h, HA_LOG_INFO, "history", text);
 }
 
 /* Here at once, even without corosync, and on the others when they get it. */

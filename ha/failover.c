@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "ha/cluster.h"
+#include "ha/events.h"
 #include "ha/had.h"
-#include "ha/history.h"
 #include "ha/loop.h"
 #include "lib/log.h"
 #include "lib/uctl.h"
@@ -166,8 +166,7 @@ failover_run(struct had *h, struct uctl_conn *conn)
     sb = loss_of(h, to, HA_SB);
     text = ha_asprintf("failover: %s accepts the loss: %s; %s",
                        uctl_conn_arg(conn, 1), nb, sb);
-    ha_log(HA_LOG_WARN, "failover", "%s", text + sizeof "failover: " - 1);
-    history_add(h->history, h->core.record.epoch, h->core.state, text);
+    events_tell(h, HA_LOG_WARN, "failover", text);
     free(text);
     free(nb);
     free(sb);

@@ -52,8 +52,9 @@ struct had {
     struct northd *northd;
     struct control *control;
 
-    /* What it says of itself: status.c, web.c. */
+    /* What it says of itself: status.c, events.c, web.c. */
     struct since *since;
+    struct hook *hook;
     struct web *web;
     struct verify *verify;
     struct told *told;

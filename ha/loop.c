@@ -10,6 +10,7 @@
 #include "ha/act.h"
 #include "ha/agents.h"
 #include "ha/ev.h"
+#include "ha/events.h"
 #include "ha/had.h"
 #include "ha/history.h"
 #include "ha/journal.h"
@@ -47,11 +48,8 @@ tell_systemd(const struct ha_core *c)
 static void
 tell(struct had *h, const char *text)
 {
-    const struct ha_core *c = &h->core;
-
-    tell_systemd(c);
-    ha_log(HA_LOG_INFO, "core", "%s", text);
-    history_add(h->history, c->record.epoch, c->state, text);
+    tell_systemd(&h->core);
+    events_tell(h, HA_LOG_INFO, "core", text);
 }
 
 /* One step.  Returns true if the next one has to follow at once: then 'ev' is

@@ -16,13 +16,13 @@
 
 #include "ha/control.h"
 #include "ha/ev.h"
+#include "ha/events.h"
 #include "ha/fencing.h"
 #include "ha/foreign.h"
 #include "ha/had.h"
 #include "ha/instance.h"
 #include "ha/loop.h"
 #include "ha/observe.h"
-#include "ha/since.h"
 #include "ha/stop.h"
 #include "ha/units.h"
 #include "ha/web.h"
@@ -218,7 +218,7 @@ run(struct had *h)
     struct ev_signal *signals[3];
 
     h->loop = ev_loop_create();
-    h->since = since_create();
+    events_create(h);
     signals[0] = ev_signal_create(h->loop, SIGTERM, on_terminate, h);
     signals[1] = ev_signal_create(h->loop, SIGINT, on_terminate, h);
     signals[2] = ev_signal_create(h->loop, SIGHUP, on_hangup, h);
@@ -238,7 +238,7 @@ run(struct had *h)
     for (int i = 0; i < 3; i++) {
         ev_signal_destroy(signals[i]);
     }
-    since_destroy(h->since);
+    events_destroy(h);
     ev_loop_destroy(h->loop);
 }
 
@@ -255,6 +255,7 @@ main(int argc, char *argv[])
     if (options.log_file && ha_log_to_file(options.log_file)) {
         die("%s: %s", options.log_file, strerror(errno));
     }
+    ha_log_to_system("ovn-had", HA_LOG_JOURNAL, HA_LOG_SYSLOG);
     had.program = instance_program(argv[0]);
     had.settings = read_settings(&options);
     if (instance_lock(had.settings, text, sizeof text)) {

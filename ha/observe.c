@@ -10,10 +10,10 @@
 #include "ha/agents.h"
 #include "ha/asides.h"
 #include "ha/drill.h"
+#include "ha/events.h"
 #include "ha/fence.h"
 #include "ha/group.h"
 #include "ha/had.h"
-#include "ha/history.h"
 #include "ha/loop.h"
 #include "ha/northd.h"
 #include "ha/replica.h"
@@ -166,9 +166,9 @@ on_fenced(void *h_, uint32_t node, bool proven, const char *why)
 
     if (!proven) {
         /* The core knows no devices, and so does not tell why. */
-        snprintf(text, sizeof text, "fencing: %s: %s",
+        snprintf(text, sizeof text, "fencing: %s could not be fenced: %s",
                  cluster_name(&h->cluster, node), why);
-        history_add(h->history, h->core.record.epoch, h->core.state, text);
+        events_tell(h, HA_LOG_ERR, "fencing", text);
     }
     loop_post(h, &ev);
 }
@@ -179,7 +179,6 @@ on_fenced(void *h_, uint32_t node, bool proven, const char *why)
 static void
 note_snapshots(struct had *h, enum ha_db db)
 {
-    const struct ha_core *c = &h->core;
     char text[HA_TELL_LEN];
     mono_t at;
     const struct wire_r_status *st = replica_status(h->replica[db], &at);
@@ -188,8 +187,7 @@ note_snapshots(struct had *h, enum ha_db db)
         snprintf(text, sizeof text, "snapshot: %s is taken over from %s: %s",
                  ha_db_name(db), cluster_name(&h->cluster, st->source),
                  st->snapshot_why);
-        ha_log(HA_LOG_INFO, "replica", "%s", text);
-        history_add(h->history, c->record.epoch, c->state, text);
+        events_tell(h, HA_LOG_INFO, "replica", text);
     }
     h->snapshots[db] = st ? st->snapshots : 0;
 }
@@ -234,7 +232,6 @@ static void
 on_aside(void *h_, enum ha_db db, const struct wire_r_aside *aside)
 {
     struct had *h = h_;
-    const struct ha_core *c = &h->core;
     char records[32] = "data", text[HA_TELL_LEN];
 
     if (aside->by_record) {
@@ -246,8 +243,7 @@ on_aside(void *h_, enum ha_db db, const struct wire_r_aside *aside)
              "transaction of %" PRIu64 " operations: diverged/%s",
              ha_db_name(db), records, cluster_name(&h->cluster, aside->source),
              aside->n_ops, aside->name);
-    ha_log(HA_LOG_WARN, "replica", "%s", text);
-    history_add(h->history, c->record.epoch, c->state, text);
+    events_tell(h, HA_LOG_WARN, "replica", text);
     count_asides(h);
 }
 

@@ -8,8 +8,8 @@
 
 #include "ha/agents.h"
 #include "ha/cluster.h"
+#include "ha/events.h"
 #include "ha/had.h"
-#include "ha/history.h"
 #include "ha/loop.h"
 #include "lib/log.h"
 #include "lib/uctl.h"
@@ -40,8 +40,7 @@ note(struct had *h, const char *what, struct uctl_conn *conn)
     char *text =
         ha_asprintf("%s: asked for here by %s", what, uctl_conn_arg(conn, 0));
 
-    ha_log(HA_LOG_WARN, "pause", "%s", text);
-    history_add(h->history, h->core.record.epoch, h->core.state, text);
+    events_tell(h, HA_LOG_WARN, "pause", text);
     free(text);
 }
 

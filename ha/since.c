@@ -10,17 +10,22 @@
 struct entry {
     json_t *problem;
     mono_t first;
+    bool told;
 };
 
 struct since {
+    struct since_handler handler;
     struct entry *entries;
     size_t n;
 };
 
 struct since *
-since_create(void)
+since_create(const struct since_handler *handler)
 {
-    return ha_calloc(1, sizeof(struct since));
+    struct since *since = ha_calloc(1, sizeof *since);
+
+    since->handler = *handler;
+    return since;
 }
 
 static void
@@ -49,19 +54,16 @@ same(const json_t *a, const json_t *b, const char *key)
     return json_equal(json_object_get(a, key), json_object_get(b, key));
 }
 
-/* When 'problem' was seen first. */
-static mono_t
-first_seen(const struct since *since, const json_t *problem, mono_t now)
+static const struct entry *
+find(const struct entry *entries, size_t n, const json_t *problem)
 {
-    for (size_t i = 0; i < since->n; i++) {
-        const struct entry *e = &since->entries[i];
-
-        if (same(e->problem, problem, "node")
-            && same(e->problem, problem, "code")) {
-            return e->first;
+    for (size_t i = 0; i < n; i++) {
+        if (same(entries[i].problem, problem, "node")
+            && same(entries[i].problem, problem, "code")) {
+            return &entries[i];
         }
     }
-    return now;
+    return NULL;
 }
 
 static void
@@ -85,11 +87,27 @@ since_mark(struct since *since, json_t *problems, mono_t now, time_t date)
 
     for (size_t i = 0; i < n; i++) {
         json_t *problem = json_array_get(problems, i);
+        const struct entry *old = find(since->entries, since->n, problem);
+        struct entry *e = &entries[i];
+        int64_t seconds;
 
-        entries[i].problem = json_incref(problem);
-        entries[i].first = first_seen(since, problem, now);
-        add_times(problem, mono_us_between(entries[i].first, now) / 1000000,
-                  date);
+        *e = old ? *old : (struct entry){ .first = now };
+        e->problem = json_incref(problem);
+        seconds = mono_us_between(e->first, now) / 1000000;
+        add_times(problem, seconds, date);
+        if (!e->told && seconds >= SINCE_SETTLED_S) {
+            e->told = true;
+            since->handler.begins(since->handler.aux, problem);
+        }
+    }
+    for (size_t i = 0; i < since->n; i++) {
+        const struct entry *old = &since->entries[i];
+
+        if (old->told && !find(entries, n, old->problem)) {
+            add_times(old->problem, mono_us_between(old->first, now) / 1000000,
+                      date);
+            since->handler.ends(since->handler.aux, old->problem);
+        }
     }
     forget(since);
     since->entries = entries;

@@ -13,6 +13,7 @@
 #include "ha/fencing.h"
 #include "ha/group.h"
 #include "ha/had.h"
+#include "ha/hook.h"
 #include "ha/northd.h"
 #include "ha/pause.h"
 #include "ha/replica.h"
@@ -530,11 +531,12 @@ status_make(const struct had *h)
     put(o, "warnings", warnings(h));
     put(o, "local",
         json_pack(
-            "{s:s, s:o, s:I, s:b, s:b, s:o, s:o}", "state",
+            "{s:s, s:o, s:I, s:b, s:b, s:o, s:o, s:o}", "state",
             status_state(c->state, witness), "why", why(c->why), "state_ms",
             (json_int_t) mono_us_between(c->state_since, mono_now()) / 1000,
             "corosync", group_connected(h->group), "stopping", h->leaving,
-            "fence", own_fence(h), "fencing", fencing_status(h)));
+            "fence", own_fence(h), "fencing", fencing_status(h), "events",
+            hook_status(h->hook)));
     if (!witness) {
         put(json_object_get(o, "local"), "nb", own_db(h, HA_NB));
         put(json_object_get(o, "local"), "sb", own_db(h, HA_SB));

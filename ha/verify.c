@@ -8,9 +8,9 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "ha/events.h"
 #include "ha/group.h"
 #include "ha/had.h"
-#include "ha/history.h"
 #include "ha/replica.h"
 #include "ha/server.h"
 #include "lib/log.h"
@@ -125,12 +125,6 @@ verify_group_changed(struct had *h)
     }
 }
 
-static void
-tell_history(struct had *h, const char *text)
-{
-    history_add(h->history, h->core.record.epoch, h->core.state, text);
-}
-
 /* Says that the database differs, and where. */
 static void
 tell_differs(struct had *h, enum ha_db db, const struct verify_view *v)
@@ -143,8 +137,7 @@ tell_differs(struct had *h, enum ha_db db, const struct verify_view *v)
              "they are replaced",
              v->last.n_differ, v->last.rows, ha_db_name(db),
              cluster_name(&h->cluster, v->last.source), v->last.pos.seq);
-    ha_log(HA_LOG_ERR, "verify", "%s", text + strlen("verify: "));
-    tell_history(h, text);
+    events_tell(h, HA_LOG_ERR, "verify", text);
     for (uint32_t i = 0; i < v->n_found; i++) {
         const struct wire_r_difference *d = &v->found[i];
 
@@ -153,8 +146,7 @@ tell_differs(struct had *h, enum ha_db db, const struct verify_view *v)
                  ha_db_name(db), d->table, d->row,
                  d->column[0] ? ", column " : "", d->column, d->there,
                  cluster_name(&h->cluster, v->last.source), d->here);
-        ha_log(HA_LOG_ERR, "verify", "%s", text + strlen("verify: "));
-        tell_history(h, text);
+        events_tell(h, HA_LOG_ERR, "verify", text);
     }
 }
 
@@ -168,10 +160,11 @@ tell_equal(struct had *h, enum ha_db db, const struct wire_r_verification *m)
              "at record %" PRIu64,
              m->rows, ha_db_name(db), m->tables,
              cluster_name(&h->cluster, m->source), m->pos.seq);
-    ha_log(HA_LOG_INFO, "verify", "%s, in %.2f s", text + strlen("verify: "),
-           m->took_ms / 1e3);
     if (h->verify->own[db].differs) {
-        tell_history(h, text);
+        events_tell(h, HA_LOG_INFO, "verify", text);
+    } else {
+        ha_log(HA_LOG_INFO, "verify", "%s, in %.2f s",
+               text + strlen("verify: "), m->took_ms / 1e3);
     }
 }
 

@@ -184,6 +184,16 @@ const struct conf_option conf_options[] = {
     { "status", "ca-cert", CONF_PATH, 0, 0, "", AT(status_ca_cert),
       "Certificates (PEM) of the authority that signed the certificates of "
       "clients. If given, the listener lets no other client in." },
+
+    { "events", "program", CONF_PATH, 0, 0, "", AT(events_program),
+      "Program that is started for each event of this node, as root, with the "
+      "event as one line of JSON on its standard input; see ovn-had(8). One "
+      "at a time: what it takes too long for waits, and of more than 64 "
+      "events the oldest are dropped." },
+    { "events", "timeout-ms", CONF_INT, 100, 600000, "10000",
+      AT(events_timeout_ms),
+      "If it runs for longer than this it is killed, with all processes of "
+      "its group. What it leaves behind there when it ends is killed, too." },
 };
 
 #undef AT

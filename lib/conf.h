@@ -51,7 +51,7 @@ struct conf_option {
 };
 
 extern const struct conf_option conf_options[];
-#define CONF_N_OPTIONS 49
+#define CONF_N_OPTIONS 51
 
 /* The same for sections that stand for one device or one node each; their
  * 'section' says how they are named, and 'offset' is of struct conf_device
@@ -151,6 +151,11 @@ struct conf {
     char *status_socket, *status_group;
     char *status_listen; /* "" where there is none; so are these: */
     char *status_private_key, *status_certificate, *status_ca_cert;
+
+    /* [events] */
+    char *events_program; /* "" where there is none. */
+    int events_timeout_ms;
+
     /* [device NAME], [fence NODE]. */
     struct conf_device devices[CONF_MAX_DEVICES];
     size_t n_devices;

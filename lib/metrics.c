@@ -367,6 +367,21 @@ print_northd(struct writer *w, const json_t *northd)
     sample_plain(w, jsonget(northd, "starts"), 1);
 }
 
+/* Nothing where no program is to be told. */
+static void
+print_events(struct writer *w, const json_t *events)
+{
+    static const char *const ends[] = { "told", "failed", "dropped" };
+
+    counter(w, "ovn_ha_events",
+            "Events for the program that is told of them, by what became of "
+            "them.");
+    for (int i = 0; i < 3; i++) {
+        sample_json(w, "outcome", ends[i], NULL, NULL,
+                    jsonget(events, ends[i]), 1);
+    }
+}
+
 static void
 print_local(struct writer *w, const json_t *status)
 {
@@ -396,6 +411,7 @@ print_local(struct writer *w, const json_t *status)
     sample_plain(w, jsonget(jsonget(fence, "virtual_ip"), "held"), 1);
     print_servers(w, local);
     print_northd(w, jsonget(local, "northd"));
+    print_events(w, jsonget(local, "events"));
 }
 
 char *

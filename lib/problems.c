@@ -260,6 +260,7 @@ find_here(json_t *list, const json_t *status)
     const json_t *local = jsonget(status, "local");
     const json_t *fence = jsonget(local, "fence");
     const json_t *fencing = jsonget(local, "fencing");
+    const json_t *events = jsonget(local, "events");
 
     if (!jsonget_true(local, "corosync")) {
         add(list, node, "corosync-down",
@@ -277,6 +278,13 @@ find_here(json_t *list, const json_t *status)
     }
     find_in_kernel(list, node, jsonget(fence, "kernel_lease"));
     find_in_address(list, node, jsonget(fence, "virtual_ip"));
+    if (*jsonget_text(events, "error")) {
+        add(list, node, "events",
+            ha_asprintf("events are not told: %s: %s",
+                        jsonget_text(events, "program"),
+                        jsonget_text(events, "error")),
+            "the program takes the next event, and none waits");
+    }
     if (*jsonget_text(fencing, "advice")) {
         add(list, node, "no-failover",
             ha_strdup(jsonget_text(fencing, "advice")),

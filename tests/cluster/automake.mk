@@ -23,6 +23,7 @@ EXTRA_DIST += \
 	tests/cluster/test_diverged.py \
 	tests/cluster/test_drill.py \
 	tests/cluster/test_drill_hard.py \
+	tests/cluster/test_events.py \
 	tests/cluster/test_failover.py \
 	tests/cluster/test_faults.py \
 	tests/cluster/test_fence.py \

@@ -30,7 +30,8 @@ static const char full[] =
     "  'nb': {'server': 'running', 'server_starts': 1,"
     "   'file_bytes': 160000000000},"
     "  'sb': {'server': 'hung', 'resumes': 3},"
-    "  'northd': {'state': 'paused', 'starts': 5}},"
+    "  'northd': {'state': 'paused', 'starts': 5},"
+    "  'events': {'told': 7, 'failed': 1, 'dropped': 8}},"
     " 'problems': [{'node': null, 'code': 'no-active', 'seconds': 9},"
     "  {'node': 'n3', 'code': 'absent', 'seconds': 70}]}";
 
@@ -68,6 +69,7 @@ values(void **state)
         "ovn_ha_health{state=\"degraded\"} 1",
         "ovn_ha_quorate 1",
         "ovn_ha_paused 1",
+        "ovn_ha_events_total{outcome=\"dropped\"} 8",
         "ovn_ha_paused_seconds 77",
         "ovn_ha_epoch 7",
         "ovn_ha_in_sync_nodes 2",

@@ -108,6 +108,8 @@ each_has_its_code(void **state)
                "n1", "nb-replica", "NB: replica failed: torn");
     assert_one("local/northd", "{'state': 'paused', 'wanted': true}", "n1",
                "northd-role", "northd is paused, wanted is active");
+    assert_one("local/events", "{'program': '/x', 'error': 'exit status 1'}",
+               "n1", "events", "events are not told: /x: exit status 1");
 }
 
 /* A pause is told once, for the cluster, with what it waits for. */
