@@ -115,7 +115,7 @@ run_config(struct had *h, struct uctl_conn *conn)
     size_t n;
     FILE *file = open_memstream(&text, &n);
 
-    conf_print(h->settings->conf, file);
+    settings_print(h->settings, &h->cluster, file);
     fclose(file);
     uctl_conn_reply(conn, text);
     free(text);

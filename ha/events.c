@@ -10,6 +10,7 @@
 #include "ha/history.h"
 #include "ha/hook.h"
 #include "ha/since.h"
+#include "ha/status.h"
 #include "lib/jsonget.h"
 #include "lib/xalloc.h"
 
@@ -32,7 +33,7 @@ make_frame(const struct had *h, struct frame *f)
     const struct ha_core *c = &h->core;
 
     f->node = cluster_name(&h->cluster, h->cluster.self);
-    f->state = ha_state_name(c->state);
+    f->state = status_state(c->state, h->settings->conf->witness);
     snprintf(f->epoch, sizeof f->epoch, "%u.%u", c->record.epoch.n,
              c->record.epoch.node);
 }

@@ -141,13 +141,39 @@ settings_fit(const struct conf *conf, const struct cluster *cluster,
 
         if (owner) {
             snprintf(error, size,
-                     "%s: [virtual-ip] address: %.*s is the address of %s in "
-                     "corosync's nodelist; give one that no node has",
-                     conf->file, (int) n, text, owner->name);
+                     "%s:%d: [virtual-ip] address: %.*s is the address of %s "
+                     "in corosync's nodelist; give one that no node has",
+                     conf->file, conf_last_line(conf, "virtual-ip", "address"),
+                     (int) n, text, owner->name);
             return false;
         }
     }
     return agents_check(conf, cluster, error, size);
+}
+
+void
+settings_print(const struct settings *s, const struct cluster *c, FILE *f)
+{
+    conf_print(s->conf, f);
+    fputs("\n# What ovn-ha goes by besides; it is set in corosync.conf.\n", f);
+    for (uint32_t i = 0; i < c->n_nodes; i++) {
+        fprintf(f, "# node %s = %u, %s ; corosync, nodelist\n",
+                c->nodes[i].name, c->nodes[i].id, c->nodes[i].address);
+    }
+    fprintf(f, "# token-ms = %u ; corosync, totem.token in effect\n",
+            c->token_ms);
+    fprintf(f, "# beat-key = %s ; corosync, %s\n",
+            *c->key_file ? c->key_file : "none",
+            *c->key_file ? "totem.keyfile" : "totem.crypto_cipher is none");
+    fprintf(f, "# quorum-device = %s ; corosync, quorum.device\n",
+            c->qdevice ? "yes" : "no");
+    if (s->conf->no_quorum_policy == CONF_POLICY_AUTO) {
+        fprintf(f,
+                "# no-quorum-policy = %s ; by auto; corosync has %u nodes and "
+                "%s quorum device\n",
+                settings_policy_is_fence(s, c) ? "fence" : "stop", c->n_nodes,
+                c->qdevice ? "a" : "no");
+    }
 }
 
 /* Makes 'path' and what is missing above it. */

@@ -65,6 +65,10 @@ bool settings_lives_on_proof(const struct settings *, const struct cluster *);
 bool settings_fit(const struct conf *, const struct cluster *, char *error,
                   size_t size);
 
+/* Writes the settings in force and where each comes from: the file, the
+ * default, or, as comments because they are not to be set here, corosync. */
+void settings_print(const struct settings *, const struct cluster *, FILE *);
+
 /* Makes the folders that do not exist.  Returns 0, or a negative errno and
  * the folder's name. */
 int settings_make_folders(const struct settings *, const char **ret_folder);

@@ -88,11 +88,10 @@ stop_reexec(struct had *h, char *error, size_t size)
         return false;
     }
     fits = settings_fit(conf, &h->cluster, error, size);
-    if (fits && conf->witness != old->witness) {
-        /* Its databases would run on, and nobody would watch them. */
-        snprintf(error, size,
-                 "a node becomes a witness, or ceases to be one, only when "
-                 "ovn-had is stopped and started");
+    text = fits ? conf_reload_refusal(old, conf) : NULL;
+    if (text) {
+        snprintf(error, size, "%s", text);
+        free(text);
         fits = false;
     }
     conf_destroy(conf);

@@ -245,6 +245,19 @@ _Static_assert(sizeof conf_device_options / sizeof conf_device_options[0]
 _Static_assert(sizeof conf_options / sizeof conf_options[0] == CONF_N_OPTIONS,
                "CONF_N_OPTIONS counts the rows");
 
+static bool
+is_one_of(const struct conf_option *option, const char *const names[][2],
+          size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!strcmp(option->section, names[i][0])
+            && !strcmp(option->name, names[i][1])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 conf_option_is_common(const struct conf_option *option)
 {
@@ -254,11 +267,18 @@ conf_option_is_common(const struct conf_option *option)
         { "quorum", "no-quorum-policy" }, { "virtual-ip", "address" },
     };
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (!strcmp(option->section, names[i][0])
-            && !strcmp(option->name, names[i][1])) {
-            return true;
-        }
-    }
-    return false;
+    return is_one_of(option, names, sizeof names / sizeof names[0]);
+}
+
+bool
+conf_option_is_fixed(const struct conf_option *option)
+{
+    static const char *const names[][2] = {
+        { "paths", "nb-db" },     { "paths", "sb-db" },
+        { "paths", "nb-sock" },   { "paths", "sb-sock" },
+        { "paths", "run-dir" },   { "paths", "ovn-run-dir" },
+        { "paths", "state-dir" }, { "node", "witness" },
+    };
+
+    return is_one_of(option, names, sizeof names / sizeof names[0]);
 }

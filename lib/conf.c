@@ -273,21 +273,52 @@ conf_free_values(void *base, const struct conf_option *table, size_t n)
     }
 }
 
+static bool
+has_word(const char *text, const char *word)
+{
+    size_t n;
+
+    for (; (n = conf_word(&text)); text += n) {
+        if (strlen(word) == n && !strncmp(word, text, n)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int
+conf_last_line(const struct conf *conf, const char *section, const char *names)
+{
+    int line = 0;
+
+    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
+        if (!strcmp(conf_options[i].section, section)
+            && has_word(names, conf_options[i].name)
+            && conf->lines[i] > line) {
+            line = conf->lines[i];
+        }
+    }
+    return line;
+}
+
 /* What is said to everyone who connects is said to nobody in clear. */
 static char *
-check_status(const struct conf *conf)
+check_status(const struct conf *conf, int *ret_line)
 {
     struct sockaddr_storage addr;
     socklen_t n;
 
     if (!*conf->status_private_key != !*conf->status_certificate
         || (*conf->status_ca_cert && !*conf->status_certificate)) {
+        *ret_line =
+            conf_last_line(conf, "status", "private-key certificate ca-cert");
         return ha_strdup("[status] private-key and certificate go together, "
                          "and ca-cert needs both");
     }
     if (*conf->status_listen && !*conf->status_certificate
         && !netaddr_parse(conf->status_listen, &addr, &n)
         && !netaddr_is_loopback(&addr)) {
+        *ret_line = conf_last_line(conf, "status", "listen");
         return ha_asprintf("[status] listen is %s, which is no loopback "
                            "address: give private-key and certificate, too",
                            conf->status_listen);
@@ -295,9 +326,9 @@ check_status(const struct conf *conf)
     return NULL;
 }
 
-/* Returns NULL or the violated condition. */
+/* Returns NULL or the violated condition, and the line that completes it. */
 static char *
-check_together(struct conf *conf)
+check_together(struct conf *conf, int *ret_line)
 {
     int n_tls = !!*conf->private_key + !!*conf->certificate + !!*conf->ca_cert;
 
@@ -305,23 +336,28 @@ check_together(struct conf *conf)
         conf->beat_ms = conf->lease_ms / 10;
     }
     if (4 * conf->beat_ms > conf->lease_ms) {
+        *ret_line = conf_last_line(conf, "timing", "beat-ms lease-ms");
         return ha_asprintf("unsafe timing: 4 * beat-ms <= lease-ms does not "
                            "hold: 4 * %d > %d",
                            conf->beat_ms, conf->lease_ms);
     }
     if (conf->port_nb == conf->port_sb) {
+        *ret_line = conf_last_line(conf, "replication", "port-nb port-sb");
         return ha_asprintf("[replication] port-nb and port-sb are both %d",
                            conf->port_nb);
     }
     if (n_tls != 0 && n_tls != 3) {
+        *ret_line = conf_last_line(conf, "replication",
+                                   "private-key certificate ca-cert");
         return ha_strdup("[replication] private-key, certificate and ca-cert "
                          "go together: give all three or none");
     }
     if (!*conf->vip_address != !*conf->vip_interface) {
+        *ret_line = conf_last_line(conf, "virtual-ip", "address interface");
         return ha_strdup("[virtual-ip] address and interface go together: "
                          "give both or none");
     }
-    return check_status(conf);
+    return check_status(conf, ret_line);
 }
 
 /* The file. */
@@ -491,7 +527,7 @@ conf_load(const char *file, bool required, struct conf **ret_conf,
         fclose(parser.stream);
     }
     if (!parser.reason) {
-        parser.reason = check_together(parser.conf);
+        parser.reason = check_together(parser.conf, &parser.error_line);
     }
     if (!parser.reason) {
         parser.reason =
@@ -505,6 +541,33 @@ conf_load(const char *file, bool required, struct conf **ret_conf,
     }
     *ret_conf = parser.conf;
     return 0;
+}
+
+char *
+conf_reload_refusal(const struct conf *old, const struct conf *new)
+{
+    char *reason = NULL;
+
+    for (size_t i = 0; i < CONF_N_OPTIONS && !reason; i++) {
+        const struct conf_option *option = &conf_options[i];
+        char *was = conf_get_text(old, option);
+        char *is = conf_get_text(new, option);
+
+        if (conf_option_is_fixed(option) && strcmp(was, is)) {
+            struct parser at = { .error_line = new->lines[i] };
+
+            at.reason =
+                ha_asprintf("[%s] %s cannot become %s by a reload, because "
+                            "what runs here uses %s: stop ovn-had and start "
+                            "it again, or leave that as it was",
+                            option->section, option->name, is, was);
+            reason = parser_error_text(&at, new->file);
+            free(at.reason);
+        }
+        free(was);
+        free(is);
+    }
+    return reason;
 }
 
 void
@@ -676,6 +739,9 @@ print_man_table(const struct conf_option *table, size_t n, FILE *f)
         }
         fprintf(f, ".It Cm %s\n", option->name);
         print_man_text(option->help, f);
+        if (conf_option_is_fixed(option)) {
+            fputs("A reload that would change it is refused.\n", f);
+        }
         if (option->type == CONF_INT) {
             fprintf(f, "From %d to %d, by default %s.\n", option->min,
                     option->max, option->def);

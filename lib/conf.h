@@ -184,6 +184,20 @@ char *conf_get_text(const struct conf *, const struct conf_option *);
 /* True if it only makes sense with the same value on every node. */
 bool conf_option_is_common(const struct conf_option *);
 
+/* True if what runs on over a reload, or is remembered, hangs from it, so that
+ * it can change only together with a stop and a start. */
+bool conf_option_is_fixed(const struct conf_option *);
+
+/* The last line that sets one of the options 'names' (see conf_word()) of a
+ * section; 0: none does. */
+int conf_last_line(const struct conf *, const char *section,
+                   const char *names);
+
+/* The first option that a reload from 'old' to 'new' would change and must
+ * not.  Returns NULL, or a sentence with file and line that the caller
+ * frees. */
+char *conf_reload_refusal(const struct conf *old, const struct conf *new);
+
 /* The device of that name, of 'n' characters; NULL. */
 const struct conf_device *conf_device_find(const struct conf *,
                                            const char *name, size_t n);

@@ -154,12 +154,31 @@ def test_reload_with_a_wrong_file(lab):
         with pytest.raises(CommandError, match=(
                 r"/ovn-ha\.conf:2: \[timing\] lease-ms: .*soon")):
             node.hactl("reload")
+        conf.write_text("[paths]\nrun-dir = /run/elsewhere\n")
+        with pytest.raises(CommandError, match=(
+                r"/ovn-ha\.conf:2: \[paths\] run-dir cannot become "
+                r"/run/elsewhere by a reload")):
+            node.hactl("reload")
         node.send_signal("ovn-had", signal.SIGHUP)
         wait_until(lambda: "reload refused" in log(node), DEADLINE)
         conf.unlink()
         assert pids(node, ["ovn-had"]) == pid
         assert log(node).count("executed anew") == told
         calm.verify(guard)
+
+
+def test_config_names_its_sources(lab):
+    """File, default, and what corosync has been asked."""
+    node = pick(lab, "standby")
+    text = node.hactl("config")
+    assert "lease-ms = 1000 ; default\n" in text
+    for other in lab.control:
+        assert f"# node {other.name} = {other.index}, {other.address} ; " \
+            "corosync, nodelist\n" in text
+    assert "# token-ms = 500 ; corosync, totem.token in effect\n" in text
+    assert "# beat-key = /etc/corosync/authkey ; corosync" in text
+    assert "# no-quorum-policy = stop ; by auto; corosync has 3 nodes and " \
+        "no quorum device" in text
 
 
 @pytest.mark.parametrize("role", ROLES)

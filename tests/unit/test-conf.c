@@ -208,10 +208,10 @@ errors_name_line_and_reason(void **state)
                    ":2: [virtual-ip] interface: \"abcdefghijklmnop\" is not "
                    "the name of a network interface");
     assert_refused("[virtual-ip]\naddress = 192.0.2.1/24\n",
-                   ": [virtual-ip] address and interface go together: give "
+                   ":2: [virtual-ip] address and interface go together: give "
                    "both or none");
     assert_refused("[virtual-ip]\ninterface = eth0\n",
-                   ": [virtual-ip] address and interface go together: give "
+                   ":2: [virtual-ip] address and interface go together: give "
                    "both or none");
     assert_refused("[node]\nnofailover = maybe\n",
                    ":2: [node] nofailover: \"maybe\" is neither yes nor no");
@@ -264,26 +264,26 @@ unsafe_combinations(void **state)
 
     (void) state;
     assert_refused("[timing]\nlease-ms = 1000\nbeat-ms = 251\n",
-                   ": unsafe timing: 4 * beat-ms <= lease-ms does not hold: "
+                   ":3: unsafe timing: 4 * beat-ms <= lease-ms does not hold: "
                    "4 * 251 > 1000");
     conf = load("[timing]\nlease-ms = 1000\nbeat-ms = 250\n");
     conf_destroy(conf);
     assert_refused("[replication]\nport-nb = 6662\n",
-                   ": [replication] port-nb and port-sb are both 6662");
+                   ":2: [replication] port-nb and port-sb are both 6662");
     assert_refused("[status]\ncertificate = /c\n",
-                   ": [status] private-key and certificate go together, and "
+                   ":2: [status] private-key and certificate go together, and "
                    "ca-cert needs both");
     assert_refused("[status]\nca-cert = /c\n",
-                   ": [status] private-key and certificate go together, and "
+                   ":2: [status] private-key and certificate go together, and "
                    "ca-cert needs both");
     /* In clear only to this machine itself. */
     conf = load("[status]\nlisten = 127.0.0.1:6664\n");
     conf_destroy(conf);
     assert_refused("[status]\nlisten = 0.0.0.0:6664\n",
-                   ": [status] listen is 0.0.0.0:6664, which is no loopback "
+                   ":2: [status] listen is 0.0.0.0:6664, which is no loopback "
                    "address: give private-key and certificate, too");
     assert_refused("[replication]\nca-cert = /a\n",
-                   ": [replication] private-key, certificate and ca-cert go "
+                   ":2: [replication] private-key, certificate and ca-cert go "
                    "together: give all three or none");
 }
 
@@ -300,6 +300,47 @@ print_tells_where_from(void **state)
     assert_non_null(strstr(text, "\nnofailover = no ; default\n"));
     conf_destroy(conf);
     free(text);
+}
+
+/* Of what hangs together the last line completes it, wherever it stands. */
+static void
+the_line_is_named(void **state)
+{
+    (void) state;
+    assert_refused("[timing]\nbeat-ms = 251\nhang-ms = 900\nlease-ms = 1000\n"
+                   "busy-ms = 9000\n",
+                   ":4: unsafe timing: 4 * beat-ms <= lease-ms does not hold: "
+                   "4 * 251 > 1000");
+}
+
+/* What lives on over a reload keeps its paths; all else may change. */
+static void
+a_reload_cannot_move_what_runs(void **state)
+{
+    struct conf *old = load("[paths]\nrun-dir = /run/a\n");
+    struct conf *same = load("[paths]\nlog-dir = /l\nrun-dir = /run/a\n"
+                             "[timing]\nlease-ms = 3000\n");
+    struct conf *other = load("[paths]\n\nrun-dir = /run/b\n");
+    struct conf *none = load("");
+    char *text, want[200];
+
+    (void) state;
+    assert_null(conf_reload_refusal(old, same));
+    text = conf_reload_refusal(old, other);
+    snprintf(want, sizeof want,
+             "%s:3: [paths] run-dir cannot become /run/b by a reload, because "
+             "what runs here uses /run/a: ",
+             path);
+    assert_memory_equal(text, want, strlen(want));
+    free(text);
+    text = conf_reload_refusal(old, none);
+    snprintf(want, sizeof want, "%s: [paths] run-dir cannot become ", path);
+    assert_memory_equal(text, want, strlen(want));
+    free(text);
+    conf_destroy(old);
+    conf_destroy(same);
+    conf_destroy(other);
+    conf_destroy(none);
 }
 
 /* What is printed can be read again, and gives the same. */
@@ -571,6 +612,8 @@ main(void)
         cmocka_unit_test(wrong_fence_sections),
         cmocka_unit_test(common_options_say_so),
         cmocka_unit_test(text_of_values),
+        cmocka_unit_test(the_line_is_named),
+        cmocka_unit_test(a_reload_cannot_move_what_runs),
     };
 
     return cmocka_run_group_tests_name("conf", tests, setup, teardown);
