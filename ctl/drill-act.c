@@ -86,9 +86,7 @@ prepare_elsewhere(struct act *act, const json_t *status)
 {
     const json_t *fencing = jsonget(jsonget(status, "local"), "fencing");
 
-    return act->cut_us
-                   && !strcmp(jsonget_text(fencing, "no_quorum_policy"),
-                              "fence")
+    return act->cut_us && jsonget_true(fencing, "on_proof")
                ? ha_strdup("of a pair that lives on fencing this would switch "
                            "a node off, and not necessarily the active: see "
                            "the drill crash")

@@ -137,10 +137,11 @@ fencing_status(const struct had *h)
     }
     make_advice(h, advice, sizeof advice);
     return json_pack(
-        "{s:b, s:i, s:i, s:o, s:o, s:s, s:s}", "connected", st != NULL, "pid",
-        st ? (int) st->pid : 0, "configured", (int) n, "devices", devices,
-        "nodes", nodes, "no_quorum_policy",
+        "{s:b, s:i, s:i, s:o, s:o, s:s, s:b, s:s}", "connected", st != NULL,
+        "pid", st ? (int) st->pid : 0, "configured", (int) n, "devices",
+        devices, "nodes", nodes, "no_quorum_policy",
         settings_policy_is_fence(h->settings, &h->cluster) ? "fence" : "stop",
+        "on_proof", settings_lives_on_proof(h->settings, &h->cluster),
         "advice", advice);
 }
 

@@ -6,7 +6,7 @@ cannot say."""
 import time
 
 import pytest
-from lab import wait_until
+from lab import CommandError, wait_until
 from pairs import fenced_pair, mend, wait_devices
 from watch import (Watch, cluster, local, others, wait_state, wait_well,
                    wait_why)
@@ -33,6 +33,8 @@ def test_power_cut(lab):
     new, = others(lab, old)
     assert local(new)["fencing"]["no_quorum_policy"] == "stop"
     wait_devices(lab)
+    with pytest.raises(CommandError, match="pair that lives on fencing"):
+        new.hactl("drill", "isolate", "--yes")
     with Watch(lab, "qdevice_power") as watch:
         watch.busy()
         had = watch.everywhere([new])
