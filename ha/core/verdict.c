@@ -283,6 +283,9 @@ why_not_fence(struct ha_core *c, const struct ha_peer *p)
         return HA_WHY_NO_DEVICE;
     } else if (p->asked) {
         return HA_WHY_FENCING;
+    } else if (!ha_set_has(&c->members, c->cfg.self)) {
+        /* Corosync has not told yet who is a member: cpg may be faster. */
+        return HA_WHY_AGREEING;
     } else if (active ? ha_set_has(&c->members, p->id)
                       : may_be_restarting(c, p)) {
         return HA_WHY_LEASE;

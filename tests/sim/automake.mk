@@ -36,6 +36,7 @@ SIM_STORIES = \
 	tests/sim/flapping.sim \
 	tests/sim/freshest-late.sim \
 	tests/sim/frozen-corosync.sim \
+	tests/sim/frozen-node.sim \
 	tests/sim/had-crash.sim \
 	tests/sim/had-gone.sim \
 	tests/sim/last-resort.sim \
@@ -45,15 +46,19 @@ SIM_STORIES = \
 	tests/sim/other-life.sim \
 	tests/sim/pair.sim \
 	tests/sim/pair-fence.sim \
+	tests/sim/pair-left.sim \
+	tests/sim/pair-no-device.sim \
 	tests/sim/pair-stale.sim \
 	tests/sim/partition-active.sim \
 	tests/sim/partition-standby.sim \
 	tests/sim/pause.sim \
+	tests/sim/pause-absent.sim \
 	tests/sim/pause-pair.sim \
 	tests/sim/pause-partition.sim \
 	tests/sim/pause-power-cut.sim \
 	tests/sim/power-cut.sim \
 	tests/sim/qdevice.sim \
+	tests/sim/server-crash.sim \
 	tests/sim/shutdown.sim \
 	tests/sim/switchover.sim \
 	tests/sim/upgrade.sim \

@@ -2008,6 +2008,15 @@ test_when_to_fence(void **state)
     wait_us(3 * LEASE_US);
     assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
 
+    /* Nobody at all is, before corosync has told: it may be one. */
+    start_left_by(&st, (struct ha_set){ 0 });
+    t.core.hold = t.core.cleared = (struct ha_epoch){ 1, 2 };
+    wait_us(3 * LEASE_US);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
+    t.core.members = set_of(2, 0, 0);
+    wait_us(50000);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 1);
+
     start_left_by(&st, set_of(1, 2, 0));
     t.core.policy.devices.n = 0;
     wait_us(5 * LEASE_US);
