@@ -58,7 +58,7 @@ struct applier {
     struct flight flights[MAX_FLIGHT];
     size_t first, n;
     size_t flight_bytes;
-    bool draining; /* Was full: wait for half of it. */
+    bool gathering; /* A durable one is under way: what comes waits. */
 
     struct ha_pos sent, durable;
     uint64_t logged;          /* 'seq' of the last one with a record. */
@@ -128,7 +128,7 @@ applier_forget(struct applier *a)
     a->resyncing = false;
     a->n = 0;
     a->flight_bytes = 0;
-    a->draining = false;
+    a->gathering = false;
 }
 
 void
@@ -172,17 +172,19 @@ applier_is_busy(const struct applier *a)
     return a->n > 0;
 }
 
-/* True if one more may be sent before the last one is answered.  Where the
- * disk may be full, it may not: if there is no room for one, the next one,
- * which is smaller, would get in, and the own database had a hole. */
+/* True if one more may be sent before the last one is answered.
+ *
+ * Not while the server syncs a batch: a batch for each record would make it
+ * sync all the time, and what is behind would stay behind.
+ *
+ * And not where the disk may be full: if there is no room for one, the next
+ * one, which is smaller, would get in, and the own database had a hole. */
 static bool
 applier_may_pipeline(const struct applier *a)
 {
     struct statvfs fs;
 
-    return !a->draining && a->n < MAX_FLIGHT
-           && a->flight_bytes < MAX_FLIGHT_BYTES
-           && !fstatvfs(a->log->gen->fd, &fs)
+    return !a->gathering && !fstatvfs(a->log->gen->fd, &fs)
            && (uint64_t) fs.f_bavail * fs.f_frsize >= AMPLE_BYTES;
 }
 
@@ -379,8 +381,8 @@ applier_landed(struct applier *a, const struct flight *f)
     if (a->resyncing) {
         applier_resynced(a);
     }
-    if (a->n <= MAX_FLIGHT / 2 && a->flight_bytes < MAX_FLIGHT_BYTES / 2) {
-        a->draining = false;
+    if (f->durable) {
+        a->gathering = false;
     }
 }
 
@@ -473,7 +475,7 @@ applier_send(struct applier *a, struct json *params, const struct ha_pos *pos,
     f->sync = false;
     a->n++;
     a->flight_bytes += bytes;
-    a->draining = a->n == MAX_FLIGHT || a->flight_bytes >= MAX_FLIGHT_BYTES;
+    a->gathering = durable;
     a->logged = pos->seq;
     return 0;
 }

@@ -7,7 +7,8 @@ ovsdb-server's built-in backup mode (--sync-from) and a new member of a RAFT
 cluster.
 
     empty      into an empty standby: seconds until it has all; longest wait
-               of a client of the active meanwhile (beside 'quiet', the same
+               of a client of the active meanwhile (beside 'machine', that of
+               a process which wants nothing of anybody, and 'quiet', both
                without a resynchronisation), longest silence of the standby's
                server, most memory of server and worker, and the processor
                time of all of them, which tells more where a machine is busy
@@ -40,7 +41,7 @@ sys.path[:0] = [str(TESTS), str(TESTS / "cluster")]
 import big_sb  # noqa: E402
 from lab import wait_until  # noqa: E402
 from lab.ovsdb import Closed, Session, dial  # noqa: E402
-from replica_lag import rss_mb  # noqa: E402
+from replica_lag import own_machine, rss_mb  # noqa: E402
 from replica_parts import (  # noqa: E402
     FOLLOW, NAMES, P_FOLLOWING, P_IDLE, Cluster, program)
 
@@ -59,12 +60,6 @@ def peak_mb(pid):
 def cpu_of(pid):
     """Seconds that a process has run; finer than clock ticks."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
-
-
-def own_machine(pid, nice):
-    """Clients, and the active node, run on machines of their own elsewhere:
-    here they do not wait until a standby that is busy leaves a core."""
-    os.setpriority(os.PRIO_PROCESS, pid, nice)
 
 
 def ask(sock, end, pipe):
@@ -88,14 +83,16 @@ def ask(sock, end, pipe):
 
 
 class Asker:
-    """A client that asks all the time, in a process of its own."""
+    """A client that asks all the time, in a process of its own; without a
+    server to ask, one that only looks when it may run."""
 
-    def __init__(self, sock):
+    def __init__(self, sock=None):
         fork = multiprocessing.get_context("fork")
         self.pipe, theirs = fork.Pipe()
         self.end = fork.Event()
-        self.process = fork.Process(target=ask,
-                                    args=(sock, self.end, theirs))
+        self.process = fork.Process(
+            target=ask if sock else nothing,
+            args=(*([sock] if sock else []), self.end, theirs))
         self.process.start()
 
     def stop(self):
@@ -104,6 +101,19 @@ class Asker:
         longest = self.pipe.recv()
         self.process.join()
         return round(longest * 1000, 1)
+
+
+def nothing(end, pipe):
+    """What the machine itself does to a process of an asker's kind that wants
+    nothing of anybody: the longest time beyond its sleep."""
+    own_machine(0, -20)
+    longest = 0
+    last = time.monotonic()
+    while not end.is_set():
+        time.sleep(.002)
+        now = time.monotonic()
+        longest, last = max(longest, now - last), now
+    pipe.send(longest)
 
 
 def holds(sock, nb_cfg):
@@ -122,14 +132,14 @@ def holds(sock, nb_cfg):
 
 def timed(active_sock, standby_sock, begin, done):
     """Runs begin() and waits for done() beside two clients."""
-    askers = [Asker(active_sock), Asker(standby_sock)]
+    askers = [Asker(active_sock), Asker(standby_sock), Asker()]
     start = time.monotonic()
     begin()
     wait_until(done, PATIENCE, "resynchronised")
     took = time.monotonic() - start
-    active, standby = (a.stop() for a in askers)
+    active, standby, machine = (a.stop() for a in askers)
     return {"seconds": round(took, 1), "active_stall_ms": active,
-            "standby_silent_ms": standby}
+            "machine_stall_ms": machine, "standby_silent_ms": standby}
 
 
 def put_file(node, source):
@@ -191,6 +201,7 @@ class Bench:
                             str(active.ctl), "ovsdb-server/compact"],
                            check=True, stdout=subprocess.DEVNULL)
         active.head(PATIENCE)
+        self.quiet(5)  # A server is slow after its own compaction.
         return self.follow(standby)
 
     def follow(self, standby):
@@ -230,9 +241,9 @@ class Bench:
         return path
 
     def quiet(self, seconds):
-        asker = Asker(self.active.sock)
+        askers = [Asker(self.active.sock), Asker()]
         time.sleep(seconds)
-        return asker.stop()
+        return [a.stop() for a in askers]
 
     def builtin(self, source):
         """The same with --sync-from."""

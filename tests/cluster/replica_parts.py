@@ -607,11 +607,13 @@ class Cluster:
         self.key = self.folder / "authkey"
         self.key.write_bytes(hashlib.sha256(b"key").digest() * 8)
 
-    def add(self, **kwargs):
-        """A node with an empty database, its worker idle."""
+    def add(self, folder=None, **kwargs):
+        """A node with an empty database, its worker idle; below 'folder' if
+        not below the cluster's."""
         args = {"key": self.key, **self.kwargs, **kwargs}
         ident = len(self.nodes) + 1
-        node = Node(ident, self.folder / f"n{ident}", self.program, **args)
+        node = Node(ident, Path(folder or self.folder) / f"n{ident}",
+                    self.program, **args)
         self.nodes.append(node)
         node.start_server()
         node.start_worker()
