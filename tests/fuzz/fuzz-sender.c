@@ -3,7 +3,8 @@
 /* The sender's side of a session: the input is what a receiver, or who claims
  * to be one, says to it, as whole frames or as raw bytes.  What must hold:
  * without the key nobody is told more than the challenge and a refusal, and a
- * snapshot goes to nobody but who names the epoch of this active node. */
+ * snapshot goes to nobody but who names the epoch of this active node.  A
+ * verification is answered, too, but not before the welcome. */
 
 #include <config.h>
 
@@ -85,10 +86,14 @@ heard(uint16_t type, const uint8_t *body, size_t n)
     struct frame_snapshot snapshot;
     struct frame_record record;
     struct frame_refuse refuse;
+    struct frame_verify_text text;
     struct ha_pos head;
 
     if (type & FRAME_OPTIONAL) {
-        assert(type == FRAME_FORK && !frame_get_pos(body, n, &head));
+        assert(type == FRAME_FORK
+                   ? !frame_get_pos(body, n, &head)
+                   : type == FRAME_VERIFY_TEXT
+                         && !frame_get_verify_text(body, n, &text));
         assert(n_heard[FRAME_WELCOME] == 1 && !with_key);
         return;
     }
