@@ -57,6 +57,13 @@ def controller_joined(lab, node):
                for server, client in connections(node))
 
 
+def took_over(node):
+    """How often its workers, since they were started, went on where they
+    were, and how often they needed a snapshot."""
+    return [[status(node)["local"][db][how] for db in ("nb", "sb")]
+            for how in ("resumes", "snapshots")]
+
+
 class Undisturbed:
     """No client reconnects, no child is restarted, no epoch ends."""
 
@@ -183,16 +190,27 @@ def test_config_names_its_sources(lab):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_crash(lab, role):
-    """A crashed ovn-had that is back within a lease finds its children, and
-    no client notices."""
+    """A crashed ovn-had that is back within a lease finds its children, no
+    client notices, and whoever lost a worker or its source goes on where it
+    was."""
     node = pick(lab, role)
+    standbys = [n for n in lab.control if n is not pick(lab, "active")]
     with Guard(lab) as guard:
         calm = Undisturbed(lab, node)
+        before = {n.name: took_over(n) for n in standbys}
         told = log(node).count("adopted")
         node.kill("ovn-had")
         wait_until(lambda: log(node).count("adopted") >= told + 4, DEADLINE,
                    "the children are adopted")
         calm.verify(guard)
+    for n in standbys:
+        resumes, snapshots = took_over(n)
+        if n is node:  # New workers.
+            assert min(resumes) > 0 and snapshots == [0, 0]
+        elif role == "active":
+            assert all(now > old for now, old in zip(resumes,
+                                                     before[n.name][0]))
+            assert snapshots == before[n.name][1]
 
 
 def test_crash_for_good(lab):
@@ -261,3 +279,5 @@ def test_stop(lab, role, stop):
         active = guard.verify()
         if role == "standby":
             assert epoch(active) == before
+    resumes, snapshots = took_over(node)
+    assert min(resumes) > 0 and snapshots == [0, 0]
