@@ -88,7 +88,7 @@ def test_device_lost(lab):
     wait_devices(lab)
     with Watch(lab, "qdevice_lost") as watch:
         watch.busy()
-        lab.crash("q1")
+        lab.cut("q1")
         wait_until(lambda: all(n.votes() == 2 for n in lab.control), 60,
                    "the device's vote is gone")
         watch.busy()
@@ -100,7 +100,7 @@ def test_device_lost(lab):
         wait_state(active, "isolated", 60)
         assert not active.serves("nb", unix=True)
         assert active.hactl("history").count("fencing: node") == tried
-        lab.boot("q1")
+        lab.heal("q1")
         watch.acknowledged(time.time(), active, deadline=120)
         assert active.hactl("history").count("fencing: node") > tried
         lab.boot(standby.name)
