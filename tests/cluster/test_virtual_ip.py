@@ -417,9 +417,11 @@ def test_given_to_us(lab):
     """An address that was there without us, as pacemaker leaves it: clients
     stay on it."""
     active = wait_well(lab)
+    before = log_of(active).count(f"leaving {VIP}/24")
     configure(active, "")
     active.hactl("reload")
     wait_until(lambda: not has(active), 20, "it is not ours any more")
+    assert log_of(active).count(f"leaving {VIP}/24") > before
     active.exec("ip", "addr", "add", f"{VIP}/24", "dev", "eth0")
     wait_until(lambda: lab.answers(VIP, "nb"), 10, "it serves")
     client = Client(lab, VIP)
