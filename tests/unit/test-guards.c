@@ -2070,6 +2070,22 @@ test_word_of_the_other(void **state)
     assert_int_equal(p->proof, HA_PROOF_NONE);
 }
 
+/* Three nodes have a majority to live on, whatever the policy says. */
+static void
+test_proof_is_for_pairs(void **state)
+{
+    struct ha_event ev = { .type = HA_EV_POLICY, .policy.fence = true };
+
+    (void) state;
+    start();
+    feed(&ev);
+    view(set_of(SELF, 0, 0));
+    wait_us(5 * LEASE_US);
+    assert_false(ha_core_may_act(&t.core));
+    assert_int_equal(t.core.state, HA_ISOLATED);
+    assert_int_equal(t.core.why, HA_WHY_NO_QUORUM);
+}
+
 /* How old the data may be counts from the last contact to the first proof. */
 static void
 test_stale(void **state)
@@ -3750,6 +3766,7 @@ main(void)
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_when_to_fence),
         cmocka_unit_test(test_word_of_the_other),
+        cmocka_unit_test(test_proof_is_for_pairs),
         cmocka_unit_test(test_stale),
         cmocka_unit_test(test_apart_is_not_forced),
         cmocka_unit_test(test_forced_alone),
