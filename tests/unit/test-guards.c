@@ -952,8 +952,10 @@ test_asking_is_not_eligible(void **state)
     start();
     serve_settled();
     assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_NONE);
+    assert_int_equal(ha_core_heir(&t.core), 2);
     say_status(2, &st);
     assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_SHRINK);
+    assert_int_equal(ha_core_heir(&t.core), 0);
     st = asking(HA_ASK_REINIT);
     say_status(2, &st);
     assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_REINIT);
