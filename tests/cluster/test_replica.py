@@ -642,7 +642,11 @@ class Tap(threading.Thread):
                 conn, _ = self.listener.accept()
             except OSError:
                 return
-            up = socket.create_connection(("127.0.0.1", self.target))
+            try:
+                up = socket.create_connection(("127.0.0.1", self.target))
+            except ConnectionRefusedError:  # The source does not listen yet.
+                conn.close()
+                continue
             for pair in ((conn, up, True), (up, conn, False)):
                 threading.Thread(target=self.pump, args=pair,
                                  daemon=True).start()

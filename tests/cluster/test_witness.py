@@ -42,7 +42,8 @@ def test_what_it_is(lab):
     assert not witness.find("nb") and not witness.find("northd")
     assert row(active, "n3")["state"] == local(witness)["state"] == "witness"
     assert row(active, "n3")["in_sync"] is None
-    assert all(not status(n)["problems"] for n in lab.control)
+    wait_until(lambda: all(status(n).get("problems") == []
+                           for n in lab.control), 20, "nothing is amiss")
     shown, = [line.split() for line in active.hactl("status").splitlines()
               if line.startswith("n3 ")]
     assert shown == ["n3", "witness"] + 8 * ["-"]
@@ -78,7 +79,9 @@ def test_power_cut(lab):
         lab.boot(old.name)
         wait_why(old, "not-eligible")
         wait_state(old, "blocked")
-        assert row(old, old.name)["not_eligible"]["code"] == "not-in-sync"
+        wait_until(lambda: (row(old, old.name).get("not_eligible")
+                            or {}).get("code") == "not-in-sync", 20,
+                   "it says what it lacks")
         assert not old.serves("nb", unix=True)
         lab.boot(new.name)
         assert wait_well(lab) is new
@@ -94,7 +97,7 @@ def test_witness_lost(lab):
     with Watch(lab, "witness_lost") as watch:
         watch.busy()
         lab.crash("n3")
-        wait_until(lambda: "n3" not in cluster(active)["group"], 20,
+        wait_until(lambda: "n3" not in cluster(active).get("group", ["n3"]), 20,
                    "the group knows")
         watch.busy()
         assert cluster(active)["health"] == "degraded"

@@ -290,11 +290,9 @@ class Lab:
 
     def partition(self, *sides):
         """Cuts between groups of node names; clients reach all of them."""
-        for i, side in enumerate(sides):
-            for other in sides[i + 1:]:
-                for a in side:
-                    for b in other:
-                        self.cut(a, b)
+        self.switch.cut_all([(self[a], self[b]) for i, side in enumerate(sides)
+                             for other in sides[i + 1:]
+                             for a in side for b in other])
 
     # Asking.
 

@@ -98,6 +98,12 @@ class Switch:
         to peer."""
         self._change("add", node, peer, one_way, net)
 
+    def cut_all(self, pairs, net="db"):
+        """Cuts all these ways in the same moment."""
+        self._element("add", "cuts", [
+            f'"{port(a, net)}" . "{port(b, net)}"'
+            for one, two in pairs for a, b in ((one, two), (two, one))])
+
     def heal(self, node=None, peer=None, *, one_way=False, net="db"):
         """Undoes the same cut(); without a node, all of them."""
         if node is None:
