@@ -59,6 +59,7 @@ struct applier {
     size_t first, n;
     size_t flight_bytes;
     bool gathering; /* A durable one is under way: what comes waits. */
+    bool loose;     /* What landed last need not be on the disk. */
 
     struct ha_pos sent, durable;
     uint64_t logged;          /* 'seq' of the last one with a record. */
@@ -129,6 +130,7 @@ applier_forget(struct applier *a)
     a->n = 0;
     a->flight_bytes = 0;
     a->gathering = false;
+    a->loose = false;
 }
 
 void
@@ -172,26 +174,26 @@ applier_is_busy(const struct applier *a)
     return a->n > 0;
 }
 
-/* True if one more may be sent before the last one is answered.
- *
- * Not while the server syncs a batch: a batch for each record would make it
- * sync all the time, and what is behind would stay behind.
- *
- * And not where the disk may be full: if there is no room for one, the next
- * one, which is smaller, would get in, and the own database had a hole. */
+/* Where the disk may be full each record is durable before the next one is
+ * sent: if there is no room for one, the next one, which is smaller, would get
+ * in, and the own database had a hole. */
 static bool
-applier_may_pipeline(const struct applier *a)
+applier_disk_is_ample(const struct applier *a)
 {
     struct statvfs fs;
 
-    return !a->gathering && !fstatvfs(a->log->gen->fd, &fs)
+    return !fstatvfs(a->log->gen->fd, &fs)
            && (uint64_t) fs.f_bavail * fs.f_frsize >= AMPLE_BYTES;
 }
 
 bool
 applier_has_room(const struct applier *a)
 {
-    return a->prepared && !a->resyncing && (!a->n || applier_may_pipeline(a));
+    /* While the server syncs a batch, the next one gathers: a batch for each
+     * record would make it sync all the time, and what is behind would stay
+     * behind. */
+    return a->prepared && !a->resyncing
+           && (!a->n || (!a->gathering && applier_disk_is_ample(a)));
 }
 
 struct ha_pos
@@ -290,8 +292,9 @@ applier_prepare(struct applier *a)
     if (!dbserver_is_ready(a->server) || a->n || a->resyncing) {
         return false;
     }
-    /* Whatever an earlier connection did is in the file by now. */
-    if (oplog_catch_up(a->log)) {
+    /* Whatever an earlier connection did is in the file by now, but nobody
+     * need have synced it. */
+    if (oplog_catch_up(a->log) || oplog_sync(a->log)) {
         return false;
     }
     if (a->prepared && (a->misfit || !applier_is_current(a))) {
@@ -366,16 +369,24 @@ applier_resynced(struct applier *a)
     a->n_foreign = 0;
 }
 
+static bool
+applier_sync(struct applier *a)
+{
+    if (oplog_catch_up(a->log) || oplog_sync(a->log)) {
+        applier_fail(a, "the own file cannot be synced");
+        return false;
+    }
+    return true;
+}
+
 static void
 applier_landed(struct applier *a, const struct flight *f)
 {
-    if (f->sync && !f->durable) {
-        if (oplog_catch_up(a->log) || oplog_sync(a->log)) {
-            applier_fail(a, "the own file cannot be synced");
-            return;
-        }
+    if (f->sync && !f->durable && !applier_sync(a)) {
+        return;
     }
-    if (f->durable || f->sync) {
+    a->loose = !f->durable && !f->sync;
+    if (!a->loose) {
         a->durable = f->pos;
     }
     if (a->resyncing) {
@@ -486,7 +497,10 @@ static void
 applier_skip(struct applier *a, const struct ha_pos *pos, bool last)
 {
     if (!a->n) {
-        a->durable = *pos;
+        if (!a->loose || applier_sync(a)) {
+            a->loose = false;
+            a->durable = *pos;
+        }
     } else {
         struct flight *f = &a->flights[(a->first + a->n - 1) % MAX_FLIGHT];
 
@@ -534,7 +548,7 @@ applier_add(struct applier *a, const char *body, const struct ha_pos *pos,
     int n;
 
     ovs_assert(applier_has_room(a));
-    last = last || a->n + 1 == MAX_FLIGHT
+    last = last || a->n + 1 == MAX_FLIGHT || !applier_disk_is_ample(a)
            || a->flight_bytes + strlen(body) >= MAX_FLIGHT_BYTES;
     n = shadow_apply(a->shadow, body, params, judge_record, &judge, why);
     if (n < 0) {
