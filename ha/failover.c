@@ -53,7 +53,8 @@ find_target(struct had *h, struct uctl_conn *conn)
     return node;
 }
 
-/* Whether two nodes could serve.  The caller frees it. */
+/* Whether two nodes could serve.  In a pair that is apart quorum tells nothing:
+ * there a node serves without a lease.  The caller frees it. */
 static char *
 proof_of(const struct had *h, const struct cluster_node *to)
 {
@@ -62,7 +63,9 @@ proof_of(const struct had *h, const struct cluster_node *to)
 
     if (old && old->proof != HA_PROOF_NONE) {
         return ha_asprintf("%s is known to be off.", name);
-    } else if (h->core.quorate) {
+    } else if (h->core.quorate
+               && (h->core.cfg.nodes.n > 2
+                   || ha_set_has(&h->core.view, loser(h, to->id)))) {
         return ha_asprintf("%s cannot serve at the same time: %s waits until "
                            "its lease is over.",
                            name, to->name);

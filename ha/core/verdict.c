@@ -196,6 +196,24 @@ verdict_vouched(struct ha_core *c, struct ha_actions *out)
               p->id);
 }
 
+/* While the quorum device's vote is not here, the other node may be switched on
+ * and go on, and this one does not learn of it: what proved that it is dead
+ * proves nothing any more. */
+void
+verdict_quorum(struct ha_core *c, struct ha_actions *out)
+{
+    struct ha_peer *p = other_node(c);
+
+    if (p && c->policy.quorum && p->proof != HA_PROOF_NONE) {
+        core_tell(out,
+                  "fencing: the proof that node %u is dead is too "
+                  "old, after a time without quorum",
+                  p->id);
+        p->proof = HA_PROOF_NONE;
+        p->asked = false;
+    }
+}
+
 void
 verdict_fenced(struct ha_core *c, const struct ha_event *ev,
                struct ha_actions *out)

@@ -3683,6 +3683,16 @@ test_pair_with_a_device(void **state)
         wait_us(2 * MUTE_US);
         assert_int_equal(t.n_sent[HA_MSG_ACCEPT] > 0, quorate);
         assert_int_equal(t.core.state == HA_ISOLATED, !quorate);
+        assert_int_not_equal(ha_core_peer(&t.core, 1)->proof, HA_PROOF_NONE);
+
+        /* When the vote was elsewhere meanwhile, a proof is old. */
+        for (int again = 0; quorate && again < 2; again++) {
+            quorum.quorum.quorate = again;
+            feed(&quorum);
+            assert_int_equal(ha_core_peer(&t.core, 1)->proof, HA_PROOF_NONE);
+            wait_us(5 * LEASE_US);
+            assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 1 + again);
+        }
     }
 }
 
