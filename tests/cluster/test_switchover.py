@@ -37,6 +37,11 @@ def hactl(node, *args):
     return done.returncode, done.stdout, done.stderr
 
 
+def no_complaint(err):
+    """A verification that takes its time, before a switchover, says so."""
+    return all("(before the switchover; " in line for line in err.splitlines())
+
+
 def assert_refused(node, status, text, *args):
     """A switchover ends with this exit status and one line with 'text'."""
     code, out, err = hactl(node, "switchover", *args)
@@ -58,7 +63,7 @@ def test_there_and_back(lab):
             to = back if active is first else first
             begin = time.time()
             code, out, err = hactl(to, "switchover", "--to", to.name)
-            assert (code, err) == (0, ""), err
+            assert code == 0 and no_complaint(err), err
             assert out.startswith(f"{active.name} -> {to.name} in "), out
             watch.acknowledged(begin, to)
             served.append(to.name)
@@ -79,7 +84,7 @@ def test_to_the_best(lab):
             before = wait_well(lab)
             code, out, err = hactl(node, "switchover")
             new = wait_well(lab)
-            assert (code, err) == (0, ""), err
+            assert code == 0 and no_complaint(err), err
             assert out.startswith(f"{before.name} -> {new.name} in "), out
             assert new is not before
         watch.busy()
