@@ -945,6 +945,15 @@ sender_run(struct sender *s)
     }
 }
 
+/* True if it stopped because of the link's backlog, which the kernel has taken
+ * meanwhile: nobody else would wake it. */
+static bool
+session_can_go_on(const struct session *session)
+{
+    return (session->state == SESSION_SNAPSHOT || session->record.body)
+           && link_backlog(session->link) < BACKLOG_MAX;
+}
+
 void
 sender_wait(struct sender *s)
 {
@@ -957,6 +966,9 @@ sender_wait(struct sender *s)
     }
     LIST_FOR_EACH (session, node, &s->sessions) {
         link_wait(session->link, true);
+        if (session_can_go_on(session)) {
+            poll_immediate_wake();
+        }
         if (session->answer && !session->record.body) {
             answer_wait(session->answer, session->link);
         }
