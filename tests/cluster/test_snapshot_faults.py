@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import big_sb
 import pytest
 from lab import wait_until
 from replica_parts import COMPLETE, FOLLOW, NAMES
+from test_replica import Tap
 from test_resync import (assert_same, cluster, dump, large, leftovers,
                          put_file, start, write)
 
@@ -215,14 +217,42 @@ def test_read_only_file_system(on_small_disk):
     assert_same(a, b)
 
 
+class Valve(Tap):
+    """Lets a megabyte of the source's pass, and the rest once it is open."""
+
+    def __init__(self, port):
+        self.open = threading.Event()
+        super().__init__(port)
+
+    def pump(self, source, sink, keep):
+        if keep:
+            return super().pump(source, sink, keep)
+        outer, left = self, [1 << 20]
+
+        class Sink:
+            """What passes it is counted."""
+            close = sink.close
+
+            @staticmethod
+            def sendall(data):
+                left[0] -= len(data)
+                if left[0] < 0:
+                    outer.open.wait()
+                sink.sendall(data)
+        return super().pump(source, Sink, keep)
+
+
 def stop_within(a, b):
-    """Lets 'b' follow, and stops its worker while a snapshot comes in."""
+    """Lets 'b' follow, and stops its worker while a snapshot comes in.
+    Returns what the rest waits for."""
     coming = Path(f"{b.file}.snapshot")
-    b.send_role(FOLLOW, (1, a.id), a)
-    wait_until(coming.exists, 30, "a snapshot", interval=0.001)
+    valve = Valve(a.port)
+    source = type("Source", (), {"id": a.id, "port": valve.port})
+    b.send_role(FOLLOW, (1, a.id), source)
+    wait_until(coming.exists, 30, "a snapshot")
     b.worker.send_signal(signal.SIGSTOP)
-    # More than the sockets hold is still to be sent.
     assert coming.stat().st_size < a.file.stat().st_size / 2
+    return valve.open
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -230,12 +260,13 @@ def test_compaction_meanwhile(cluster, large, times):
     """What was begun is sent to its end from the file that was; and the log
     goes on from there, unless it is too long ago."""
     a, b = start(cluster, large)
-    stop_within(a, b)
+    rest = stop_within(a, b)
     for _ in range(times):
         write(a)
         a.compact()
     write(a)
     b.worker.send_signal(signal.SIGCONT)
+    rest.set()
     b.wait_following(60)
     assert_same(a, b)
     assert b.status.snapshots <= times, b.status
