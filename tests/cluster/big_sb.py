@@ -7,6 +7,7 @@ look like its own.  The same seed gives the same rows."""
 import hashlib
 import json
 import random
+import subprocess
 import uuid
 from pathlib import Path
 
@@ -107,8 +108,11 @@ def record(content):
 
 
 def write(path, rows, schema=SCHEMA):
-    """A database file as a compaction leaves it."""
-    with open(path, "wb") as f:
-        f.write(record(json.loads(Path(schema).read_text())))
+    """A database file as a compaction leaves it: the schema, too, is as
+    ovsdb-server writes it, or the next compaction would seem to change it."""
+    Path(path).unlink(missing_ok=True)
+    subprocess.run(["ovsdb-tool", "create", str(path), str(schema)],
+                   check=True)
+    with open(path, "ab") as f:
         f.write(record({**rows, "_date": 1700000000000,
                         "_comment": "compacting database online"}))

@@ -643,13 +643,17 @@ class Tap(threading.Thread):
             except OSError:
                 return
             try:
-                up = socket.create_connection(("127.0.0.1", self.target))
+                up = self.dial()
             except ConnectionRefusedError:  # The source does not listen yet.
                 conn.close()
                 continue
             for pair in ((conn, up, True), (up, conn, False)):
                 threading.Thread(target=self.pump, args=pair,
                                  daemon=True).start()
+
+    def dial(self):
+        """The source."""
+        return socket.create_connection(("127.0.0.1", self.target))
 
     def pump(self, source, sink, keep):
         while True:

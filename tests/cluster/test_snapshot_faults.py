@@ -6,6 +6,7 @@ keeps what it has, says why, and catches up."""
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -223,6 +224,13 @@ class Valve(Tap):
     def __init__(self, port):
         self.open = threading.Event()
         super().__init__(port)
+
+    def dial(self):
+        # Or the sockets could hold all that is to be sent.
+        up = socket.socket()
+        up.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        up.connect(("127.0.0.1", self.target))
+        return up
 
     def pump(self, source, sink, keep):
         if keep:
