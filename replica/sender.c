@@ -885,6 +885,7 @@ session_run(struct sender *s, struct session *session)
 {
     struct link_frame f;
     int ret = 1;
+    bool full;
 
     if (link_run(session->link)) {
         session_lost(s, session);
@@ -910,7 +911,12 @@ session_run(struct sender *s, struct session *session)
     if (session->state != SESSION_DEAD) {
         session_run_answer(session);
         session_heartbeat(s, session);
+        full = link_backlog(session->link) >= BACKLOG_MAX;
         link_run(session->link);
+        if (full && link_backlog(session->link) < BACKLOG_MAX) {
+            /* What stopped for it goes on: nobody else would wake it. */
+            poll_immediate_wake();
+        }
     }
 }
 
@@ -945,15 +951,6 @@ sender_run(struct sender *s)
     }
 }
 
-/* True if it stopped because of the link's backlog, which the kernel has taken
- * meanwhile: nobody else would wake it. */
-static bool
-session_can_go_on(const struct session *session)
-{
-    return (session->state == SESSION_SNAPSHOT || session->record.body)
-           && link_backlog(session->link) < BACKLOG_MAX;
-}
-
 void
 sender_wait(struct sender *s)
 {
@@ -966,9 +963,6 @@ sender_wait(struct sender *s)
     }
     LIST_FOR_EACH (session, node, &s->sessions) {
         link_wait(session->link, true);
-        if (session_can_go_on(session)) {
-            poll_immediate_wake();
-        }
         if (session->answer && !session->record.body) {
             answer_wait(session->answer, session->link);
         }
