@@ -2,7 +2,8 @@
 """Pairs of control nodes of which each has a controller that can fence it."""
 
 from lab import Bmc, Corosync, wait_until
-from watch import bring_up, local, wait_well
+from watch import (Watch, bring_up, cluster, local, others, wait_well,
+                   wait_why)
 
 
 def fenced_pair(make_lab, conf="", quorum=None, qnetd=False):
@@ -26,6 +27,31 @@ def wait_devices(lab):
         return all(d["well"] for n in lab.control for d in local(n).get(
             "fencing", {}).get("devices", [{"well": False}]))
     wait_until(well, 90, "all fence devices are well")
+
+
+def assert_takes_a_proof(lab, name, why, votes):
+    """The active's power is cut while its controller hangs: with quorum, by
+    this many votes, the other one waits, and says why.  Once the controller
+    says that it is off, it serves."""
+    old = wait_well(lab)
+    new, = others(lab, old)
+    wait_devices(lab)
+    with Watch(lab, name) as watch:
+        watch.busy()
+        had = watch.everywhere([new])
+        lab.bmc[old.name].stop()
+        fault = lab.crash(old.name)
+        wait_why(new, why)
+        assert cluster(new)["quorate"] and new.votes() == votes
+        assert not new.serves("nb", unix=True)
+        lab.bmc[old.name].cont()
+        watch.acknowledged(fault, new, deadline=120)
+        assert f"verdict: node {old.index} serves no more: a fence device " \
+            "has proven that it is off" in new.hactl("history")
+        lab.boot(old.name)
+        assert wait_well(lab) is new
+        watch.assert_lost_in_flight(new, old, had)
+        watch.assert_one_at_a_time(old, new)
 
 
 def mend(lab):

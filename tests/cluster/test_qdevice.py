@@ -7,7 +7,7 @@ import time
 
 import pytest
 from lab import CommandError, wait_until
-from pairs import fenced_pair, mend, wait_devices
+from pairs import assert_takes_a_proof, fenced_pair, mend, wait_devices
 from watch import (Watch, cluster, local, others, wait_state, wait_well,
                    wait_why)
 
@@ -37,25 +37,9 @@ def test_power_cut(lab):
     old = wait_well(lab)
     new, = others(lab, old)
     assert local(new)["fencing"]["no_quorum_policy"] == "stop"
-    wait_devices(lab)
     with pytest.raises(CommandError, match="pair that lives on fencing"):
         new.hactl("drill", "isolate", "--yes")
-    with Watch(lab, "qdevice_power") as watch:
-        watch.busy()
-        had = watch.everywhere([new])
-        lab.bmc[old.name].stop()
-        fault = lab.crash(old.name)
-        wait_why(new, "fencing")
-        assert cluster(new)["quorate"] and new.votes() == 2
-        assert not new.serves("nb", unix=True)
-        lab.bmc[old.name].cont()
-        watch.acknowledged(fault, new, deadline=120)
-        assert f"verdict: node {old.index} serves no more: a fence device " \
-            "has proven that it is off" in new.hactl("history")
-        lab.boot(old.name)
-        assert wait_well(lab) is new
-        watch.assert_lost_in_flight(new, old, had)
-        watch.assert_one_at_a_time(old, new)
+    assert_takes_a_proof(lab, "qdevice_power", "fencing", votes=2)
 
 
 def test_cut_link(lab):

@@ -4,7 +4,7 @@ quorum.  That alone lets nobody serve."""
 
 import pytest
 from lab import CommandError, wait_until
-from pairs import fenced_pair, mend, wait_devices
+from pairs import assert_takes_a_proof, fenced_pair, mend, wait_devices
 from watch import (Watch, cluster, local, others, wait_state, wait_well,
                    wait_why)
 
@@ -55,23 +55,7 @@ def test_cut_link(lab):
 def test_power_cut(lab):
     """The active's power is cut while its controller hangs: quorum is not the
     proof that it is off.  With it the other one serves."""
-    old = wait_well(lab)
-    new, = others(lab, old)
-    wait_devices(lab)
-    with Watch(lab, "two_node_power") as watch:
-        watch.busy()
-        had = watch.everywhere([new])
-        lab.bmc[old.name].stop()
-        fault = lab.crash(old.name)
-        wait_why(new, "fencing")
-        assert cluster(new)["quorate"]
-        assert not new.serves("nb", unix=True)
-        lab.bmc[old.name].cont()
-        watch.acknowledged(fault, new, deadline=120)
-        lab.boot(old.name)
-        assert wait_well(lab) is new
-        watch.assert_lost_in_flight(new, old, had)
-        watch.assert_one_at_a_time(old, new)
+    assert_takes_a_proof(lab, "two_node_power", "fencing", votes=1)
 
 
 def test_cold_start(lab):

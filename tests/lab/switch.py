@@ -38,6 +38,13 @@ def port(node, net):
     return f"{node.name}-{net}"
 
 
+def ways(node, peer, net):
+    """The way from a node to another one, and the way back, as elements of
+    the set of cuts."""
+    mine, other = port(node, net), port(peer, net)
+    return f'"{mine}" . "{other}"', f'"{other}" . "{mine}"'
+
+
 class Switch:
     """Bridges, ports and cuts.  Clients (writers, probers) live here too."""
 
@@ -101,8 +108,7 @@ class Switch:
     def cut_all(self, pairs, net="db"):
         """Cuts all these ways in the same moment."""
         self._element("add", "cuts", [
-            f'"{port(a, net)}" . "{port(b, net)}"'
-            for one, two in pairs for a, b in ((one, two), (two, one))])
+            way for one, two in pairs for way in ways(one, two, net)])
 
     def heal(self, node=None, peer=None, *, one_way=False, net="db"):
         """Undoes the same cut(); without a node, all of them."""
@@ -119,11 +125,8 @@ class Switch:
         if peer is None:
             self._element(verb, "alone", [f'"{mine}"'])
         else:
-            other = port(peer, net)
-            ways = [f'"{mine}" . "{other}"']
-            if not one_way:
-                ways.append(f'"{other}" . "{mine}"')
-            self._element(verb, "cuts", ways)
+            there, back = ways(node, peer, net)
+            self._element(verb, "cuts", [there] if one_way else [there, back])
 
     def _element(self, verb, which, elements):
         # Deleting what is not there fails; adding first makes both harmless.
