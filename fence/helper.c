@@ -81,25 +81,27 @@ start(struct helper *h, mono_t now)
 {
     int fds[2];
     int error = seq_pair(fds);
-    pid_t pid = error ? -1 : fork();
+    pid_t pid;
 
     h->next_start = mono_add_ms(now, RESTART_MS); /* Unless it goes well. */
-    if (pid < 0) {
+    if (error) {
         ha_log(HA_LOG_ERR, h->name, "cannot start a process: %s",
-               strerror(error ? -error : errno));
-    } else if (!pid) {
+               strerror(-error));
+        return;
+    }
+    pid = fork();
+    if (!pid) {
         h->life(fds[1]);
         _exit(0);
     }
-    if (!error) {
-        close(fds[1]);
-    }
     if (pid < 0) {
-        if (!error) {
-            close(fds[0]);
-        }
+        ha_log(HA_LOG_ERR, h->name, "cannot start a process: %s",
+               strerror(errno));
+        close(fds[0]);
+        close(fds[1]);
         return;
     }
+    close(fds[1]);
     h->child = (struct child){ .pid = pid, .pidfd = pidfd_open(pid, 0) };
     h->fd = fds[0];
     h->next_start = MONO_NEVER;

@@ -40,21 +40,19 @@ make_frame(const struct had *h, struct frame *f)
 
 /* Adds "problem", which is NULL for what was decided, and hands it over. */
 static void
-tell_hook(struct had *h, const char *event, const char *text,
-          const json_t *problem)
+tell_hook(struct had *h, const struct frame *f, const char *event,
+          const char *text, const json_t *problem)
 {
     time_t now = time(NULL);
     char when[32];
-    struct frame f;
     struct tm tm;
     json_t *o, *line = json_string(text);
 
     gmtime_r(&now, &tm);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    make_frame(h, &f);
     o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o}", "schema", SCHEMA,
-                  "time", when, "node", f.node, "event", event, "epoch",
-                  f.epoch, "state", f.state, "text",
+                  "time", when, "node", f->node, "event", event, "epoch",
+                  f->epoch, "state", f->state, "text",
                   line ? line : json_string("(not UTF-8)"));
     if (problem) {
         json_object_set_new(o, "problem", json_deep_copy(problem));
@@ -80,7 +78,7 @@ events_tell(struct had *h, enum ha_log_level level, const char *subsystem,
     ha_log_event(level, subsystem, fields, sizeof fields / sizeof fields[0],
                  twice ? text + n + 2 : text);
     history_add(h->history, h->core.record.epoch, h->core.state, text);
-    tell_hook(h, "decision", text, NULL);
+    tell_hook(h, &f, "decision", text, NULL);
 }
 
 static void
@@ -112,7 +110,7 @@ tell_problem(struct had *h, bool over, const json_t *problem)
                  sizeof fields / sizeof fields[0], text);
     if (strcmp(code, "events")) {
         /* Else one that fails at it would never come to an end. */
-        tell_hook(h, event, text, problem);
+        tell_hook(h, &f, event, text, problem);
     }
     free(text);
 }

@@ -108,6 +108,7 @@ void verdict_heard(struct ha_core *, struct ha_peer *);
 void verdict_told(struct ha_core *, uint32_t node);
 /* An operator is the proof that the other node of a pair is off. */
 void verdict_vouched(struct ha_core *, struct ha_actions *);
+/* Quorum was lost, or is back. */
 void verdict_quorum(struct ha_core *, struct ha_actions *);
 void verdict_fenced(struct ha_core *, const struct ha_event *,
                     struct ha_actions *);

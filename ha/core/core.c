@@ -242,8 +242,6 @@ on_quorum(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
         core_tell(out, "quorum: %s with %s",
                   ev->quorum.quorate ? "present" : "lost",
                   ha_set_print(&ev->quorum.members, set, sizeof set));
-    }
-    if (c->quorate != ev->quorum.quorate) {
         verdict_quorum(c, out);
     }
     c->quorate = ev->quorum.quorate;
