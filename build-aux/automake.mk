@@ -59,7 +59,8 @@ lint-alerts:
 LINTS += lint-shell
 lint-shell:
 	for script in build-aux/build-ovs build-aux/install-deps \
-	    build-aux/check-symbols tests/fuzz/run autogen.sh; do \
+	    build-aux/check-symbols etc/compute-probe tests/fuzz/run \
+	    autogen.sh; do \
 	    bash -n $(srcdir)/$$script || exit 1; \
 	done
 

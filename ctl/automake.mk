@@ -4,6 +4,8 @@
 
 bin_PROGRAMS += ovn-hactl
 ovn_hactl_SOURCES = \
+	ctl/backup.c \
+	ctl/backup.h \
 	ctl/check.c \
 	ctl/check-collect.c \
 	ctl/check-collect.h \
@@ -44,12 +46,13 @@ ovn_hactl_SOURCES = \
 	ctl/ovsdb-ask.h \
 	ctl/pause.c \
 	ctl/replay.c \
+	ctl/restore.c \
 	ctl/switchover.c \
 	ctl/verbs.c \
 	ctl/verbs.h \
 	ctl/verify.c \
 	ctl/verify.h
-ovn_hactl_LDADD = ctl/libdrill.a ctl/libcheck.a ha/core/libcore.a lib/libha.a $(LIBHA_LIBS) -lm
+ovn_hactl_LDADD = ctl/libdrill.a ctl/libcheck.a ctl/libfollow.a ha/core/libcore.a lib/libha.a $(LIBHA_LIBS) -lm
 
 # The pure parts of a drill, so that tests can link them.
 noinst_LIBRARIES += ctl/libdrill.a
@@ -59,6 +62,8 @@ ctl_libdrill_a_SOURCES = \
 	ctl/drill-ledger.c \
 	ctl/drill-ledger.h \
 	ctl/drill-page.c \
+	ctl/drill-phases.c \
+	ctl/drill-phases.h \
 	ctl/drill-plan.c \
 	ctl/drill-plan.h \
 	ctl/drill-report.c \
@@ -86,3 +91,13 @@ ctl_libcheck_a_SOURCES = \
 UNIT_TESTS += tests/unit/test-check
 tests_unit_test_check_SOURCES = tests/unit/test-check.c tests/unit/quoted.h
 tests_unit_test_check_LDADD = ctl/libcheck.a $(TEST_LIBS)
+
+# The same of what backup and restore ask of the status.
+noinst_LIBRARIES += ctl/libfollow.a
+ctl_libfollow_a_SOURCES = \
+	ctl/follow.c \
+	ctl/follow.h
+
+UNIT_TESTS += tests/unit/test-follow
+tests_unit_test_follow_SOURCES = tests/unit/test-follow.c tests/unit/quoted.h
+tests_unit_test_follow_LDADD = ctl/libfollow.a $(TEST_LIBS)

@@ -160,11 +160,15 @@ conf_facts(const struct conf *conf)
         json_array_append_new(fenced, json_string(conf->fences[i].node));
     }
     return json_pack(
-        "{s:i, s:b, s:o, s:o, s:s, s:b}", "lease_ms", conf->lease_ms,
-        "replication_tls", conf->witness || *conf->certificate, "fenced",
-        fenced, "policy", option_text(conf, "quorum", "no-quorum-policy"),
-        "vip_interface", conf->witness ? "" : conf->vip_interface,
-        "vip_interface_here", if_nametoindex(conf->vip_interface) != 0);
+        "{s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:o, s:o, s:s, s:b}", "lease_ms",
+        conf->lease_ms, "beat_ms", conf->beat_ms, "drift_ppm", conf->drift_ppm,
+        "watchdog_ms",
+        conf_has_watchdog(conf) ? conf_watchdog_timeout_s(conf) * 1000 : 0,
+        "low_mb", conf->low_mb, "warn_mb", conf->warn_mb, "replication_tls",
+        conf->witness || *conf->certificate, "fenced", fenced, "policy",
+        option_text(conf, "quorum", "no-quorum-policy"), "vip_interface",
+        conf->witness ? "" : conf->vip_interface, "vip_interface_here",
+        if_nametoindex(conf->vip_interface) != 0);
 }
 
 static void

@@ -143,21 +143,27 @@ check_disk(const json_t *facts, json_t *findings)
         const json_t *here = db_of(facts, db);
         double size = number(here, "file_bytes");
         double room = number(here, "free_bytes");
-        double wanted = 3 * size + SLACK_BYTES;
+        double warn = number(jsonget(facts, "conf"), "warn_mb") * MB;
+        double low = number(jsonget(facts, "conf"), "low_mb") * MB;
 
-        if (!json_is_integer(jsonget(here, "free_bytes")) || room >= wanted) {
+        if (!json_is_integer(jsonget(here, "free_bytes"))
+            || (room >= 3 * size + SLACK_BYTES && room >= warn)) {
             continue;
         }
         check_add(
             findings,
-            room < size + SLACK_BYTES / 10 ? CHECK_CRITICAL : CHECK_WARNING,
+            room < size + SLACK_BYTES / 10 || room < low ? CHECK_CRITICAL
+                                                         : CHECK_WARNING,
             "disk-room",
             ha_asprintf("%s: %.0f MB free in %s, whose database file has "
                         "%.0f MB",
                         db_names[db], room / MB, jsonget_text(here, "folder"),
                         size / MB),
             "compaction writes the database once more, a resynchronisation "
-            "puts a second file beside it, and one that gave way is kept",
+            "puts a second file beside it, and one that gave way is kept; on "
+            "a "
+            "full disk the server refuses every write, and before that the "
+            "active hands over",
             "make room, or give the folder a larger file system; compact a "
             "file that has grown: ovn-appctl -t CONTROL-SOCKET "
             "ovsdb-server/compact");

@@ -11,6 +11,7 @@
 
 #include "ctl/ovsdb-ask.h"
 #include "lib/dblock.h"
+#include "lib/durable.h"
 #include "lib/jsonget.h"
 #include "lib/schemafile.h"
 #include "lib/xalloc.h"
@@ -26,14 +27,13 @@ struct database {
 static void
 collect_file(const struct database *d, json_t *o)
 {
-    const char *slash = strrchr(d->file, '/');
-    char *folder = ha_asprintf("%.*s", (int) (slash - d->file), d->file);
+    char *folder = durable_folder_of(d->file);
     char installed[SCHEMAFILE_VERSION_LEN];
     struct statvfs fs;
     struct stat st;
 
     json_object_set_new(o, "folder", json_string(folder));
-    if (!statvfs(*folder ? folder : "/", &fs)) {
+    if (!statvfs(folder, &fs)) {
         json_object_set_new(
             o, "free_bytes",
             json_integer((json_int_t) fs.f_bavail * fs.f_frsize));

@@ -30,6 +30,7 @@ const struct check check_table[] = {
     { "chassis", check_chassis },
     { "fence-devices", check_devices },
     { "virtual-ip", check_virtual_ip },
+    { "watchdog", check_watchdog },
     { "options", check_options },
     { "clocks", check_clocks },
     { "versions", check_versions },
@@ -112,29 +113,38 @@ check_judge(const struct check table[], size_t n, const json_t *facts)
     return findings;
 }
 
+static void
+print_finding(const json_t *finding, FILE *f)
+{
+    fprintf(f, "\n%s: %s [%s]\n  why:  %s\n  mend: %s\n",
+            jsonget_text(finding, "severity"), jsonget_text(finding, "what"),
+            jsonget_text(finding, "code"), jsonget_text(finding, "why"),
+            jsonget_text(finding, "mend"));
+}
+
 char *
 check_render(const json_t *findings, size_t n_checks, bool daemon_runs)
 {
     static const char *const heads[] = { "OK", "UNKNOWN", "WARNING",
                                          "CRITICAL" };
-    size_t n = json_array_size(findings), size;
+    size_t n = json_array_size(findings), n_bad = 0, size;
     char *text;
     FILE *f = open_memstream(&text, &size);
 
     assert(f);
+    for (size_t i = 0; i < n; i++) {
+        n_bad += severity_of(json_array_get(findings, i)) > CHECK_OK;
+    }
     fprintf(f, "%s: %zu finding%s of %zu checks%s\n",
-            heads[check_worst(findings)], n, n == 1 ? "" : "s", n_checks,
+            heads[check_worst(findings)], n_bad, n_bad == 1 ? "" : "s",
+            n_checks,
             daemon_runs ? "" : "; ovn-had does not run here: local ones only");
-    for (enum check_severity s = CHECK_CRITICAL; s > CHECK_OK; s--) {
+    for (int s = CHECK_CRITICAL; s >= CHECK_OK; s--) {
         for (size_t i = 0; i < n; i++) {
             const json_t *finding = json_array_get(findings, i);
 
-            if (severity_of(finding) == s) {
-                fprintf(f, "\n%s: %s [%s]\n  why:  %s\n  mend: %s\n", names[s],
-                        jsonget_text(finding, "what"),
-                        jsonget_text(finding, "code"),
-                        jsonget_text(finding, "why"),
-                        jsonget_text(finding, "mend"));
+            if ((int) severity_of(finding) == s) {
+                print_finding(finding, f);
             }
         }
     }

@@ -163,3 +163,54 @@ check_virtual_ip(const json_t *facts, json_t *findings)
                   unfit, "set interface of [virtual-ip] in ovn-ha.conf");
     }
 }
+
+/* A watchdog that bites after the lease would protect nothing; such timings
+ * are refused where the file is read. */
+static void
+tell_timing(const json_t *conf, json_t *findings)
+{
+    long lease = json_integer_value(jsonget(conf, "lease_ms"));
+    long drift = json_integer_value(jsonget(conf, "drift_ppm"));
+
+    check_add(findings, CHECK_OK, "watchdog-timing",
+              ha_asprintf(
+                  "watchdog %lld ms + 2 * beat %lld ms <= lease %ld ms < %ld "
+                  "ms, after which another node may serve",
+                  (long long) json_integer_value(jsonget(conf, "watchdog_ms")),
+                  (long long) json_integer_value(jsonget(conf, "beat_ms")),
+                  lease, lease + (lease * drift + 999999) / 1000000),
+              "a node whose door is not closed in time is reset before that",
+              "nothing; a shorter lease-ms needs a shorter timeout-s");
+}
+
+void
+check_watchdog(const json_t *facts, json_t *findings)
+{
+    const json_t *conf = jsonget(facts, "conf");
+    const json_t *fence =
+        jsonget(jsonget(jsonget(facts, "status"), "local"), "fence");
+    const json_t *watchdog = jsonget(fence, "watchdog");
+    const char *device = jsonget_text(watchdog, "device");
+
+    if (!json_integer_value(jsonget(conf, "watchdog_ms"))) {
+        return;
+    }
+    if (!strcmp(jsonget_text(watchdog, "state"), "missing")) {
+        check_add(findings, CHECK_WARNING, "watchdog",
+                  ha_asprintf("watchdog %s: %s", device,
+                              jsonget_text(watchdog, "why")),
+                  "nothing resets this node if all of it stands still, or if "
+                  "a database that was killed does not end",
+                  "mend what it names, or change [watchdog] in ovn-ha.conf "
+                  "and reload");
+    } else if (jsonget_true(watchdog, "nowayout")) {
+        check_add(
+            findings, CHECK_WARNING, "watchdog-nowayout",
+            ha_asprintf("watchdog %s cannot be disarmed (nowayout)", device),
+            "this node is reset when ovn-had is stopped, unless it is "
+            "started again within the timeout",
+            "load its driver with nowayout=0");
+    } else {
+        tell_timing(conf, findings);
+    }
+}

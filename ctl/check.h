@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 enum check_severity {
-    CHECK_OK,
+    CHECK_OK,      /* Worth to be told. */
     CHECK_UNKNOWN, /* It could not be looked at. */
     CHECK_WARNING,
     CHECK_CRITICAL,
@@ -80,6 +80,7 @@ void check_tls(const json_t *facts, json_t *findings);
 void check_certificates(const json_t *facts, json_t *findings);
 void check_devices(const json_t *facts, json_t *findings);
 void check_virtual_ip(const json_t *facts, json_t *findings);
+void check_watchdog(const json_t *facts, json_t *findings);
 
 /* check-peers.c: whether the nodes go together. */
 void check_options(const json_t *facts, json_t *findings);

@@ -7,18 +7,34 @@
 #include <string.h>
 
 #include "ctl/verbs.h"
+#include "lib/conf.h"
 #include "lib/durable.h"
 #include "lib/uctl.h"
 #include "lib/xalloc.h"
 
 #define CALL_MS 10000
 
+/* Where ovn-had puts its files.  Who may not read the configuration gets the
+ * default, and so does one that is wrong: ovn-had may run with an older one. */
 static const char *
 run_dir(void)
 {
+    static char *found;
     const char *dir = getenv("OVN_RUNDIR");
+    struct conf *conf;
+    char *error;
 
-    return dir && *dir ? dir : "/run/ovn";
+    if (dir && *dir) {
+        return dir;
+    }
+    if (!found && !conf_load(CONF_DEFAULT_FILE, false, &conf, &error)) {
+        found = ha_strdup(conf->ovn_run_dir);
+        conf_destroy(conf);
+    } else if (!found) {
+        free(error);
+        found = ha_strdup("/run/ovn");
+    }
+    return found;
 }
 
 /* Returns the control socket's path, or NULL and a sentence. */

@@ -3,7 +3,7 @@
 #define CTL_DAEMON_H 1
 
 /* Calls of this node's ovn-had.  Found as ovn-appctl finds a daemon: by its
- * pid file in $OVN_RUNDIR, /run/ovn if that is not set. */
+ * pid file in $OVN_RUNDIR, or else where the configuration has it put. */
 
 #include "lib/child.h"
 #include "lib/uctl.h"

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ctl/daemon.h"
+#include "ctl/drill-phases.h"
 #include "lib/jsonget.h"
 #include "lib/mono.h"
 #include "lib/xalloc.h"
@@ -213,52 +214,25 @@ add_history(struct drill *d)
     sort_moments(d->timeline);
 }
 
-static void
-add_phase(json_t *phases, const char *name, int64_t ms)
-{
-    json_array_append_new(
-        phases, json_pack("{s:s, s:I}", "name", name, "ms", (json_int_t) ms));
-}
-
-/* The first moment of the timeline that says 'text'. */
-static void
-add_told(const struct drill *d, json_t *phases, const char *name,
-         const char *text)
-{
-    for (size_t i = 0; i < json_array_size(d->timeline); i++) {
-        const json_t *moment = json_array_get(d->timeline, i);
-
-        if (strstr(jsonget_text(moment, "text"), text)) {
-            add_phase(phases, name, json_integer_value(jsonget(moment, "ms")));
-            return;
-        }
-    }
-}
-
 static json_t *
 make_phases(const struct drill *d, const struct ledger_sums *s)
 {
     json_t *phases = json_array();
     struct chassis_sums compute;
 
-    add_told(d, phases, "no longer well", "the cluster is d");
-    add_told(d, phases, "election begins", "election:");
-    add_told(d, phases, "elected: the record is held", "in force");
-    add_told(d, phases, "the door is open", "door: open");
-    add_told(d, phases, "another node is active", " is active");
-    add_told(d, phases, "the cluster is well", "the cluster is ok");
+    phases_add_told(phases, d->timeline, d->act.from, d->epoch);
     if (s->outage.over) {
-        add_phase(phases, "the longest write outage ends",
-                  mono_us_between(d->acted, s->outage.to) / 1000);
+        phases_add(phases, "the longest write outage ends",
+                   mono_us_between(d->acted, s->outage.to) / 1000);
     }
     if (s->sb_gap.over) {
-        add_phase(phases, "the longest time without a change in SB ends",
-                  mono_us_between(d->acted, s->sb_gap.to) / 1000);
+        phases_add(phases, "the longest time without a change in SB ends",
+                   mono_us_between(d->acted, s->sb_gap.to) / 1000);
     }
     chassis_sum(d->chassis, &compute);
     if (d->raised && compute.last.us != MONO_NEVER.us) {
-        add_phase(phases, "the last compute node is back",
-                  mono_us_between(d->acted, compute.last) / 1000);
+        phases_add(phases, "the last compute node is back",
+                   mono_us_between(d->acted, compute.last) / 1000);
     }
     sort_moments(phases);
     return phases;
@@ -420,6 +394,9 @@ drill_make_report(struct drill *d, int *ret_rc)
             (json_int_t) mono_us_between(d->acted, sums.outage.from) / 1000,
             "sb_delay_ms", (json_int_t) sums.sb_delay_us / 1000, "unseen",
             (json_int_t) sums.unseen));
+    json_object_set_new(report, "active",
+                        json_pack("{s:s, s:s}", "before", d->act.from, "after",
+                                  watch_active(watch_status(d->watch))));
     json_object_set_new(report, "compute", make_compute(d));
     json_object_set_new(report, "probes", make_probes(d));
     json_object_set_new(report, "phases", make_phases(d, &sums));

@@ -269,7 +269,8 @@ static const char style[] =
     ".ABORTED{background:#8a6100}"
     "table{border-collapse:collapse}td,th{padding:.25em 1.2em .25em 0;"
     "text-align:left;border-bottom:1px solid #dde3ea;vertical-align:top}"
-    "td.ms{text-align:right;font-variant-numeric:tabular-nums}"
+    "td.ms{text-align:right;white-space:nowrap;"
+    "font-variant-numeric:tabular-nums}"
     ".no{color:#c62828;font-weight:bold}"
     "svg{width:100%;font-size:12px;fill:#1c2430}"
     ".grid{stroke:#dde3ea}.act{stroke:#1c2430;stroke-dasharray:3 3}"
@@ -336,11 +337,19 @@ put_list(FILE *f, const char *head, const json_t *list)
 static void
 put_drill(FILE *f, const json_t *report)
 {
+    const json_t *active = jsonget(report, "active");
+
     put_member(f, "<h1>drill ", report, "kind", " ");
     put_member(f, "<span class=\"verdict ", report, "verdict", "\">");
     put_member(f, "", report, "verdict", "</span></h1>\n");
     put_member(f, "<p>Begun on ", report, "node", "");
     put_member(f, " at ", report, "began", ". ");
+    if (*jsonget_text(active, "before")) {
+        put_member(f, "", active, "before", " was active, ");
+        put_member(f, "", active, "after",
+                   *jsonget_text(active, "after") ? " is now. "
+                                                  : "nobody is now. ");
+    }
     put_member(f, "", report, "why", "</p>\n");
     put_list(f, "To be mended by hand", jsonget(report, "remains"));
     put_checks(f, report);

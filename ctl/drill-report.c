@@ -40,12 +40,19 @@ print_drill(const json_t *report, FILE *f)
 {
     const json_t *checks = jsonget(report, "checks");
     const json_t *writes = jsonget(report, "writes");
+    const json_t *active = jsonget(report, "active");
 
     fprintf(f, "drill %s, begun on %s at %s: %s\n",
             jsonget_text(report, "kind"), jsonget_text(report, "node"),
             jsonget_text(report, "began"), jsonget_text(report, "verdict"));
     if (*jsonget_text(report, "why")) {
         fprintf(f, "  %s\n", jsonget_text(report, "why"));
+    }
+    if (*jsonget_text(active, "before")) {
+        fprintf(f, "  %s was active, %s is now\n",
+                jsonget_text(active, "before"),
+                *jsonget_text(active, "after") ? jsonget_text(active, "after")
+                                               : "nobody");
     }
     for (size_t i = 0; i < json_array_size(checks); i++) {
         const json_t *check = json_array_get(checks, i);

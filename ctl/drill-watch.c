@@ -75,6 +75,52 @@ tell(struct watch *w, mono_t when, char *text)
     free(text);
 }
 
+/* How far another node has come that is to be active, in the words in which
+ * this node's own history would say it. */
+static void
+tell_promotion(struct watch *w, const json_t *row, const json_t *old,
+               mono_t now)
+{
+    const char *name = jsonget_text(row, "name");
+    const char *state = jsonget_text(row, "state");
+    const json_t *why = jsonget(row, "why");
+    bool other_state = strcmp(state, jsonget_text(old, "state"));
+    bool promoting = !strcmp(state, "promoting");
+
+    if (promoting
+        && (other_state
+            || strcmp(jsonget_text(why, "code"),
+                      jsonget_text(jsonget(old, "why"), "code")))) {
+        tell(w, now,
+             ha_asprintf("%s is promoting: %s", name,
+                         jsonget_text(why, "text")));
+    }
+    if (jsonget_true(row, "door_open") && !jsonget_true(old, "door_open")) {
+        tell(w, now, ha_asprintf("%s: door: open", name));
+    }
+    if (!strcmp(state, "active") && other_state) {
+        tell(w, now, ha_asprintf("%s: promoting -> active", name));
+    }
+}
+
+static void
+tell_others(struct watch *w, const json_t *status, mono_t now)
+{
+    const char *self = jsonget_text(status, "node");
+    const json_t *nodes = jsonget(status, "nodes");
+
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *row = json_array_get(nodes, i);
+        const char *name = jsonget_text(row, "name");
+        const json_t *old =
+            jsonget_row(jsonget(w->status, "nodes"), "name", name);
+
+        if (old && strcmp(name, self)) {
+            tell_promotion(w, row, old, now);
+        }
+    }
+}
+
 static void
 tell_changes(struct watch *w, const json_t *status, mono_t now)
 {
@@ -88,6 +134,7 @@ tell_changes(struct watch *w, const json_t *status, mono_t now)
     if (strcmp(health, watch_health(w->status))) {
         tell(w, now, ha_asprintf("the cluster is %s", health));
     }
+    tell_others(w, status, now);
 }
 
 static void

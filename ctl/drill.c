@@ -247,14 +247,16 @@ act(struct drill *d)
     clock_gettime(CLOCK_REALTIME, &d->acted_date);
     d->acted = d->calm_since = mono_now();
     d->effect = MONO_NEVER;
+    snprintf(
+        d->epoch, sizeof d->epoch, "%s",
+        jsonget_text(jsonget(watch_status(d->watch), "cluster"), "epoch"));
     trouble = act_do(&d->act);
     if (trouble) {
         end_early(d, trouble);
         return;
     }
     d->has_acted = true;
-    text = ha_asprintf(d->kind->where ? "%s on %s" : "%s away from %s",
-                       d->kind->what, d->act.from);
+    text = ha_asprintf("on %s: %s", d->act.from, d->kind->what);
     on_event(d, d->acted, text);
     free(text);
 }

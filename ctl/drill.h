@@ -42,6 +42,7 @@ struct drill {
 
     mono_t began, acted;
     struct timespec acted_date;
+    char epoch[32]; /* When it acted. */
     bool has_acted, raised, interrupted;
     mono_t effect; /* Was there; MONO_NEVER. */
     int64_t lease_us, patience_us;

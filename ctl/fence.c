@@ -25,14 +25,7 @@ find_node(const json_t *status, const char *node)
     const json_t *nodes = json_object_get(
         json_object_get(json_object_get(status, "local"), "fencing"), "nodes");
 
-    for (size_t i = 0; i < json_array_size(nodes); i++) {
-        const json_t *it = json_array_get(nodes, i);
-
-        if (!strcmp(jsonget_text(it, "node"), node)) {
-            return it;
-        }
-    }
-    return NULL;
+    return jsonget_row(nodes, "node", node);
 }
 
 /* Makes 'node', a name or an id, the name. */

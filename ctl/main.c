@@ -34,13 +34,18 @@ static void __attribute__((noreturn)) usage(int status)
         "                   so that corosync can be stopped everywhere\n"
         "  resume [--timeout SECONDS]\n"
         "                   the end of it, and wait until it is so\n"
-        "  reinit NODE [--yes]\n"
-        "                   let data of another lineage give way there\n"
+        "  reinit NODE [--yes] [--timeout SECONDS]\n"
+        "                   let record and data of another lineage give way "
+        "there\n"
         "  accept-shrink [NODE]\n"
         "                   let a standby, or all, lose most of their rows\n"
         "  verify [NODE] [--json]\n"
         "                   compare the standbys' databases with the "
         "active's\n"
+        "  backup [--output FOLDER] [--yes]\n"
+        "                   copy both databases, as they are at one moment\n"
+        "  restore FOLDER [--yes] [--timeout SECONDS]\n"
+        "                   take the cluster back to a backup; on the active\n"
         "  check [--client] [--json]\n"
         "                   look for what is going to hurt: on this control "
         "node, or\n"
@@ -73,10 +78,11 @@ static void __attribute__((noreturn)) usage(int status)
         "  -h, --help       print this\n"
         "  -V, --version    print the version\n\n"
         "exit status: 0 fine; 1 refused or failed; 2 usage; 3 ovn-had\n"
-        "cannot be reached; 4 (status) no active node, or degraded;\n"
-        "5 (verify) a replica differs from the active's; 6 (drill) a limit\n"
-        "was exceeded.  Of check: 0 nothing found; 1 warnings; 2 critical\n"
-        "findings; 3 something could not be looked at\n");
+        "cannot be reached; 4 (status) no active node, or degraded,\n"
+        "(restore) done, but not on the standbys; 5 (verify) a replica "
+        "differs from\nthe active's; 6 (drill) a limit was exceeded.  Of "
+        "check: 0 nothing found;\n1 warnings; 2 critical findings; 3 "
+        "something could not be looked at\n");
     exit(status);
 }
 
@@ -84,12 +90,15 @@ static const struct verb verbs[] = {
     { "status", verb_status, "jw", VERB_TAKES_NOTHING, NULL },
     { "switchover", verb_switchover, "tTN", VERB_TAKES_NOTHING, NULL },
     { "verify", verb_verify, "j", VERB_TAKES_NODE, NULL },
+    { "backup", verb_backup, "Oy", VERB_TAKES_NOTHING, NULL },
+    { "restore", verb_restore, "yT", VERB_TAKES_FILE,
+      "the folder of one backup" },
     { "check", verb_check, "jC", VERB_TAKES_NOTHING, NULL },
     { "failover", verb_failover, "tTyA", VERB_TAKES_NOTHING, NULL },
     { "fence", verb_fence, "yT", VERB_TAKES_NODE, "the name of one node" },
     { "pause", verb_pause, "T", VERB_TAKES_NOTHING, NULL },
     { "resume", verb_resume, "T", VERB_TAKES_NOTHING, NULL },
-    { "reinit", verb_reinit, "y", VERB_TAKES_NODE, NULL },
+    { "reinit", verb_reinit, "yT", VERB_TAKES_NODE, NULL },
     { "accept-shrink", verb_accept_shrink, "", VERB_TAKES_NODE, NULL },
     { "fence-ack", verb_fence_ack, "y", VERB_TAKES_NODE,
       "the name of one node" },
@@ -112,6 +121,7 @@ static const struct option longs[] = {
     { "no-verify", no_argument, NULL, 'N' },
     { "lines", required_argument, NULL, 'n' },
     { "yes", no_argument, NULL, 'y' },
+    { "output", required_argument, NULL, 'O' },
     { "client", no_argument, NULL, 'C' },
     { "allow-data-loss", no_argument, NULL, 'A' },
     { "dry-run", no_argument, NULL, DRILL_DRY_RUN },
@@ -186,6 +196,9 @@ set_option(struct verb_args *args, int c)
         break;
     case 'A':
         args->allow_data_loss = true;
+        break;
+    case 'O':
+        args->output = optarg;
         break;
     case 'C':
         args->client = true;

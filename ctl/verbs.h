@@ -17,7 +17,8 @@ enum verb_exit {
     VERB_FAILED = 1, /* Or refused. */
     VERB_USAGE = 2,
     VERB_UNREACHABLE = 3, /* ovn-had does not answer. */
-    VERB_UNWELL = 4,      /* No active node, or degraded. */
+    VERB_UNWELL = 4,      /* No active node, or degraded; or a
+                           * restore that the standbys lack. */
     VERB_DIFFERS = 5,     /* A replica is not what the active's is. */
     VERB_DRILL = 6,       /* The cluster did not pass. */
 };
@@ -34,7 +35,8 @@ struct verb_args {
     const char *operand; /* Of the verbs that need one: a journal, a node. */
     const char *node;    /* To verify; NULL: every standby. */
     bool no_verify;
-    bool client; /* To check: this is a compute node. */
+    const char *output; /* Folder of a backup; NULL: a new one here. */
+    bool client;        /* To check: this is a compute node. */
     struct drill_args drill;
 };
 
@@ -72,6 +74,8 @@ int verb_replay(struct verb_args *);
 int verb_leave(struct verb_args *);
 int verb_reload(struct verb_args *);
 int verb_config(struct verb_args *);
+int verb_backup(struct verb_args *);
+int verb_restore(struct verb_args *);
 int verb_check(struct verb_args *);
 int verb_verify(struct verb_args *);
 int verb_drill(struct verb_args *);

@@ -52,21 +52,6 @@ number_of(const json_t *o, const char *key)
     return json_number_value(json_object_get(o, key));
 }
 
-static const json_t *
-find_node(const json_t *status, const char *name)
-{
-    const json_t *nodes = json_object_get(status, "nodes");
-
-    for (size_t i = 0; i < json_array_size(nodes); i++) {
-        const json_t *node = json_array_get(nodes, i);
-
-        if (!strcmp(jsonget_text(node, "name"), name)) {
-            return node;
-        }
-    }
-    return NULL;
-}
-
 /* ---- Progress ------------------------------------------------------------ */
 
 static void
@@ -185,7 +170,8 @@ look_at_db(struct follower *f, struct target *t, const json_t *node, int db)
 static const char *
 look_at(struct follower *f, struct target *t, const json_t *status)
 {
-    const json_t *node = find_node(status, t->node);
+    const json_t *node =
+        jsonget_row(jsonget(status, "nodes"), "name", t->node);
 
     for (int db = 0; db < 2; db++) {
         look_at_db(f, t, node, db);

@@ -13,4 +13,10 @@ doc/ovn-ha.conf.5: doc/ovn-ha.conf.5.in lib/conf-doc$(EXEEXT)
 
 dist_man8_MANS += doc/ovn-had.8 doc/ovn-hactl.8
 
-dist_doc_DATA += doc/FAILURES.md doc/MIGRATION.md doc/STATUS.md
+dist_doc_DATA += \
+	doc/BACKUP.md \
+	doc/CERTIFICATES.md \
+	doc/FAILURES.md \
+	doc/MIGRATION.md \
+	doc/REPLACE.md \
+	doc/STATUS.md

@@ -8,12 +8,16 @@ EXTRA_DIST += etc/ovn-had.service.in
 CLEANFILES += etc/ovn-had.service
 etc/ovn-had.service: etc/ovn-had.service.in Makefile
 	$(AM_V_GEN)mkdir -p etc && \
-	sed 's,[@]sbindir[@],$(sbindir),g' $(srcdir)/etc/ovn-had.service.in > $@
+	sed -e 's,[@]sbindir[@],$(sbindir),g' -e 's,[@]bindir[@],$(bindir),g' \
+	    $(srcdir)/etc/ovn-had.service.in > $@
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = etc/completion/bash/ovn-hactl
 zshcompletiondir = $(datadir)/zsh/site-functions
 dist_zshcompletion_DATA = etc/completion/zsh/_ovn-hactl
+
+# For compute nodes, which need nothing else of ovn-ha.
+dist_pkgdata_SCRIPTS = etc/compute-probe
 
 examplesdir = $(docdir)/examples
 dist_examples_DATA = \

@@ -4,7 +4,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +28,7 @@
 #define DEFEND_MS 10000 /* Between answers to such claims (RFC 5227). */
 #define LAST_TRIES 20   /* To leave them when the worker is gone... */
 #define LAST_TRY_MS 100 /* ...one each. */
+#define LOCK_TRY_MS 10  /* Between looks whether a predecessor is gone. */
 #define MAX_POLL (WIRES_MAX_POLL + 1)
 
 /* When neighbors are told: at once, and again for those that were busy, or
@@ -35,6 +38,7 @@ static const int announce_ms[] = { 0, 100, 300, 1200, 2500, 5000, 10000 };
 
 struct keeper {
     struct address_wish wish;
+    uint32_t n_wishes;
     struct place place;
     struct wires wires;
     enum wire_address_state state;
@@ -86,6 +90,23 @@ leave(struct keeper *k, mono_t now)
     return false;
 }
 
+/* One that is somebody else's as yet is told of. */
+static void
+tell_given(struct keeper *k)
+{
+    const struct wire_addresses *c = &k->place.want;
+    char text[INET6_ADDRSTRLEN];
+
+    for (uint32_t i = 0; i < c->n && !k->why[0]; i++) {
+        if (k->place.given[i]) {
+            snprintf(k->why, sizeof k->why,
+                     "%s is on %s without end, which ovn-ha did not do: "
+                     "remove it, unless this node is about to become active",
+                     print(&c->address[i], text), c->interface);
+        }
+    }
+}
+
 /* A node that may not have them. */
 static void
 run_without(struct keeper *k, mono_t now)
@@ -102,6 +123,7 @@ run_without(struct keeper *k, mono_t now)
     k->next = mono_min(k->next, mono_add_ms(now, LOOK_MS));
     if (leave(k, now)) {
         place_judge(&k->place, k->why, now);
+        tell_given(k);
         if (!k->why[0]
             && mono_before(now, mono_add_ms(k->claimed, CLAIM_MS))) {
             memcpy(k->why, k->claim, sizeof k->why);
@@ -227,6 +249,29 @@ take(struct keeper *k, mono_t now)
     }
 }
 
+/* Asks for each.  Who could not ask knows nothing, and begins again; returns
+ * true then. */
+static bool
+probe(struct keeper *k, mono_t now)
+{
+    const struct wire_addresses *c = &k->place.want;
+    char why[WIRE_WHY_LEN], text[INET6_ADDRSTRLEN];
+
+    for (uint32_t i = 0; i < c->n; i++) {
+        int error = wires_probe(&k->wires, &c->address[i]);
+
+        if (error) {
+            snprintf(why, sizeof why, "cannot ask on %s who has %s: %s",
+                     c->interface, print(&c->address[i], text),
+                     strerror(-error));
+            wires_close(&k->wires);
+            refuse(k, why, now);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 run_probing(struct keeper *k, mono_t now)
 {
@@ -244,8 +289,8 @@ run_probing(struct keeper *k, mono_t now)
         return;
     }
     if (!mono_before(now, due)) {
-        for (uint32_t i = 0; i < c->n; i++) {
-            wires_probe(&k->wires, &c->address[i]);
+        if (probe(k, now)) {
+            return;
         }
         k->n_probes++;
         k->probed = now;
@@ -423,7 +468,8 @@ tell(struct keeper *k)
 {
     struct address_answer a = { .serial = k->wish.serial,
                                 .state = k->state,
-                                .unfit = k->place.unfit };
+                                .unfit = k->place.unfit,
+                                .n_wishes = k->n_wishes };
     int error;
 
     snprintf(a.why, sizeof a.why, "%s", k->why);
@@ -445,6 +491,7 @@ take_wishes(struct keeper *k)
     ssize_t n;
 
     while ((n = seq_recv(STDIN_FILENO, &wish, sizeof wish)) == sizeof wish) {
+        k->n_wishes++;
         on_wish(k, &wish, mono_now());
     }
     return n == -EAGAIN;
@@ -469,13 +516,48 @@ leave_for_good(struct keeper *k)
     }
 }
 
+/* Waits for the lock.  A child of an earlier worker that still has it would
+ * leave the addresses as if they were its own: it is ended, since this one
+ * leaves them all the same. */
+static void
+take_lock(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    pid_t told = 0;
+
+    while (fcntl(fd, F_SETLK, &lock)) {
+        struct flock holder = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+        struct pollfd worker = { STDIN_FILENO, 0, 0 };
+
+        if (errno != EAGAIN && errno != EACCES) {
+            ha_log(HA_LOG_ERR, "address", "%s: %s", path, strerror(errno));
+            return;
+        }
+        if (!fcntl(fd, F_GETLK, &holder) && holder.l_type == F_WRLCK
+            && holder.l_pid > 0) {
+            if (holder.l_pid != told) {
+                ha_log(HA_LOG_WARN, "address",
+                       "killing process %d of an earlier worker",
+                       (int) holder.l_pid);
+            }
+            told = holder.l_pid;
+            kill(holder.l_pid, SIGKILL);
+        }
+        if (poll(&worker, 1, LOCK_TRY_MS) > 0) {
+            _exit(0); /* The worker is gone, and nothing was taken. */
+        }
+    }
+}
+
 void
-address_child_run(int fd)
+address_child_run(int fd, const void *lock_file)
 {
     static struct keeper keeper; /* Large; the only one. */
     struct keeper *k = &keeper;
 
     helper_begin(fd, "ovn-ha-address");
+    take_lock(lock_file);
     place_init(&k->place);
     wires_init(&k->wires);
     k->next = MONO_NEVER;

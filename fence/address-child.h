@@ -10,7 +10,9 @@
  * lifetime no longer than a little over the lease, so that one whose keepers
  * stand still is dropped by itself; one that someone else removed is put
  * back.  Otherwise, and when the worker is gone, it leaves all of them on
- * whatever interface they are.  Does nothing that it was not told. */
+ * whatever interface they are; but one that has no lifetime there is somebody
+ * else's, and stays.  Does nothing that it was not told, and nothing before
+ * the child of an earlier worker is gone. */
 
 #include <stdint.h>
 
@@ -29,13 +31,13 @@ struct address_wish {
 /* What is so: to each change of 'serial', and whenever it changed. */
 struct address_answer {
     uint32_t serial;
-    uint32_t state; /* enum wire_address_state. */
-    uint32_t unfit; /* 1: they could not be taken here. */
-    uint32_t reserved;
+    uint32_t state;         /* enum wire_address_state. */
+    uint32_t unfit;         /* 1: they could not be taken here. */
+    uint32_t n_wishes;      /* So many it was sent until now. */
     char why[WIRE_WHY_LEN]; /* What is wrong; "". */
 };
 
 /* The child's life: until the worker's end of 'fd' is closed. */
-void address_child_run(int fd);
+void address_child_run(int fd, const void *lock_file);
 
 #endif /* fence/address-child.h */

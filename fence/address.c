@@ -2,16 +2,18 @@
 
 #include "fence/address.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The child is told of a longer lease in steps of this. */
 #define RENEW_US 200000
 
 void
-address_init(struct address *a)
+address_init(struct address *a, const char *lock_file)
 {
     *a = (struct address){ .leave_at = MONO_NEVER };
-    helper_init(&a->helper, "address", address_child_run);
+    snprintf(a->lock_file, sizeof a->lock_file, "%s", lock_file);
+    helper_init(&a->helper, "address", address_child_run, a->lock_file);
 }
 
 void
@@ -153,6 +155,7 @@ receive(struct address *a, mono_t now)
 
     while ((n = helper_receive(&a->helper, &answer, sizeof answer, now)) > 0) {
         answer.why[sizeof answer.why - 1] = '\0';
+        helper_answered(&a->helper, answer.n_wishes);
         if (answer.serial == a->wish.serial) {
             a->said = answer;
         }
@@ -182,7 +185,7 @@ address_run(struct address *a, bool shut, mono_t now)
     if (helper_run(&a->helper, now)) {
         a->due = true;
     }
-    if (a->due && helper_send(&a->helper, &a->wish, sizeof a->wish)) {
+    if (a->due && helper_send(&a->helper, &a->wish, sizeof a->wish, now)) {
         a->due = false;
     }
 }

@@ -25,6 +25,7 @@
 
 struct address {
     struct helper helper;
+    char lock_file[WIRE_PATH_LEN + 16];
     struct address_wish wish;
     bool due;     /* 'wish' is to be sent. */
     bool leaving; /* Not to be taken again before it was left. */
@@ -33,7 +34,8 @@ struct address {
     struct address_answer said; /* To the present wish, or to none. */
 };
 
-void address_init(struct address *);
+/* The lock of 'lock_file' is held by the one child that may act. */
+void address_init(struct address *, const char *lock_file);
 void address_close(struct address *);
 
 /* What the configuration says.  Those that were found are left first. */

@@ -4,6 +4,8 @@
 
 noinst_LIBRARIES += fence/liblease.a
 fence_liblease_a_SOURCES = \
+	fence/feed.c \
+	fence/feed.h \
 	fence/fencing.c \
 	fence/fencing.h \
 	fence/lease.c \
@@ -12,6 +14,10 @@ fence_liblease_a_SOURCES = \
 UNIT_TESTS += tests/unit/test-lease
 tests_unit_test_lease_SOURCES = tests/unit/test-lease.c
 tests_unit_test_lease_LDADD = fence/liblease.a $(TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-feed
+tests_unit_test_feed_SOURCES = tests/unit/test-feed.c
+tests_unit_test_feed_LDADD = fence/liblease.a $(TEST_LIBS)
 
 UNIT_TESTS += tests/unit/test-fencing
 tests_unit_test_fencing_SOURCES = tests/unit/test-fencing.c
@@ -60,6 +66,8 @@ fence_libfence_a_SOURCES = \
 	fence/ports.h \
 	fence/metadata.c \
 	fence/metadata.h \
+	fence/reset.c \
+	fence/reset.h \
 	fence/rtnl.c \
 	fence/rtnl.h \
 	fence/runner.c \
@@ -72,6 +80,12 @@ fence_libfence_a_SOURCES = \
 	fence/wires.h \
 	fence/tell.c \
 	fence/tell.h \
+	fence/watchdog.c \
+	fence/watchdog.h \
+	fence/watchdog-child.c \
+	fence/watchdog-child.h \
+	fence/wdt.c \
+	fence/wdt.h \
 	fence/worker.c \
 	fence/worker.h
 
@@ -83,6 +97,13 @@ ovn_ha_fence_LDADD = fence/libfence.a fence/liblease.a lib/libha.a \
 UNIT_TESTS += tests/unit/test-address
 tests_unit_test_address_SOURCES = tests/unit/test-address.c
 tests_unit_test_address_LDADD = fence/libfence.a $(TEST_LIBS) $(MNL_LIBS)
+# With a kernel of its own.
+UNIT_TESTS += tests/unit/test-place
+tests_unit_test_place_SOURCES = tests/unit/test-place.c
+tests_unit_test_place_LDADD = fence/libfence.a $(TEST_LIBS)
+UNIT_TESTS += tests/unit/test-helper
+tests_unit_test_helper_SOURCES = tests/unit/test-helper.c
+tests_unit_test_helper_LDADD = fence/libfence.a $(TEST_LIBS)
 UNIT_TESTS += tests/unit/test-beat
 tests_unit_test_beat_SOURCES = tests/unit/test-beat.c
 tests_unit_test_beat_LDADD = fence/libfence.a fence/liblease.a $(TEST_LIBS)
@@ -94,6 +115,14 @@ tests_unit_test_keys_LDADD = fence/libfence.a $(TEST_LIBS)
 UNIT_TESTS += tests/unit/test-neighbor
 tests_unit_test_neighbor_SOURCES = tests/unit/test-neighbor.c
 tests_unit_test_neighbor_LDADD = fence/libfence.a $(TEST_LIBS)
+UNIT_TESTS += tests/unit/test-gate
+tests_unit_test_gate_SOURCES = tests/unit/test-gate.c
+tests_unit_test_gate_LDADD = fence/libfence.a $(TEST_LIBS)
+UNIT_TESTS += tests/unit/test-watchdog
+tests_unit_test_watchdog_SOURCES = \
+	tests/cluster/watchdog.c \
+	tests/unit/test-watchdog.c
+tests_unit_test_watchdog_LDADD = fence/libfence.a fence/liblease.a $(TEST_LIBS)
 UNIT_TESTS += tests/unit/test-metadata
 tests_unit_test_metadata_SOURCES = tests/unit/test-metadata.c
 tests_unit_test_metadata_LDADD = fence/libfence.a fence/liblease.a $(TEST_LIBS)

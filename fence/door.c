@@ -196,6 +196,17 @@ door_is_open(const struct door *d)
     return d->want_open && n;
 }
 
+mono_t
+door_stuck_since(const struct door *d)
+{
+    mono_t since = d->northd.killed;
+
+    for (int db = 0; db < HA_N_DBS; db++) {
+        since = mono_min(since, d->gates[db].server.killed);
+    }
+    return since;
+}
+
 const char *
 door_why(const struct door *d)
 {

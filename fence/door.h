@@ -54,6 +54,10 @@ bool door_is_shut(const struct door *);
 /* True if all that is to be open is. */
 bool door_is_open(const struct door *);
 
+/* Since when a process of it has been killed and does not end; MONO_NEVER:
+ * there is none. */
+mono_t door_stuck_since(const struct door *);
+
 /* Why it is neither; "". */
 const char *door_why(const struct door *);
 

@@ -144,7 +144,9 @@ gate_open(struct gate *g, mono_t now)
 {
     if (!g->want_open) {
         g->want_open = true;
-        g->next = mono_min(g->next, now);
+        if (g->state != GATE_NONE) {
+            g->next = mono_min(g->next, now);
+        }
     }
 }
 
@@ -213,6 +215,7 @@ start_open(struct gate *g, mono_t now)
     bool ok = true;
 
     g->opening = true;
+    g->added = false;
     for (uint32_t i = 0; i < g->n_stale && ok; i++) {
         ha_log(HA_LOG_INFO, "door", "%s: closing %s", ha_db_name(g->db),
                g->stale[i]);
@@ -337,8 +340,12 @@ on_list(struct gate *g, const char *list, mono_t now)
 static void
 on_opened(struct gate *g, const char *refused, mono_t now)
 {
-    if (!refused) {
+    if (!refused && g->added) {
         set_open(g);
+        return;
+    } else if (!refused) {
+        g->added = start_call(g, "ovsdb-server/list-remotes", NULL);
+        g->next = g->added ? MONO_NEVER : mono_add_ms(now, RETRY_MS);
         return;
     }
     if (!strstr(g->why, refused)) {

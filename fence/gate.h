@@ -10,7 +10,9 @@
  * the order of their arrival, so that an answer to list-remotes also settles
  * every earlier request, that of a crashed predecessor of ours included; and
  * its loop applies a change of remotes, which cuts their sessions, before it
- * looks at its clients again (main_loop() of ovsdb-server.c, 3.1).
+ * looks at its clients again (main_loop() of ovsdb-server.c, 3.1).  The same
+ * makes a gate open: the answer to add-remote comes before the loop listens,
+ * an answer to what is asked afterwards does not.
  *
  * While a gate is to be shut it is looked at each second, and remotes that
  * someone else opened are removed.  Used by the door only.  Never waits, and
@@ -50,11 +52,13 @@ struct gate {
     uint32_t n_stale;
 
     /* Calls under way: remove-remote, then add-remote if the gate is being
-     * opened, else list-remotes as the last. */
+     * opened, else list-remotes as the last.  After add-remote, list-remotes
+     * alone. */
     struct uctl_call *calls[GATE_MAX_CALLS];
     unsigned int n_calls;
     unsigned int n_removes;
     bool opening;
+    bool added;             /* All add-remotes of this opening are answered. */
     unsigned int rounds;    /* Attempts to shut it without success. */
     char why[WIRE_WHY_LEN]; /* Last trouble; "". */
 };

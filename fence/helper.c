@@ -3,9 +3,11 @@
 #include "fence/helper.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fence/harden.h"
@@ -15,14 +17,17 @@
 #define RESTART_MS 100 /* After a child that died. */
 
 void
-helper_init(struct helper *h, const char *name, helper_life *life)
+helper_init(struct helper *h, const char *name, helper_life *life,
+            const void *aux)
 {
     *h = (struct helper){
         .name = name,
         .life = life,
+        .aux = aux,
         .child = CHILD_NONE,
         .fd = -1,
         .next_start = MONO_NEVER,
+        .answer_by = MONO_NEVER,
     };
 }
 
@@ -33,6 +38,7 @@ helper_hang_up(struct helper *h)
         close(h->fd);
         h->fd = -1;
     }
+    h->answer_by = MONO_NEVER;
 }
 
 void
@@ -51,9 +57,36 @@ helper_want(struct helper *h, mono_t now)
 }
 
 bool
-helper_send(struct helper *h, const void *wish, size_t n)
+helper_send(struct helper *h, const void *wish, size_t n, mono_t now)
 {
-    return h->fd >= 0 && !seq_send(h->fd, wish, n);
+    if (h->fd < 0) {
+        return false;
+    }
+    if (h->answer_by.us == MONO_NEVER.us) {
+        /* Also of one that does not even fit. */
+        h->answer_by = mono_add_ms(now, HELPER_ANSWER_MS);
+    }
+    if (seq_send(h->fd, wish, n)) {
+        return false;
+    }
+    h->n_sent++;
+    return true;
+}
+
+void
+helper_answered(struct helper *h, uint32_t n)
+{
+    if (n == h->n_sent) {
+        h->answer_by = MONO_NEVER;
+    }
+}
+
+/* Another one is started once this one is dead. */
+static void
+lose(struct helper *h, mono_t now)
+{
+    helper_hang_up(h);
+    h->next_start = mono_add_ms(now, RESTART_MS);
 }
 
 int
@@ -67,19 +100,25 @@ helper_receive(struct helper *h, void *answer, size_t n, mono_t now)
     len = seq_recv(h->fd, answer, n);
     if (len == (ssize_t) n) {
         return 1;
-    } else if (len == -EAGAIN) {
+    } else if (len == -EAGAIN && mono_before(now, h->answer_by)) {
         return 0;
+    } else if (len == -EAGAIN) {
+        ha_log(HA_LOG_ERR, h->name,
+               "process %d owes an answer for %d ms; "
+               "killing it",
+               (int) h->child.pid, HELPER_ANSWER_MS);
+        child_signal(&h->child, SIGKILL);
+    } else {
+        ha_log(HA_LOG_ERR, h->name, "process %d is gone", (int) h->child.pid);
     }
-    ha_log(HA_LOG_ERR, h->name, "process %d is gone", (int) h->child.pid);
-    helper_hang_up(h);
-    h->next_start = mono_add_ms(now, RESTART_MS);
+    lose(h, now);
     return -1;
 }
 
 static void
 start(struct helper *h, mono_t now)
 {
-    int fds[2];
+    int fds[2], pidfd;
     int error = seq_pair(fds);
     pid_t pid;
 
@@ -91,20 +130,27 @@ start(struct helper *h, mono_t now)
     }
     pid = fork();
     if (!pid) {
-        h->life(fds[1]);
+        h->life(fds[1], h->aux);
         _exit(0);
     }
-    if (pid < 0) {
+    pidfd = pid < 0 ? -1 : pidfd_open(pid, 0);
+    if (pidfd < 0) {
         ha_log(HA_LOG_ERR, h->name, "cannot start a process: %s",
                strerror(errno));
+        if (pid > 0) {
+            /* One that cannot be watched would stay, dead or alive. */
+            kill(pid, SIGKILL);
+            waitpid(pid, NULL, 0);
+        }
         close(fds[0]);
         close(fds[1]);
         return;
     }
     close(fds[1]);
-    h->child = (struct child){ .pid = pid, .pidfd = pidfd_open(pid, 0) };
+    h->child = (struct child){ .pid = pid, .pidfd = pidfd };
     h->fd = fds[0];
-    h->next_start = MONO_NEVER;
+    h->n_sent = 0;
+    h->answer_by = h->next_start = MONO_NEVER;
 }
 
 bool
@@ -116,7 +162,7 @@ helper_run(struct helper *h, mono_t now)
         && child_reap(&h->child, &status) != -EAGAIN) {
         child_close(&h->child);
     }
-    if (mono_before(now, helper_next(h))) {
+    if (h->fd >= 0 || mono_before(now, helper_next(h))) {
         return false;
     }
     start(h, now);
@@ -139,7 +185,10 @@ helper_poll(const struct helper *h, struct pollfd pfds[])
 mono_t
 helper_next(const struct helper *h)
 {
-    return h->fd >= 0 || h->child.pidfd >= 0 ? MONO_NEVER : h->next_start;
+    if (h->fd >= 0) {
+        return h->answer_by;
+    }
+    return h->child.pidfd >= 0 ? MONO_NEVER : h->next_start;
 }
 
 void
@@ -151,4 +200,16 @@ helper_begin(int fd, const char *name)
         _exit(1);
     }
     harden();
+}
+
+bool
+helper_take(void *wish, size_t n)
+{
+    struct pollfd pfd = { STDIN_FILENO, POLLIN, 0 };
+    ssize_t got;
+
+    do {
+        got = seq_recv(STDIN_FILENO, wish, n);
+    } while (got == -EAGAIN && (poll(&pfd, 1, -1) >= 0 || errno == EINTR));
+    return got == (ssize_t) n;
 }

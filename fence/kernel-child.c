@@ -3,7 +3,6 @@
 #include "fence/kernel-child.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -197,19 +196,6 @@ carry_out(struct keeper *k, const struct kernel_wish *wish,
     memcpy(answer->why, k->why, sizeof answer->why);
 }
 
-/* Waits for a wish.  Returns false if the worker is gone. */
-static bool
-take_wish(int fd, struct kernel_wish *wish)
-{
-    struct pollfd pfd = { fd, POLLIN, 0 };
-    ssize_t n;
-
-    do {
-        n = seq_recv(fd, wish, sizeof *wish);
-    } while (n == -EAGAIN && (poll(&pfd, 1, -1) >= 0 || errno == EINTR));
-    return n == sizeof *wish;
-}
-
 static void
 keeper_init(struct keeper *k)
 {
@@ -220,15 +206,16 @@ keeper_init(struct keeper *k)
 }
 
 void
-kernel_child_run(int fd)
+kernel_child_run(int fd, const void *aux)
 {
     static struct keeper keeper; /* Large; the only one. */
     struct kernel_answer answer;
     struct kernel_wish wish;
 
+    (void) aux;
     helper_begin(fd, "ovn-ha-kernel");
     keeper_init(&keeper);
-    while (take_wish(STDIN_FILENO, &wish)) {
+    while (helper_take(&wish, sizeof wish)) {
         carry_out(&keeper, &wish, &answer);
         if (seq_send(STDIN_FILENO, &answer, sizeof answer)) {
             break;

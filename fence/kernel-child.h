@@ -35,6 +35,6 @@ struct kernel_answer {
 };
 
 /* The child's life: until the worker's end of 'fd' is closed. */
-void kernel_child_run(int fd);
+void kernel_child_run(int fd, const void *aux);
 
 #endif /* fence/kernel-child.h */

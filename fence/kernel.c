@@ -14,7 +14,7 @@ kernel_init(struct kernel *k)
         .until = MONO_MIN,
         .wish = { .until_us = MONO_MIN.us },
     };
-    helper_init(&k->helper, "kernel", kernel_child_run);
+    helper_init(&k->helper, "kernel", kernel_child_run, NULL);
 }
 
 void
@@ -137,6 +137,7 @@ on_answer(struct kernel *k, const struct kernel_answer *a)
     char old_why[WIRE_WHY_LEN];
 
     k->busy = false;
+    helper_answered(&k->helper, k->helper.n_sent);
     if (used != (bool) k->wish.use) {
         return; /* It is about an older wish. */
     }
@@ -178,7 +179,7 @@ kernel_run(struct kernel *k, mono_t now)
         k->busy = false;
     }
     if (k->due && !k->busy
-        && helper_send(&k->helper, &k->wish, sizeof k->wish)) {
+        && helper_send(&k->helper, &k->wish, sizeof k->wish, now)) {
         k->due = false;
         k->busy = true;
     }

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "lib/netaddr.h"
 
 #define UNFIT_MS 1000 /* An interface may be down for less. */
+#define LOOKS 10      /* While others change addresses all the time. */
 
 void
 place_init(struct place *p)
@@ -46,19 +48,39 @@ is_network_of(const struct wire_address *a, const struct wire_address *other)
                || !((a->bytes[whole] ^ other->bytes[whole]) >> (8 - rest)));
 }
 
+/* An address that is wanted.  We give none without a lifetime: that may be a
+ * node's own one.  But where one was added to the network of another, it is
+ * taken over with the clients that use it. */
 static void
-mark(void *p_, int index, const struct wire_address *a)
+mark_ours(struct place *p, uint32_t i, const struct rtnl_address *it,
+          bool here)
 {
+    const struct wire_address *a = &it->address;
+    bool right = here && a->prefix == p->want.address[i].prefix;
+
+    if (it->forever && right && (it->second || a->family == AF_INET6)) {
+        p->given[i] = p->held[i] = true;
+    } else if (it->forever) {
+        p->strange[i] = it->index;
+    } else {
+        p->held[i] |= right;
+        if (p->n_found < PLACE_MAX_FOUND) {
+            p->found[p->n_found++] = (struct place_found){ it->index, *a };
+        }
+    }
+}
+
+static void
+mark(void *p_, const struct rtnl_address *it)
+{
+    const struct wire_address *a = &it->address;
     struct place *p = p_;
     const struct wire_addresses *c = &p->want;
-    bool here = !p->link_error && index == p->link.index;
+    bool here = !p->link_error && it->index == p->link.index;
 
     for (uint32_t i = 0; i < c->n; i++) {
         if (is_same(&c->address[i], a)) {
-            p->held[i] |= here && a->prefix == c->address[i].prefix;
-            if (p->n_found < PLACE_MAX_FOUND) {
-                p->found[p->n_found++] = (struct place_found){ index, *a };
-            }
+            mark_ours(p, i, it, here);
             return;
         }
     }
@@ -67,13 +89,14 @@ mark(void *p_, int index, const struct wire_address *a)
     }
 }
 
-int
-place_look(struct place *p, mono_t now)
+static int
+look(struct place *p)
 {
     int error = p->rtnl ? 0 : rtnl_create(&p->rtnl);
 
-    p->looked = now;
     p->n_found = 0;
+    memset(p->given, 0, sizeof p->given);
+    memset(p->strange, 0, sizeof p->strange);
     memset(p->held, 0, sizeof p->held);
     memset(p->covered, 0, sizeof p->covered);
     if (error) {
@@ -85,6 +108,18 @@ place_look(struct place *p, mono_t now)
         /* The rest of an answer may be waiting. */
         rtnl_destroy(p->rtnl);
         p->rtnl = NULL;
+    }
+    return error;
+}
+
+int
+place_look(struct place *p, mono_t now)
+{
+    int error = -EINTR;
+
+    p->looked = now;
+    for (int i = 0; i < LOOKS && error == -EINTR; i++) {
+        error = look(p);
     }
     return error;
 }
@@ -124,7 +159,15 @@ find_fault(const struct place *p, char why[WIRE_WHY_LEN])
         snprintf(why, WIRE_WHY_LEN, "interface %s is down", c->interface);
     }
     for (uint32_t i = 0; i < c->n && !why[0]; i++) {
-        if (needs_cover(&c->address[i]) && !p->covered[i]) {
+        char name[IF_NAMESIZE];
+
+        if (p->strange[i] && !p->held[i]) {
+            snprintf(why, WIRE_WHY_LEN,
+                     "%s is an address of this node, on %s: give another one, "
+                     "or remove it there",
+                     print(&c->address[i], text),
+                     if_indextoname(p->strange[i], name) ? name : "?");
+        } else if (needs_cover(&c->address[i]) && !p->covered[i]) {
             snprintf(why, WIRE_WHY_LEN,
                      "interface %s has no other address in the network of "
                      "%s/%u",

@@ -30,8 +30,13 @@ struct place {
     mono_t looked;
     int link_error;
     struct rtnl_link link;
-    struct place_found found[PLACE_MAX_FOUND]; /* Of ours, anywhere. */
+    struct place_found found[PLACE_MAX_FOUND]; /* Of ours, anywhere, with a
+                                                * lifetime: put there by us. */
     unsigned int n_found;
+    bool given[WIRE_MAX_ADDRESSES];   /* Where it should be, without end: from
+                                      * who had it before us. */
+    int strange[WIRE_MAX_ADDRESSES];  /* Where else it is without end: not for
+                                      * us to remove.  0: nowhere. */
     bool held[WIRE_MAX_ADDRESSES];    /* Where and as it should be. */
     bool covered[WIRE_MAX_ADDRESSES]; /* Another one of its network is on that
                                        * interface. */
@@ -56,7 +61,7 @@ void place_judge(struct place *, char why[WIRE_WHY_LEN], mono_t now);
  * or a negative errno. */
 int place_take(struct place *, uint32_t valid_s);
 
-/* Removes all that were found.  Returns 0 or a negative errno. */
+/* Removes all that were found with a lifetime.  Returns 0 or a negative errno. */
 int place_leave(struct place *);
 
 #endif /* fence/place.h */

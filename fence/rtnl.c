@@ -135,8 +135,14 @@ static int
 take_address(const struct nlmsghdr *nlh, void *each_)
 {
     const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
-    struct wire_address a = { .family = ifa->ifa_family,
-                              .prefix = ifa->ifa_prefixlen };
+    struct rtnl_address a = {
+        .index = ifa->ifa_index,
+        .forever = ifa->ifa_flags & IFA_F_PERMANENT,
+        .second =
+            ifa->ifa_family == AF_INET && (ifa->ifa_flags & IFA_F_SECONDARY),
+        .address = { .family = ifa->ifa_family, .prefix = ifa->ifa_prefixlen },
+    };
+    int family = ifa->ifa_family;
     const struct nlattr *attr, *address = NULL, *local = NULL;
     struct each *each = each_;
 
@@ -150,10 +156,11 @@ take_address(const struct nlmsghdr *nlh, void *each_)
     }
     /* They differ where a link has two ends. */
     address = local ? local : address;
-    if ((a.family == AF_INET || a.family == AF_INET6) && address
-        && mnl_attr_get_payload_len(address) == netaddr_len(a.family)) {
-        memcpy(a.bytes, mnl_attr_get_payload(address), netaddr_len(a.family));
-        each->func(each->aux, ifa->ifa_index, &a);
+    if ((family == AF_INET || family == AF_INET6) && address
+        && mnl_attr_get_payload_len(address) == netaddr_len(family)) {
+        memcpy(a.address.bytes, mnl_attr_get_payload(address),
+               netaddr_len(family));
+        each->func(each->aux, &a);
     }
     return MNL_CB_OK;
 }

@@ -32,11 +32,18 @@ struct rtnl_link {
  * or another negative errno. */
 int rtnl_get_link(struct rtnl *, const char *name, struct rtnl_link *ret_link);
 
-/* Called for each address of the machine and the index of its interface. */
-typedef void rtnl_address_func(void *aux, int index,
-                               const struct wire_address *);
+struct rtnl_address {
+    int index;    /* Of its interface. */
+    bool forever; /* It has no lifetime. */
+    bool second;  /* IPv4: another one of its network was there before. */
+    struct wire_address address;
+};
 
-/* Returns 0 or a negative errno. */
+/* Called for each address of the machine. */
+typedef void rtnl_address_func(void *aux, const struct rtnl_address *);
+
+/* Returns 0 or a negative errno; -EINTR if they changed meanwhile, so that
+ * some may have been left out: then it is to be called again. */
 int rtnl_each_address(struct rtnl *, rtnl_address_func *, void *aux);
 
 /* Puts an address on an interface, or renews it: the kernel takes it off by

@@ -20,6 +20,7 @@ target_init(struct target *t, const char *comm)
     *t = (struct target){
         .comm = comm,
         .child = CHILD_NONE,
+        .killed = MONO_NEVER,
         .next = MONO_NEVER,
     };
 }
@@ -87,6 +88,7 @@ target_kill(struct target *t, const char *why, mono_t now)
     ha_log(HA_LOG_WARN, "door", "killing %s, pid %d: %s", t->comm,
            (int) t->child.pid, why);
     t->killing = true;
+    t->killed = now;
     t->kill_until = mono_add_ms(now, EXEC_WAIT_MS);
     kill_once(t, now);
 }

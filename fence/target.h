@@ -19,6 +19,7 @@ struct target {
     const char *comm;   /* Program, such as "ovn-northd". */
     struct child child; /* CHILD_NONE: no process. */
     bool killing;       /* To be killed, not known to be dead. */
+    mono_t killed;      /* Since when; MONO_NEVER: not. */
     mono_t kill_until;  /* Then it is another program: give up. */
     mono_t next;        /* When to try again; or MONO_NEVER. */
 };

@@ -34,10 +34,15 @@ make_why(const struct worker *w, mono_t now, char why[WIRE_WHY_LEN])
     } else if (!w->has_lease && lease_holder_alive(&w->holder, now)
                && !mono_before(now, kernel_until(&w->kernel))) {
         snprintf(why, WIRE_WHY_LEN, "no lease in the kernel: %.120s",
-                 w->kernel.why);
+                 w->kernel.why[0] ? w->kernel.why
+                                  : "it is not renewed in time");
     } else if (!w->has_lease) {
         snprintf(why, WIRE_WHY_LEN, "%u of %u supporters acknowledged",
                  lease_holder_n_bound(&w->holder, now), w->config.supporters);
+    } else if (worker_is_shut(w)
+               && !watchdog_lets_open(&w->watchdog,
+                                      lease_holder_until(&w->holder))) {
+        snprintf(why, WIRE_WHY_LEN, "the watchdog is being armed");
     } else if (!address_is_held(&w->address)) {
         snprintf(why, WIRE_WHY_LEN, "virtual IP: %.140s",
                  address_why(&w->address)[0] ? address_why(&w->address)
@@ -83,6 +88,7 @@ make_state(const struct worker *w, mono_t now, struct wire_f_state *ret)
     ret->address_unfit = address_is_unfit(&w->address);
     snprintf(ret->address_why, sizeof ret->address_why, "%s",
              address_why(&w->address));
+    ret->watchdog = w->watchdog.is;
 }
 
 /* True if nothing is new that the supervisor waits for. */
@@ -97,6 +103,7 @@ is_as_told(const struct wire_f_state *s, const struct wire_f_state *told)
            && s->endless == told->endless && s->address == told->address
            && s->address_unfit == told->address_unfit
            && !strcmp(s->address_why, told->address_why)
+           && !memcmp(&s->watchdog, &told->watchdog, sizeof s->watchdog)
            && !s->lease_left_us == !told->lease_left_us;
 }
 

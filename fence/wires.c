@@ -98,21 +98,21 @@ wires_open(struct wires *w, int index, const struct neighbor_mac *self)
     return error;
 }
 
-static void
+static int
 send_frame(const struct wires *w, const struct wire_address *a,
            const uint8_t *frame, size_t n)
 {
     int fd = a->family == AF_INET ? w->arp_fd : w->nd_fd;
 
-    send(fd, frame, n, 0);
+    return send(fd, frame, n, 0) < 0 ? -errno : 0;
 }
 
-void
+int
 wires_probe(const struct wires *w, const struct wire_address *a)
 {
     uint8_t frame[NEIGHBOR_FRAME_MAX];
 
-    send_frame(w, a, frame, neighbor_make_probe(a, &w->self, frame));
+    return send_frame(w, a, frame, neighbor_make_probe(a, &w->self, frame));
 }
 
 void

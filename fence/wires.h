@@ -26,8 +26,10 @@ void wires_close(struct wires *);
  * a negative errno. */
 int wires_open(struct wires *, int index, const struct neighbor_mac *self);
 
-/* Ask and tell; what cannot be sent is lost, as on any wire. */
-void wires_probe(const struct wires *, const struct wire_address *);
+/* Asks.  Returns 0 or a negative errno: then nobody heard it. */
+int wires_probe(const struct wires *, const struct wire_address *);
+
+/* Tells; what cannot be sent is lost, as on any wire. */
 void wires_announce(const struct wires *, const struct wire_address *);
 
 /* Takes frames that are here, until one makes a claim of another host to one

@@ -47,11 +47,15 @@ lease_us(const struct worker *w)
 /* ---- Closing -------------------------------------------------------- */
 
 /* When a server that has not closed by then is killed: before the lease can
- * be over, if it is not yet. */
+ * be over, if it is not yet, and in time for the watchdog to hear of its
+ * death. */
 static mono_t
 kill_time(const struct worker *w, mono_t now)
 {
-    return mono_add_us(now, w->margin_us);
+    mono_t bite = watchdog_bites_at(&w->watchdog);
+
+    return mono_min(mono_add_us(now, w->margin_us),
+                    mono_add_us(bite, -w->margin_us / 2));
 }
 
 /* When the virtual IP has to go, however far the door is: never after the
@@ -71,6 +75,9 @@ worker_close(struct worker *w, const char *why, mono_t now)
     if (!epoch_is_none(w->serve)) {
         ha_log(HA_LOG_WARN, "worker", "no longer serving epoch %u/%u: %s",
                w->serve.n, w->serve.node, why);
+    }
+    if (!epoch_is_none(w->serve)) {
+        w->guarded_until = lease_holder_until(&w->holder);
     }
     lease_holder_stop(&w->holder);
     w->serve = NO_EPOCH;
@@ -148,6 +155,8 @@ on_config(struct worker *w, const struct wire_f_config *c, mono_t now)
     lease_holder_set(&w->holder, c->lease_us, c->supporters, peers, n_peers);
     kernel_set(&w->kernel, c->kernel_lease, is_endless(w), w->has_lease, now);
     address_set(&w->address, &c->addresses, now);
+    watchdog_set(&w->watchdog, &c->watchdog, now);
+    reset_set(&w->reset, &c->watchdog);
     link_set_config(&w->link, c, now);
     w->answer_due = true;
 }
@@ -333,12 +342,17 @@ renew_kernel(struct worker *w)
     kernel_renew(&w->kernel, lease_holder_until(&w->holder), pids);
 }
 
-/* The virtual IP comes first: a client that still speaks to an earlier owner
- * hears a reset then, and listeners can be bound to it.  Neighbors are told
- * last, when there is someone to talk to. */
+/* The watchdog guards whatever opens.  The virtual IP comes first: a client
+ * that still speaks to an earlier owner hears a reset then, and listeners can
+ * be bound to it.  Neighbors are told last, when there is someone to talk
+ * to. */
 static void
 open_up(struct worker *w, mono_t now)
 {
+    if (worker_is_shut(w)
+        && !watchdog_lets_open(&w->watchdog, serve_until(w))) {
+        return;
+    }
     address_hold(&w->address, serve_until(w));
     if (w->door.want_open || address_is_held(&w->address)) {
         door_open(&w->door, now);
@@ -384,6 +398,29 @@ check_lease(struct worker *w, mono_t now)
     if (w->has_lease && (w->door.want_open || door_is_shut(&w->door))) {
         open_up(w, now);
     }
+}
+
+/* Armed from before the door opens until it is proven shut.  One that closes
+ * while its lease lives has until the end of that. */
+static void
+tend_watchdog(struct worker *w, mono_t now)
+{
+    bool shut = worker_is_shut(w);
+    bool serves = !epoch_is_none(w->serve);
+
+    if (shut) {
+        w->guarded_until = MONO_NEVER;
+    } else if (serves) {
+        w->guarded_until = lease_holder_until(&w->holder);
+    }
+    if (serves || !shut) {
+        watchdog_arm(&w->watchdog, w->guarded_until, now);
+    } else if (w->exit_at.us == MONO_NEVER.us) {
+        watchdog_disarm(&w->watchdog, now);
+    } else {
+        watchdog_release(&w->watchdog, now);
+    }
+    watchdog_run(&w->watchdog, now);
 }
 
 /* When the door has to begin to close. */
@@ -494,6 +531,8 @@ next_turn(const struct worker *w)
     next = mono_min(next, door_next(&w->door));
     next = mono_min(next, kernel_next(&w->kernel));
     next = mono_min(next, address_next(&w->address));
+    next = mono_min(next, watchdog_next(&w->watchdog));
+    next = mono_min(next, reset_next(&w->reset, door_stuck_since(&w->door)));
     next = mono_min(next, w->link.next_try);
     next = mono_min(next, agents_due(&w->agents));
     return mono_min(next, w->exit_at);
@@ -504,7 +543,8 @@ next_turn(const struct worker *w)
 static void
 sleep_turn(struct worker *w)
 {
-    struct pollfd pfds[DOOR_MAX_POLL + KERNEL_MAX_POLL + ADDRESS_MAX_POLL + 8];
+    struct pollfd pfds[DOOR_MAX_POLL + KERNEL_MAX_POLL + ADDRESS_MAX_POLL
+                       + WATCHDOG_MAX_POLL + 8];
     mono_t next = next_turn(w);
     struct itimerspec its = { .it_value = { 0, 0 } };
     unsigned int n = 0;
@@ -525,6 +565,7 @@ sleep_turn(struct worker *w)
     n += door_poll(&w->door, pfds + n);
     n += kernel_poll(&w->kernel, pfds + n);
     n += address_poll(&w->address, pfds + n);
+    n += watchdog_poll(&w->watchdog, pfds + n);
     n += agents_poll(&w->agents, pfds + n);
     poll(pfds, n, -1);
 }
@@ -579,6 +620,8 @@ run_turn(struct worker *w)
     /* What was just opened is worth as much as the lease is now. */
     now = mono_now();
     check_lease(w, now);
+    tend_watchdog(w, now);
+    reset_run(&w->reset, door_stuck_since(&w->door), door_why(&w->door), now);
     tell_supported(w, now);
     tell_state(w, now);
     agents_run(&w->agents, now);
@@ -604,14 +647,17 @@ worker_run(struct worker *w)
         if (w->exit_at.us == MONO_NEVER.us) {
             continue;
         }
-        if (worker_is_shut(w) && is_out_of_kernel(w, now)) {
+        if (worker_is_shut(w) && is_out_of_kernel(w, now)
+            && watchdog_is_released(&w->watchdog)) {
             ha_log(HA_LOG_INFO, "worker", "the door is closed; ended");
             return 0;
         } else if (!mono_before(now, w->exit_at)) {
             ha_log(HA_LOG_ERR, "worker", "ended, but %s",
                    !door_is_shut(&w->door) ? door_why(&w->door)
-                   : worker_is_shut(w)     ? "the kernel keeps its lease"
-                                           : "the virtual IP is not left");
+                   : !worker_is_shut(w)    ? "the virtual IP is not left"
+                   : !kernel_is_removed(&w->kernel)
+                       ? "the kernel keeps its lease"
+                       : "the watchdog's driver does not answer");
             return -ETIMEDOUT;
         }
     }
@@ -620,7 +666,7 @@ worker_run(struct worker *w)
 int
 worker_init(struct worker *w, const char *path, int signal_fd)
 {
-    char marker[WIRE_PATH_LEN + 16];
+    char marker[WIRE_PATH_LEN + 16], lock[WIRE_PATH_LEN + 16];
     mono_t now = mono_now();
     int error;
 
@@ -629,12 +675,16 @@ worker_init(struct worker *w, const char *path, int signal_fd)
     w->signal_fd = signal_fd;
     w->next_beat = MONO_NEVER;
     w->exit_at = MONO_NEVER;
+    w->guarded_until = MONO_MIN; /* An earlier worker's door may be open. */
     w->margin_us = MARGIN_MAX_US;
     lease_holder_init(&w->holder, now.us);
     lease_supporter_init(&w->supporter, LEASE_UNKNOWN_US, 0, now);
     link_init(&w->link);
     kernel_init(&w->kernel);
-    address_init(&w->address);
+    snprintf(lock, sizeof lock, "%s.address", path);
+    address_init(&w->address, lock);
+    watchdog_init(&w->watchdog);
+    reset_init(&w->reset);
     snprintf(w->closed_why, sizeof w->closed_why, "not told to serve");
 
     w->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -660,6 +710,8 @@ worker_destroy(struct worker *w)
     agents_close(&w->agents);
     door_destroy(&w->door);
     address_close(&w->address);
+    watchdog_close(&w->watchdog);
+    reset_close(&w->reset);
     kernel_close(&w->kernel);
     link_close(&w->link);
     sup_close(&w->sup);

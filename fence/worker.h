@@ -23,7 +23,9 @@
 #include "fence/kernel.h"
 #include "fence/lease.h"
 #include "fence/link.h"
+#include "fence/reset.h"
 #include "fence/sup.h"
+#include "fence/watchdog.h"
 
 #define NO_EPOCH ((struct ha_epoch){ 0, 0 })
 
@@ -40,12 +42,16 @@ struct worker {
     struct door door;
     struct kernel kernel;
     struct address address;
+    struct watchdog watchdog;
+    struct reset reset;
     struct lease_holder holder;
     struct lease_supporter supporter;
 
     struct wire_f_config config;
-    bool configured;   /* 'config', holder and supporter are set. */
-    int64_t margin_us; /* Time that closing may take. */
+    bool configured;      /* 'config', holder and supporter are set. */
+    int64_t margin_us;    /* Time that closing may take. */
+    mono_t guarded_until; /* What may be open still must be shut by then, or
+                           * the watchdog bites. */
 
     struct ha_epoch serve;  /* {0, 0}: not told to serve. */
     bool has_lease;         /* Under 'serve', when last looked. */

@@ -25,6 +25,7 @@ act_persist(struct had *h, const struct ha_durable *durable)
         ha_log(HA_LOG_ERR, "record", "%s cannot be written: %s",
                h->settings->record, strerror(-error));
     }
+    h->record_error = error;
     return !error;
 }
 
@@ -95,6 +96,10 @@ act(struct had *h, const struct ha_action *a)
         h->was_refused = true;
         break;
     case HA_ACT_EXIT:
+        stop_begin(h);
+        break;
+    case HA_ACT_FORGET:
+        h->forget = true;
         stop_begin(h);
         break;
     case HA_ACT_CONSENT:

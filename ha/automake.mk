@@ -65,6 +65,8 @@ ha_libsupervisor_a_SOURCES = \
 	ha/record.h \
 	ha/replica.c \
 	ha/replica.h \
+	ha/room.c \
+	ha/room.h \
 	ha/server.c \
 	ha/server.h \
 	ha/settings.c \
@@ -107,6 +109,11 @@ ovn_had_LDADD = ha/libsupervisor.a ha/core/libcore.a lib/libha.a \
 
 SUPERVISOR_TEST_LIBS = ha/libsupervisor.a ha/core/libcore.a $(TEST_LIBS)
 
+UNIT_TESTS += tests/unit/test-settings
+tests_unit_test_settings_SOURCES = tests/unit/test-settings.c
+tests_unit_test_settings_LDADD = $(SUPERVISOR_TEST_LIBS) $(COROSYNC_LIBS) \
+	$(EVENT_OPENSSL_LIBS) $(EVENT_LIBS)
+
 UNIT_TESTS += tests/unit/test-recordfile
 tests_unit_test_recordfile_SOURCES = tests/unit/test-recordfile.c
 tests_unit_test_recordfile_LDADD = $(SUPERVISOR_TEST_LIBS)
@@ -131,6 +138,10 @@ tests_unit_test_hook_LDADD = $(SUPERVISOR_TEST_LIBS) \
 UNIT_TESTS += tests/unit/test-lag
 tests_unit_test_lag_SOURCES = tests/unit/test-lag.c
 tests_unit_test_lag_LDADD = $(SUPERVISOR_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test-room
+tests_unit_test_room_SOURCES = tests/unit/test-room.c
+tests_unit_test_room_LDADD = $(SUPERVISOR_TEST_LIBS)
 
 UNIT_TESTS += tests/unit/test-since
 tests_unit_test_since_SOURCES = tests/unit/test-since.c

@@ -66,6 +66,24 @@ resolve(struct cluster_node *node, char error[CLUSTER_ERROR_LEN])
     return 0;
 }
 
+/* Those of its other links, of which nothing depends on one without. */
+static void
+read_links(cmap_handle_t cmap, uint32_t pos, struct cluster_node *node)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_DGRAM }, *list;
+    char key[64], text[CLUSTER_NAME_LEN];
+
+    for (uint32_t link = 1; link <= CLUSTER_MAX_LINKS; link++) {
+        snprintf(key, sizeof key, "nodelist.node.%u.ring%u_addr", pos, link);
+        get_string(cmap, key, text, sizeof text);
+        if (text[0] && !getaddrinfo(text, NULL, &hints, &list)) {
+            memcpy(&node->links[node->n_links++], list->ai_addr,
+                   list->ai_addrlen);
+            freeaddrinfo(list);
+        }
+    }
+}
+
 /* Reads entry 'pos' of the nodelist. */
 static int
 read_node(cmap_handle_t cmap, uint32_t pos, struct cluster_node *node,
@@ -90,6 +108,7 @@ read_node(cmap_handle_t cmap, uint32_t pos, struct cluster_node *node,
     if (!node->name[0]) {
         snprintf(node->name, sizeof node->name, "node%u", node->id);
     }
+    read_links(cmap, pos, node);
     return resolve(node, error);
 }
 

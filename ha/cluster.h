@@ -19,12 +19,15 @@
 #define CLUSTER_NAME_LEN 64
 #define CLUSTER_ERROR_LEN 256
 #define CLUSTER_MAX_PORTS 8
+#define CLUSTER_MAX_LINKS (CLUSTER_MAX_PORTS - 1)
 
 struct cluster_node {
     uint32_t id;
     char name[CLUSTER_NAME_LEN];    /* "node3" if the nodelist has no name. */
     char address[CLUSTER_NAME_LEN]; /* ring0_addr as numbers. */
     struct sockaddr_storage addr;   /* The same; port 0. */
+    struct sockaddr_storage links[CLUSTER_MAX_LINKS]; /* ring1_addr and on. */
+    uint32_t n_links;
 };
 
 struct cluster {

@@ -4,11 +4,14 @@
 #include "ha-config.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ha/drill.h"
@@ -85,6 +88,46 @@ run_status(struct had *h, struct uctl_conn *conn)
     char *text = wants_json(conn) ? json_dumps(status, JSON_INDENT(2))
                                   : table_render(status);
 
+    json_decref(status);
+    uctl_conn_reply(conn, text ? text : "");
+    free(text);
+}
+
+/* One line for each thing that is known of this node's replica. */
+static char *
+render_replica(const json_t *replica)
+{
+    const char *db, *key;
+    const json_t *members, *value;
+    char *text = ha_strdup("");
+
+    json_object_foreach ((json_t *) replica, db, members) {
+        json_object_foreach ((json_t *) members, key, value) {
+            char *one = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+            const char *word =
+                json_is_string(value) ? json_string_value(value) : one;
+            char *longer = ha_asprintf("%s%s %s: %s\n", text, db, key, word);
+
+            free(one);
+            free(text);
+            text = longer;
+        }
+    }
+    return text;
+}
+
+static void
+run_replica_status(struct had *h, struct uctl_conn *conn)
+{
+    json_t *status = status_make(h), *replica = json_object();
+    const json_t *local = json_object_get(status, "local");
+    char *text;
+
+    json_object_set(replica, "nb", json_object_get(local, "nb"));
+    json_object_set(replica, "sb", json_object_get(local, "sb"));
+    text = wants_json(conn) ? json_dumps(replica, JSON_INDENT(2))
+                            : render_replica(replica);
+    json_decref(replica);
     json_decref(status);
     uctl_conn_reply(conn, text ? text : "");
     free(text);
@@ -233,6 +276,27 @@ run_reinit(struct had *h, struct uctl_conn *conn)
     }
 }
 
+/* Replies with nothing if the node's record is no obstacle. */
+static void
+run_reinit_record(struct had *h, struct uctl_conn *conn)
+{
+    const struct cluster_node *node = find_node(h, conn);
+    struct ha_event ev = { .type = HA_EV_CONSENT,
+                           .ctl.request = HA_REQ_REINIT };
+    char text[256] = "";
+
+    if (!node) {
+        return;
+    }
+    if (ha_core_may_forget(&h->core, node->id)) {
+        ev.ctl.to = node->id;
+        loop_post(h, &ev);
+        snprintf(text, sizeof text, "%.64s sets its record aside\n",
+                 node->name);
+    }
+    uctl_conn_reply(conn, text);
+}
+
 static void
 run_accept_shrink(struct had *h, struct uctl_conn *conn)
 {
@@ -350,14 +414,21 @@ run_reload(struct had *h, struct uctl_conn *conn)
     }
 }
 
+/* OVS's daemons have levels by module and facility, this one has one: a word,
+ * or "ANY:ANY:" before it. */
 static void
-run_log_set(struct had *h, struct uctl_conn *conn)
+run_vlog_set(struct had *h, struct uctl_conn *conn)
 {
+    const char *word = uctl_conn_arg(conn, 0);
     enum ha_log_level level;
 
     (void) h;
-    if (ha_log_level_from_name(uctl_conn_arg(conn, 0), &level)) {
-        uctl_conn_reply_error(conn, "levels are err, warn, info, dbg");
+    while (!strncasecmp(word, "any:", 4)) {
+        word += 4;
+    }
+    if (ha_log_level_from_name(word, &level)) {
+        uctl_conn_reply_error(conn, "levels are err, warn, info, dbg, for all "
+                                    "modules and destinations alike");
         return;
     }
     ha_log_set_level(level);
@@ -380,10 +451,11 @@ static const struct command commands[] = {
     { "history/note", "TEXT", 1, 1, true, drill_run_note },
     { "leave", "", 0, 0, true, run_stop },
     { "list-commands", "", 0, 0, false, run_list },
-    { "log/set", "LEVEL", 1, 1, true, run_log_set },
     { "pause", "WHO", 1, 1, true, pause_run_pause },
     { "reinit", "NODE", 1, 1, true, run_reinit },
+    { "reinit/record", "NODE", 1, 1, true, run_reinit_record },
     { "reload", "", 0, 0, true, run_reload },
+    { "replica/status", "[--json]", 0, 2, false, run_replica_status },
     { "resume", "WHO", 1, 1, true, pause_run_resume },
     { "status", "[--json]", 0, 2, false, run_status },
     { "stop", "", 0, 0, true, run_stop },
@@ -391,6 +463,7 @@ static const struct command commands[] = {
     { "verify", "[NODE]", 0, 1, true, run_verify },
     { "verify/heir", "[NODE]", 0, 1, true, run_verify_heir },
     { "version", "", 0, 0, false, run_version },
+    { "vlog/set", "[ANY:ANY:]LEVEL", 1, 1, true, run_vlog_set },
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
@@ -484,6 +557,23 @@ on_connection(void *c)
     serve(c);
 }
 
+/* Makes room for one more: the oldest goes, root's last. */
+static void
+make_room(struct control *control)
+{
+    struct connection *oldest = NULL, *of_others = NULL;
+    int n = 0;
+
+    for (struct connection *c = control->connections; c; c = c->next) {
+        n++;
+        oldest = c;
+        of_others = uctl_conn_uid(c->conn) ? c : of_others;
+    }
+    if (n >= UCTL_CONNS_MAX) {
+        close_connection(of_others ? of_others : oldest);
+    }
+}
+
 static void
 on_listener(void *control_)
 {
@@ -491,7 +581,8 @@ on_listener(void *control_)
     struct uctl_conn *conn;
     int error;
 
-    while (!(error = uctl_server_accept(control->server, &conn))) {
+    while (make_room(control),
+           !(error = uctl_server_accept(control->server, &conn))) {
         struct connection *c = ha_calloc(1, sizeof *c);
 
         c->control = control;
@@ -503,6 +594,20 @@ on_listener(void *control_)
     if (error != -EAGAIN) {
         ha_log(HA_LOG_WARN, "control", "a connection was refused: %s",
                strerror(-error));
+    }
+}
+
+/* Its members may ask, as dispatch() lets only root change anything. */
+static void
+open_to_group(const struct had *h, const char *path)
+{
+    const char *name = h->settings->conf->status_group;
+    const struct group *group = *name ? getgrnam(name) : NULL;
+
+    if (group && (chown(path, -1, group->gr_gid) || chmod(path, 0660))) {
+        ha_log(HA_LOG_ERR, "control",
+               "%s cannot be opened to the group %s: %s", path, name,
+               strerror(errno));
     }
 }
 
@@ -523,6 +628,7 @@ control_create(struct had *h)
         free(control);
         return error;
     }
+    open_to_group(h, control->path);
     control->io = ev_fd_create(h->loop, uctl_server_fd(control->server),
                                POLLIN, on_listener, control);
     h->control = control;

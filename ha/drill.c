@@ -306,7 +306,7 @@ static const char *
 cut(struct had *h, uint32_t cut_ms)
 {
     const struct cluster *c = &h->cluster;
-    char *program = worker_program(CUTTER), *option, *beats;
+    char *program = child_program(CUTTER), *option, *beats;
     const char *argv[CLUSTER_MAX_PORTS + 4] = { program };
     char ports[CLUSTER_MAX_PORTS][8];
     struct child_spec spec = { .argv = argv,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +18,8 @@
 
 #define PROGRAM "ovn-ha-fence"
 #define CONNECT_EVERY_MS 5     /* While a worker starts. */
-#define START_PATIENCE_MS 1000 /* Until it listens. */
+#define START_PATIENCE_MS 1000 /* Until it listens, and if it did not... */
+#define START_PATIENCE_MAX_MS 16000 /* ...twice as long, up to this. */
 #define BACKOFF_MAX_MS 1000
 
 struct fence {
@@ -32,6 +34,7 @@ struct fence {
     struct child child;     /* The worker, started or adopted. */
     struct ev_fd *death;
     mono_t started_at;
+    int patience_ms; /* With one that starts. */
     int backoff_ms;
     bool exiting;
     bool exited;
@@ -112,7 +115,7 @@ watch_child(struct fence *f)
 static void
 spawn(struct fence *f)
 {
-    char *program = worker_program(PROGRAM);
+    char *program = child_program(PROGRAM);
     const char *argv[] = { program, "--socket", f->settings->fence_sock,
                            NULL };
     struct child_spec spec = {
@@ -195,6 +198,23 @@ make_addresses(const struct conf *conf, struct wire_addresses *ret)
     }
 }
 
+/* What resets this node if its door is not closed in time. */
+static void
+make_watchdog(const struct conf *conf, struct wire_watchdog *ret)
+{
+    if (conf_has_watchdog(conf)) {
+        snprintf(ret->device, sizeof ret->device, "%s", conf->watchdog_device);
+        snprintf(ret->identity, sizeof ret->identity, "%s",
+                 conf->watchdog_identity);
+        ret->timeout_s = conf_watchdog_timeout_s(conf);
+        ret->pretimeout_s = conf->watchdog_pretimeout_s;
+        ret->max_ms = conf_watchdog_max_ms(conf);
+    }
+    snprintf(ret->reset_program, sizeof ret->reset_program, "%s",
+             conf->reset_program);
+    ret->reset_after_ms = conf->reset_after_ms;
+}
+
 static void
 send_config(struct fence *f)
 {
@@ -221,6 +241,7 @@ send_config(struct fence *f)
                               : kernel_lease(s->conf->kernel_lease);
     if (!s->conf->witness) {
         make_addresses(s->conf, &config.addresses);
+        make_watchdog(s->conf, &config.watchdog);
     }
     send_msg(f, WIRE_F_CONFIG, &config, sizeof config);
 }
@@ -280,6 +301,14 @@ fence_send_endless(struct fence *f, struct ha_epoch epoch, bool on,
 /* Receiving. */
 
 static void
+terminate_watchdog(struct wire_f_watchdog *w)
+{
+    w->path[sizeof w->path - 1] = '\0';
+    w->identity[sizeof w->identity - 1] = '\0';
+    w->why[sizeof w->why - 1] = '\0';
+}
+
+static void
 on_message(struct fence *f, const struct worker_msg *msg)
 {
     struct wire_f_supported supported;
@@ -290,6 +319,7 @@ on_message(struct fence *f, const struct worker_msg *msg)
         f->state.why[sizeof f->state.why - 1] = '\0';
         f->state.kernel_why[sizeof f->state.kernel_why - 1] = '\0';
         f->state.address_why[sizeof f->state.address_why - 1] = '\0';
+        terminate_watchdog(&f->state.watchdog);
         f->have_state = true;
         f->state_at = mono_now();
         f->silent_since = MONO_NEVER;
@@ -333,6 +363,7 @@ connected(struct fence *f, int fd)
     gid_t gid;
 
     f->fd = fd;
+    f->patience_ms = START_PATIENCE_MS;
     f->io = ev_fd_create(f->loop, fd, POLLIN, on_readable, f);
     if (f->child.pid <= 0 && !seq_peer(fd, &pid, &uid, &gid)
         && !child_adopt(pid, PROGRAM, 0, &f->child)) {
@@ -350,6 +381,20 @@ connected(struct fence *f, int fd)
     send_northd(f);
 }
 
+/* The next one gets more time: a slow machine would never have one. */
+static void
+lose_patience(struct fence *f, const char *why)
+{
+    ha_log(HA_LOG_ERR, "fence",
+           "process %d does not listen on %s (%s) within %d ms; killed",
+           f->child.pid, f->settings->fence_sock, why, f->patience_ms);
+    child_signal(&f->child, SIGKILL);
+    f->started_at = mono_now();
+    if (f->patience_ms < START_PATIENCE_MAX_MS) {
+        f->patience_ms *= 2;
+    }
+}
+
 static void
 try_connect(struct fence *f)
 {
@@ -361,13 +406,8 @@ try_connect(struct fence *f)
         ev_timer_set_ms(f->timer, ping_ms(f));
         return;
     }
-    if (f->child.pid > 0 && waited_us > START_PATIENCE_MS * 1000) {
-        ha_log(HA_LOG_ERR, "fence",
-               "process %d does not listen on %s (%s); "
-               "killed",
-               f->child.pid, f->settings->fence_sock, strerror(-fd));
-        child_signal(&f->child, SIGKILL);
-        f->started_at = mono_now();
+    if (f->child.pid > 0 && waited_us > (int64_t) f->patience_ms * 1000) {
+        lose_patience(f, strerror(-fd));
     } else if (f->child.pid <= 0) {
         f->backoff_ms = f->backoff_ms ? f->backoff_ms * 2 : 20;
         f->backoff_ms =
@@ -440,6 +480,7 @@ fence_create(struct ev_loop *loop, const struct settings *settings,
     f->handler = *handler;
     f->fd = -1;
     f->child = CHILD_NONE;
+    f->patience_ms = START_PATIENCE_MS;
     f->timer = ev_timer_create(loop, on_timer, f);
     ev_timer_set_ms(f->timer, 0);
     return f;

@@ -12,6 +12,7 @@
 
 #include "ha/cluster.h"
 #include "ha/core/core.h"
+#include "ha/room.h"
 #include "ha/settings.h"
 #include "lib/mono.h"
 
@@ -74,18 +75,23 @@ struct had {
     mono_t asides_at;             /* When was looked for what was set aside: */
     uint32_t aside_files;
     uint64_t aside_bytes;
+    mono_t room_at; /* When was looked how much room there is. */
+    struct room room;
 
     /* act.c. */
     bool has_wish;       /* The core said what northd is to do: */
     bool want_northd;    /* its wish. */
     enum ha_why refused; /* Why the last switchover was refused... */
     bool was_refused;    /* ...if it was. */
+    int record_error;    /* Why the record could not be written last; or 0. */
 
     /* stop.c. */
     enum had_stop stop;
     mono_t stop_since;
     bool leaving; /* SHUTDOWN was fed. */
     bool reexec;  /* Main executes the program anew. */
+    bool forget;  /* ...after the end of all it ran, without a record. */
+    bool ends;    /* Asked to stop, for good. */
 };
 
 #endif /* ha/had.h */

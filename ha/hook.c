@@ -125,6 +125,7 @@ spawn(struct hook *h, const json_t *event)
     struct child_spec spec = {
         .argv = argv,
         .reset_priority = true,
+        .reset_oom = true,
         .log_path = h->settings->worker_log,
         .in_fd = make_input(event),
     };

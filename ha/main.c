@@ -23,6 +23,7 @@
 #include "ha/instance.h"
 #include "ha/loop.h"
 #include "ha/observe.h"
+#include "ha/record.h"
 #include "ha/stop.h"
 #include "ha/units.h"
 #include "ha/web.h"
@@ -242,6 +243,24 @@ run(struct had *h)
     ev_loop_destroy(h->loop);
 }
 
+/* If that fails it starts with the record that it has, as before. */
+static void
+forget_record(const struct settings *s)
+{
+    char *path;
+    int error = record_set_aside(s->record, s->conf->state_dir, &path);
+
+    if (error) {
+        ha_log(HA_LOG_ERR, "record", "%s cannot be set aside: %s", s->record,
+               strerror(-error));
+    } else {
+        ha_log(HA_LOG_WARN, "record",
+               "of another lineage; set aside as %s, as an operator says",
+               path);
+        free(path);
+    }
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -273,7 +292,10 @@ main(int argc, char *argv[])
            instance_was_reexec() ? ", executed anew" : "");
     warn(&had);
     run(&had);
-    if (had.reexec) {
+    if (had.forget) {
+        forget_record(had.settings);
+    }
+    if (had.reexec || (had.forget && !had.ends)) {
         die("%s cannot be executed: %s", had.program,
             strerror(-instance_reexec(had.program, argv)));
     }

@@ -17,6 +17,7 @@
 #include "ha/loop.h"
 #include "ha/northd.h"
 #include "ha/replica.h"
+#include "ha/room.h"
 #include "ha/server.h"
 #include "ha/told.h"
 #include "ha/verify.h"
@@ -31,6 +32,7 @@
 #define SUSPICION_MS 20000
 #define BUSY_PROBES 12     /* Patience with a northd that works. */
 #define ASIDES_US 60000000 /* Between two looks at what was set aside. */
+#define ROOM_US 1000000    /* ... at what is free on the disks. */
 
 /* This node's facts. */
 
@@ -46,10 +48,13 @@ gather_local(const struct had *h, struct ha_local *local)
         local->db[db].server_ok = server_ok(h->server[db]);
         local->unfit |= server_unfit(h->server[db]);
     }
-    local->unfit |= h->address_unfit;
+    local->address_unfit = h->address_unfit;
     local->priority = conf->priority;
     local->nofailover = conf->nofailover;
     local->witness = conf->witness;
+    local->low_disk = h->room.low;
+    /* Whatever the reason: nobody is to count on it. */
+    local->record_full = h->room.record_full || h->record_error;
     local->northd_ok = northd_ok(h->northd);
     local->aside_files = h->aside_files;
     local->aside_bytes = h->aside_bytes;
@@ -247,6 +252,17 @@ on_aside(void *h_, enum ha_db db, const struct wire_r_aside *aside)
     count_asides(h);
 }
 
+static void
+look_for_room(struct had *h)
+{
+    mono_t now = mono_now();
+
+    if (!h->room_at.us || mono_us_between(h->room_at, now) > ROOM_US) {
+        h->room_at = now;
+        room_look(&h->room, h->settings->conf);
+    }
+}
+
 /* One that is at work on something large gets more time, or it would have to
  * begin again. */
 static void
@@ -388,6 +404,7 @@ observe_close(struct had *h)
         replica_destroy(h->replica[db]);
         server_destroy(h->server[db]);
     }
+    room_close(&h->room);
     verify_close(h);
     told_close(h);
     drill_close(h);
@@ -438,6 +455,7 @@ observe_tick(struct had *h)
         || mono_us_between(h->asides_at, mono_now()) > ASIDES_US) {
         count_asides(h);
     }
+    look_for_room(h);
     observe_local(h);
     probe_suspect(h);
     verify_tick(h);

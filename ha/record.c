@@ -7,8 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "lib/durable.h"
+#include "lib/xalloc.h"
 
 #define HEADING "ovn-ha record "
 #define VERSION 1
@@ -42,11 +46,14 @@ size_t
 record_print(const struct ha_durable *d, char buf[RECORD_MAX])
 {
     const struct ha_record *r = &d->record;
-    char in_sync[256], suspects[256], paused[64];
+    char in_sync[256], suspects[256], paused[64], alone[32] = "";
     int n;
 
     print_paused(r, paused, sizeof paused);
-
+    if (d->alone) {
+        /* Earlier versions must not take it for one that all agreed on. */
+        snprintf(alone, sizeof alone, "alone %" PRIu32 "\n", d->alone);
+    }
     n = snprintf(buf, RECORD_MAX,
                  HEADING "%d\n"
                          "promised %" PRIu32 " %" PRIu32 "\n"
@@ -58,12 +65,13 @@ record_print(const struct ha_durable *d, char buf[RECORD_MAX])
                          "%s"
                          "lease-us %" PRId64 "\n"
                          "in-sync %s\n"
-                         "suspects %s\n",
+                         "suspects %s\n"
+                         "%s",
                  VERSION, d->promised.n, d->promised.node, d->accepted.n,
                  d->accepted.node, d->rev, r->lineage, r->epoch.n,
                  r->epoch.node, r->active, paused, r->lease_us,
                  ha_set_print(&r->in_sync, in_sync, sizeof in_sync),
-                 ha_set_print(&r->suspects, suspects, sizeof suspects));
+                 ha_set_print(&r->suspects, suspects, sizeof suspects), alone);
     n += snprintf(buf + n, RECORD_MAX - n, "checksum %016" PRIx64 "\n",
                   checksum(buf, n));
     assert(n < RECORD_MAX);
@@ -139,7 +147,13 @@ record_parse(const char *text, struct ha_durable *ret_durable)
     }
     p = text + n + 1;
     if (parse_set(&p, "in-sync", &r->in_sync)
-        || parse_set(&p, "suspects", &r->suspects) || p != sum + 1) {
+        || parse_set(&p, "suspects", &r->suspects)) {
+        return -EBADMSG;
+    }
+    if (sscanf(p, "alone %" SCNu32 "%n", &d.alone, &n) == 1) {
+        p += n + 1;
+    }
+    if (p != sum + 1) {
         return -EBADMSG;
     }
     *ret_durable = d;
@@ -167,4 +181,33 @@ record_read(const char *path, struct ha_durable *ret_durable)
         free(text);
     }
     return error == -EFBIG ? -EBADMSG : error;
+}
+
+/* Links before it unlinks: a name that is taken is left alone, and whatever
+ * fails, the record is somewhere. */
+int
+record_set_aside(const char *path, const char *state_dir, char **ret_path)
+{
+    char *folder = ha_asprintf("%s/diverged", state_dir), *to = NULL;
+    int error = mkdir(folder, 0750) && errno != EEXIST ? -errno : -EEXIST;
+
+    for (int i = 0; error == -EEXIST; i++) {
+        free(to);
+        to = ha_asprintf("%s/record-%lld.%d", folder, (long long) time(NULL),
+                         i);
+        error = link(path, to) ? -errno : 0;
+    }
+    if (!error) {
+        error = durable_sync_folder_of(to);
+    }
+    if (!error) {
+        error = durable_remove(path);
+    }
+    if (error) {
+        free(to);
+    } else {
+        *ret_path = to;
+    }
+    free(folder);
+    return error;
 }

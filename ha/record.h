@@ -22,6 +22,11 @@ int record_write(const char *path, const struct ha_durable *);
  * -EPROTONOSUPPORT if a newer version wrote it; or another negative errno. */
 int record_read(const char *path, struct ha_durable *ret_durable);
 
+/* Moves the record to STATE_DIR/diverged/record-TIME, under a name that was not
+ * used yet, which the caller frees.  Returns 0 once that would survive a power
+ * cut, or a negative errno. */
+int record_set_aside(const char *path, const char *state_dir, char **ret_path);
+
 /* The two halves without the file, for tests.  record_print() returns the
  * length. */
 size_t record_print(const struct ha_durable *, char buf[RECORD_MAX]);

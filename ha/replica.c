@@ -40,6 +40,8 @@ struct replica {
     struct ev_timer *start; /* Backoff. */
     struct ev_timer *watch;
     struct ev_timer *again; /* A role that failed is to be sent again. */
+    struct ev_timer *mute;  /* An active whose worker has no log... */
+    bool muted;             /* ...for too long. */
     struct progress progress;
     mono_t started_at;
     int backoff_ms;
@@ -52,6 +54,7 @@ struct replica {
 
     /* Role sent last, and carried out last. */
     uint32_t sent_token;
+    uint32_t sent_role;
     struct ha_epoch sent_epoch;
     uint32_t done_token;
     uint32_t done_role;
@@ -97,6 +100,43 @@ replica_set_server(struct replica *r, pid_t pid)
     send_msg(r, WIRE_R_SERVER, &server, sizeof server);
 }
 
+/* What is known of receivers was told by a worker that had the log. */
+static void
+on_mute(void *r_)
+{
+    struct replica *r = r_;
+
+    r->muted = true;
+    ha_log(HA_LOG_ERR, "replica",
+           "%s: no worker has the log of what is written here: no standby is "
+           "in sync",
+           ha_db_name(r->db));
+    for (uint32_t i = 0; i < r->cluster->n_nodes; i++) {
+        struct wire_r_peer peer = { .node = r->cluster->nodes[i].id };
+
+        if (peer.node != r->cluster->self) {
+            r->handler.peer(r->handler.aux, r->db, &peer);
+        }
+    }
+}
+
+/* An active whose worker is gone, or cannot read the log, is heard by no
+ * standby; for as long as one may lag behind that counts as lag. */
+static void
+watch_log(struct replica *r)
+{
+    struct ha_local_db is;
+
+    replica_facts(r, &is);
+    if (!r->wanted || r->sent_role != WIRE_R_ACTIVE
+        || (is.role == WIRE_R_ACTIVE && is.complete)) {
+        ev_timer_stop(r->mute);
+        r->muted = false;
+    } else if (!r->muted && !ev_timer_is_set(r->mute)) {
+        ev_timer_set_ms(r->mute, r->settings->conf->lag_ms);
+    }
+}
+
 void
 replica_send_role(struct replica *r, const struct ha_action *a)
 {
@@ -114,8 +154,10 @@ replica_send_role(struct replica *r, const struct ha_action *a)
         role.source_port = r->settings->db[r->db].repl_port;
     }
     r->sent_token = role.token;
+    r->sent_role = role.role;
     r->sent_epoch = role.epoch;
     send_msg(r, WIRE_R_ROLE, &role, sizeof role);
+    watch_log(r);
 }
 
 void
@@ -180,6 +222,7 @@ on_role_done(struct replica *r, const struct wire_r_role_done *done)
     r->done_role = done->role;
     r->done_epoch = r->sent_epoch;
     r->status.pos = done->pos;
+    watch_log(r);
     r->handler.changed(r->handler.aux, r->db);
 }
 
@@ -202,6 +245,7 @@ on_status(struct replica *r, const struct worker_msg *msg)
                                                        : HA_LOG_INFO,
                "replica", "%s: %s", ha_db_name(r->db), r->status.why);
     }
+    watch_log(r);
     r->handler.changed(r->handler.aux, r->db);
 }
 
@@ -294,6 +338,7 @@ forget_worker(struct replica *r)
     r->have_status = false;
     r->done_token = 0;
     r->done_role = WIRE_R_IDLE;
+    watch_log(r);
 }
 
 static void
@@ -337,7 +382,7 @@ make_argv(const struct replica *r)
     char **argv = ha_calloc(20, sizeof *argv);
     size_t n = 0;
 
-    argv[n++] = worker_program(PROGRAM);
+    argv[n++] = child_program(PROGRAM);
     argv[n++] = ha_asprintf("--db=%s", db->short_name);
     argv[n++] = ha_asprintf("--fd=%d", WORKER_FD);
     argv[n++] = ha_asprintf("--file=%s", db->file);
@@ -452,6 +497,7 @@ replica_create(struct ev_loop *loop, enum ha_db db,
     r->start = ev_timer_create(loop, on_start, r);
     r->watch = ev_timer_create(loop, on_watch, r);
     r->again = ev_timer_create(loop, on_again, r);
+    r->mute = ev_timer_create(loop, on_mute, r);
     return r;
 }
 
@@ -483,6 +529,7 @@ replica_destroy(struct replica *r)
         ev_timer_destroy(r->start);
         ev_timer_destroy(r->watch);
         ev_timer_destroy(r->again);
+        ev_timer_destroy(r->mute);
         free(r);
     }
 }

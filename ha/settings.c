@@ -108,20 +108,33 @@ settings_lives_on_proof(const struct settings *s, const struct cluster *c)
     return settings_policy_is_fence(s, c) || (c->n_nodes == 2 && c->qdevice);
 }
 
-/* The node that has this address in corosync's nodelist; NULL. */
+static bool
+is_same(const struct sockaddr_storage *a, const struct netaddr_prefix *p)
+{
+    const void *bytes =
+        a->ss_family == AF_INET
+            ? (const void *) &((const struct sockaddr_in *) a)->sin_addr
+            : (const void *) &((const struct sockaddr_in6 *) a)->sin6_addr;
+
+    return a->ss_family == p->family
+           && !memcmp(bytes, p->bytes, netaddr_len(p->family));
+}
+
+/* The node that has this address in corosync's nodelist, on whatever link;
+ * NULL. */
 static const struct cluster_node *
 owner_of(const struct cluster *c, const struct netaddr_prefix *p)
 {
     for (uint32_t i = 0; i < c->n_nodes; i++) {
-        const struct sockaddr_storage *a = &c->nodes[i].addr;
-        const void *bytes =
-            a->ss_family == AF_INET
-                ? (const void *) &((const struct sockaddr_in *) a)->sin_addr
-                : (const void *) &((const struct sockaddr_in6 *) a)->sin6_addr;
+        const struct cluster_node *node = &c->nodes[i];
 
-        if (a->ss_family == p->family
-            && !memcmp(bytes, p->bytes, netaddr_len(p->family))) {
-            return &c->nodes[i];
+        if (is_same(&node->addr, p)) {
+            return node;
+        }
+        for (uint32_t j = 0; j < node->n_links; j++) {
+            if (is_same(&node->links[j], p)) {
+                return node;
+            }
         }
     }
     return NULL;

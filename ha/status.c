@@ -89,6 +89,21 @@ position(const struct ha_pos *pos)
                      "chain", hex(pos->chain));
 }
 
+/* What this node waits for.  A standby remains one while no record is in force
+ * with those who are here, which is moments; if not, it is to be told. */
+static enum ha_why
+own_why(const struct had *h)
+{
+    const struct ha_core *c = &h->core;
+
+    if (c->state != HA_STANDBY || c->why != HA_WHY_NONE || c->in_force) {
+        return c->why;
+    }
+    return c->dirty                      ? HA_WHY_DISK
+           : c->coord_why != HA_WHY_NONE ? c->coord_why
+                                         : HA_WHY_AGREEING;
+}
+
 /* What 'id' says of itself; this node needs no message for that. */
 static bool
 node_status(const struct had *h, uint32_t id, struct ha_status *ret_status)
@@ -97,6 +112,7 @@ node_status(const struct had *h, uint32_t id, struct ha_status *ret_status)
 
     if (id == h->cluster.self) {
         ha_core_status(&h->core, ret_status);
+        ret_status->why = own_why(h);
         return true;
     }
     if (!peer || !peer->heard || !ha_set_has(&h->core.view, id)) {
@@ -294,6 +310,8 @@ node(const struct had *h, const struct cluster_node *n)
     put(o, "priority", json_integer(st.local.priority));
     put(o, "nofailover", json_boolean(st.local.nofailover));
     put(o, "witness", json_boolean(st.local.witness));
+    put(o, "low_disk", json_boolean(st.local.low_disk));
+    put(o, "record_full", json_boolean(st.local.record_full));
     put(o, "told", told_status(h, n->id));
     if (st.local.witness) {
         put(o, "in_sync", json_null());
@@ -358,6 +376,35 @@ own_address(const struct had *h, const struct wire_f_state *st)
                      (int) st->address_unfit, "why", reason);
 }
 
+/* The watchdog, and why there is none. */
+static json_t *
+own_watchdog(const struct had *h, const struct wire_f_state *st)
+{
+    static const char *const states[] = { "none", "pending", "ready", "armed",
+                                          "missing" };
+    const struct wire_f_watchdog *w = &st->watchdog;
+    const struct conf *conf = h->settings->conf;
+    const char *reason = w->why;
+
+    if (!conf_has_watchdog(conf)) {
+        reason = conf->witness ? "a witness serves nothing"
+                               : "no [watchdog] device is configured: nothing "
+                                 "resets this node if it stands still";
+    } else if (w->state == WIRE_WATCHDOG_NONE) {
+        reason = "the fence worker is of an older version: stop and start "
+                 "ovn-had";
+    }
+    return json_pack("{s:s, s:s, s:s, s:i, s:i, s:o, s:s}", "state",
+                     w->state < 5 ? states[w->state] : "unknown", "device",
+                     w->path, "identity", w->identity, "timeout_ms",
+                     (int) w->timeout_ms, "pretimeout_ms",
+                     (int) w->pretimeout_ms, "nowayout",
+                     w->nowayout == WIRE_NOWAYOUT_UNKNOWN
+                         ? json_null()
+                         : json_boolean(w->nowayout == WIRE_NOWAYOUT_YES),
+                     "why", reason);
+}
+
 static json_t *
 own_fence(const struct had *h)
 {
@@ -372,14 +419,16 @@ own_fence(const struct had *h)
         return json_pack("{s:b}", "connected", 0);
     }
     left = st->lease_left_us - mono_us_between(at, mono_now());
-    return json_pack("{s:b, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:s, s:o, s:o}",
+    return json_pack("{s:b, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:s, s:o, s:o, "
+                     "s:o}",
                      "connected", 1, "pid", (int) st->pid, "door",
                      st->door < 5 ? doors[st->door] : "unknown",
                      "lease_left_ms", left > 0 ? left / 1000 : 0, "acks",
                      (int) st->n_acks, "lease_losses", (int) st->lease_losses,
                      "serve", epoch(st->serve), "support", epoch(st->support),
                      "why", st->why, "kernel_lease", own_kernel_lease(h, st),
-                     "virtual_ip", own_address(h, st));
+                     "virtual_ip", own_address(h, st), "watchdog",
+                     own_watchdog(h, st));
 }
 
 static json_t *
@@ -425,15 +474,36 @@ own_northd(const struct had *h)
                      (int) northd_starts(h->northd), "wanted", h->want_northd);
 }
 
+/* The disks that this node writes to. */
+static json_t *
+own_disk(const struct had *h)
+{
+    const struct conf *conf = h->settings->conf;
+    const struct room *room = &h->room;
+    json_t *folders = json_array();
+
+    for (size_t i = 0; i < room->n; i++) {
+        json_array_append_new(
+            folders,
+            json_pack("{s:o, s:I}", "folder", value(room->folders[i].path),
+                      "free_bytes", (json_int_t) room->folders[i].free_bytes));
+    }
+    return json_pack("{s:o, s:b, s:b, s:i, s:i, s:o, s:s}", "folders", folders,
+                     "low", room->low, "tight", room->tight, "low_mb",
+                     conf->low_mb, "warn_mb", conf->warn_mb, "record",
+                     value(h->settings->record), "record_error",
+                     h->record_error ? strerror(-h->record_error) : "");
+}
+
 /* Together. */
 
-/* True if nothing of the databases of 'id' is missing. */
+/* True if nothing of the databases of 'id' is missing; of the active's, if all
+ * can go to others. */
 static bool
 is_protected(const struct ha_core *c, uint32_t id, const struct ha_local *l)
 {
     return ha_set_has(&c->record.in_sync, id) && l->northd_ok
-           && (id == c->record.active
-               || (l->db[HA_NB].complete && l->db[HA_SB].complete));
+           && l->db[HA_NB].complete && l->db[HA_SB].complete;
 }
 
 /* "ok", "degraded": served, but not as well protected as it should be, or
@@ -531,12 +601,13 @@ status_make(const struct had *h)
     put(o, "warnings", warnings(h));
     put(o, "local",
         json_pack(
-            "{s:s, s:o, s:I, s:b, s:b, s:o, s:o, s:o}", "state",
-            status_state(c->state, witness), "why", why(c->why), "state_ms",
+            "{s:s, s:o, s:I, s:b, s:b, s:o, s:o, s:o, s:o}", "state",
+            status_state(c->state, witness), "why", why(own_why(h)),
+            "state_ms",
             (json_int_t) mono_us_between(c->state_since, mono_now()) / 1000,
             "corosync", group_connected(h->group), "stopping", h->leaving,
             "fence", own_fence(h), "fencing", fencing_status(h), "events",
-            hook_status(h->hook)));
+            hook_status(h->hook), "disk", own_disk(h)));
     if (!witness) {
         put(json_object_get(o, "local"), "nb", own_db(h, HA_NB));
         put(json_object_get(o, "local"), "sb", own_db(h, HA_SB));

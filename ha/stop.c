@@ -41,6 +41,7 @@ stop_request(struct had *h)
 {
     struct ha_event ev = { .type = HA_EV_SHUTDOWN };
 
+    h->ends = true;
     if (h->leaving) {
         stop_begin(h);
         return;

@@ -37,7 +37,7 @@ common_options(const struct conf *conf)
 
         if (conf_option_is_common(option) && !moot) {
             name = ha_asprintf("[%s] %s", option->section, option->name);
-            value = conf_get_text(conf, option);
+            value = conf_get_meaning(conf, option);
             json_object_set_new(options, name, json_string(value));
             free(value);
             free(name);

@@ -48,11 +48,3 @@ worker_body(const struct worker_msg *msg, void *body, size_t n)
     memset(body, 0, n);
     memcpy(body, msg->body, known);
 }
-
-char *
-worker_program(const char *name)
-{
-    const char *folder = getenv("OVN_HA_PKGLIBEXECDIR");
-
-    return ha_asprintf("%s/%s", folder ? folder : HA_PKGLIBEXECDIR, name);
-}

@@ -26,8 +26,4 @@ int worker_recv(int fd, struct worker_msg *ret_msg);
 /* Copies the body to 'body', zeros where the sender knew less. */
 void worker_body(const struct worker_msg *, void *body, size_t n);
 
-/* Path of the worker program 'name': in $OVN_HA_PKGLIBEXECDIR if set, else
- * where it was installed.  The caller frees it. */
-char *worker_program(const char *name);
-
 #endif /* ha/worker.h */

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,24 +45,64 @@ reset_priority(void)
     setpriority(PRIO_PROCESS, 0, 0);
 }
 
+/* That this process is to be spared is no reason to spare the child.  Where
+ * it cannot be written, it was not lowered either. */
+static void
+reset_oom(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+
+    if (fd >= 0) {
+        dprintf(fd, "0");
+        close(fd);
+    }
+}
+
+/* What needs no file to be opened that may be on a dead disk. */
 static int
 redirect_stdio(const struct child_spec *spec)
 {
-    const char *log = spec->log_path;
     int in = spec->in_fd ? spec->in_fd : open("/dev/null", O_RDONLY);
-    int out = spec->out_fd ? spec->out_fd
-              : log        ? open(log, O_WRONLY | O_CREAT | O_APPEND, 0640)
-                           : dup(STDERR_FILENO);
+    int out = spec->out_fd ? spec->out_fd : STDERR_FILENO;
+    int err = spec->err_fd ? spec->err_fd : out;
 
-    if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0
-        || dup2(spec->err_fd ? spec->err_fd : out, 2) < 0) {
+    if (in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) {
         return -errno;
     }
     return 0;
 }
 
+static int
+open_log(const struct child_spec *spec)
+{
+    int fd;
+
+    if (!spec->log_path || spec->out_fd) {
+        return 0;
+    }
+    fd = open(spec->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0 || dup2(fd, 1) < 0 || (!spec->err_fd && dup2(fd, 2) < 0)) {
+        return -errno;
+    }
+    close(fd);
+    return 0;
+}
+
+static bool
+is_named(const struct child_spec *spec, int fd)
+{
+    for (size_t i = 0; i < spec->n_fds; i++) {
+        if (spec->fds[i].as == fd) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Leaves the named descriptors open, under their new numbers, and no others.
- * By way of numbers above all of the new ones, so that none is lost. */
+ * By way of numbers above all of the new ones, so that none is lost.  Not by
+ * exec(): what is open before it, and exec() itself, may wait for a dead disk
+ * for ever, and our locks with them. */
 static int
 arrange_fds(const struct child_spec *spec)
 {
@@ -79,15 +120,17 @@ arrange_fds(const struct child_spec *spec)
             return -errno;
         }
     }
-    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC)) {
-        return -errno;
-    }
     for (size_t i = 0; i < spec->n_fds; i++) {
         if (dup2(moved[i], spec->fds[i].as) < 0) {
             return -errno;
         }
     }
-    return 0;
+    for (int fd = 3; fd < top; fd++) {
+        if (!is_named(spec, fd)) {
+            close(fd);
+        }
+    }
+    return close_range(top, ~0U, 0) ? -errno : 0;
 }
 
 /* Makes the lock on an open file one of this process.  No other descriptor of
@@ -97,7 +140,8 @@ take_over_lock(int fd)
 {
     struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
 
-    if (fcntl(fd, F_OFD_SETLK, &lock)) {
+    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC)
+        || fcntl(fd, F_OFD_SETLK, &lock)) {
         return -errno;
     }
     lock.l_type = F_WRLCK;
@@ -117,12 +161,16 @@ run_child(const struct child_spec *spec, char **envp)
     if (spec->reset_priority) {
         reset_priority();
     }
+    if (spec->reset_oom) {
+        reset_oom();
+    }
     error = redirect_stdio(spec);
     if (!error) {
-        error = arrange_fds(spec);
+        error =
+            spec->lock_fd ? take_over_lock(spec->lock_fd) : arrange_fds(spec);
     }
-    if (!error && spec->lock_fd) {
-        error = take_over_lock(spec->lock_fd);
+    if (!error) {
+        error = open_log(spec);
     }
     if (!error) {
         execve(spec->argv[0], (char **) spec->argv, envp);
@@ -133,7 +181,8 @@ run_child(const struct child_spec *spec, char **envp)
     _exit(CHILD_EXEC_FAILED);
 }
 
-/* Our environment with 'env' in front, where getenv() finds it first. */
+/* Our environment with 'env' in front, where getenv() finds it first, but not
+ * what systemd told us alone. */
 static char **
 make_env(const char *const *env)
 {
@@ -151,7 +200,9 @@ make_env(const char *const *env)
         envp[i] = (char *) env[i];
     }
     for (size_t i = 0; i < n_own; i++) {
-        envp[n_new + i] = environ[i];
+        if (strncmp(environ[i], "NOTIFY_SOCKET=", 14)) {
+            envp[n_new++] = environ[i];
+        }
     }
     return envp;
 }
@@ -444,4 +495,12 @@ child_read_cmdline(pid_t pid, char *buf, size_t size)
     }
     buf[n > 0 ? n : 0] = '\0';
     return n;
+}
+
+char *
+child_program(const char *name)
+{
+    const char *folder = getenv("OVN_HA_PKGLIBEXECDIR");
+
+    return ha_asprintf("%s/%s", folder ? folder : HA_PKGLIBEXECDIR, name);
 }

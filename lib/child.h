@@ -27,7 +27,8 @@ struct child_fd {
 
 struct child_spec {
     const char *const *argv;    /* Ends in NULL; argv[0] is the path. */
-    const char *const *env;     /* "NAME=value" besides our own environment,
+    const char *const *env;     /* "NAME=value" besides our own environment
+                                 * (less NOTIFY_SOCKET, which is ours only),
                                  * ends in NULL; or NULL. */
     const struct child_fd *fds; /* All that it inherits besides 0, 1, 2. */
     size_t n_fds;
@@ -37,7 +38,8 @@ struct child_spec {
     int out_fd;           /* For stdout and stderr, before 'log_path'; or
                            * 0. */
     int err_fd;           /* For stderr, before 'out_fd'; or 0. */
-    bool reset_priority;  /* Do not inherit a real-time priority. */
+    bool reset_priority;  /* Do not inherit a real-time priority, */
+    bool reset_oom;       /* nor that we are to live when memory is short. */
     int lock_fd; /* A file that we hold a lock on (F_OFD_SETLK): it becomes
                   * the child's (F_SETLK), and outlives its exec.  0: none.
                   * Not together with 'fds'. */
@@ -63,6 +65,10 @@ struct child {
  * (unless 'in_fd' says otherwise), all signals as they are by default.  Does not wait for anything.  Returns 0
  * or a negative errno. */
 int child_spawn(const struct child_spec *, struct child *ret_child);
+
+/* Path of our own program 'name': in $OVN_HA_PKGLIBEXECDIR if set, else where
+ * it was installed.  The caller frees it. */
+char *child_program(const char *name);
 
 /* Adopts the process 'pid', if it runs the program 'comm' (its first 15
  * characters count) and, unless 'start_ticks' is 0, started then.  Returns 0;

@@ -165,13 +165,51 @@ const struct conf_option conf_options[] = {
     { "insync", "lag-ms", CONF_INT, 100, 3600000, "10000", AT(lag_ms),
       "So does one that was not level with the active for this long." },
 
+    { "disk", "low-mb", CONF_INT, 0, 1000000, "100", AT(low_mb),
+      "Free megabytes where the databases or the record are below which this "
+      "node hands over to one that has more, because a database on a full disk "
+      "refuses every write. If no other has more it serves on. What was passed "
+      "is over once there is twice as much. 0 is never." },
+    { "disk", "warn-mb", CONF_INT, 0, 1000000, "500", AT(warn_mb),
+      "The same, but it is only said: by ovn-hactl status and check, as a "
+      "problem; and ovn-hactl backup and restore leave this much free there. "
+      "Give more than low-mb." },
+
+    { "watchdog", "device", CONF_PATH, 0, 0, "", AT(watchdog_device),
+      "Path of the watchdog that resets this node if its door is not closed in "
+      "time, for example /dev/watchdog0. It is armed only while this node "
+      "serves. Empty, and no identity: there is none, and nothing else is "
+      "needed for the lease to hold. Nobody else may have it open: unset "
+      "RuntimeWatchdogSec of systemd if that has it." },
+    { "watchdog", "identity", CONF_WORDS, 0, 0, "", AT(watchdog_identity),
+      "What the device has to call itself, for example i6300ESB timer; see "
+      "/sys/class/watchdog/*/identity. With device empty, the one that does is "
+      "looked for." },
+    { "watchdog", "timeout-s", CONF_INT, 0, 60, "0", AT(watchdog_timeout_s),
+      "After so long without being fed it resets the node. It has to do so "
+      "within the lease: timeout-s * 1000 + 2 * beat-ms <= lease-ms. 0 is the "
+      "longest that fits." },
+    { "watchdog", "pretimeout-s", CONF_INT, 0, 59, "0",
+      AT(watchdog_pretimeout_s),
+      "So long before that the kernel does what the device's "
+      "pretimeout_governor says, for example panic, to leave a dump. It has to "
+      "be shorter than the timeout. 0 is never." },
+    { "watchdog", "reset-program", CONF_PATH, 0, 0, "", AT(reset_program),
+      "Program that resets this node at once, run with the reason as its "
+      "argument if a database or northd was killed to close the door and does "
+      "not end, because its disk does not answer, say. Empty: the watchdog, if "
+      "there is one, does it." },
+    { "watchdog", "reset-after-ms", CONF_INT, 100, 60000, "2000",
+      AT(reset_after_ms),
+      "How long such a process may take to end. A large one takes a moment." },
+
     { "status", "socket", CONF_PATH, 0, 0, "/run/ovn-ha/status.sock",
       AT(status_socket),
       "Unix socket on which ovn-had answers HTTP: the page for people, status, "
       "metrics and health checks. Nothing can be changed there." },
     { "status", "group", CONF_GROUP, 0, 0, "", AT(status_group),
-      "Group whose members may read from that socket, too. Empty: only root "
-      "may." },
+      "Group whose members may read from that socket, too, and ask ovn-had "
+      "what changes nothing. Empty: only root may." },
     { "status", "listen", CONF_ADDRESS, 0, 0, "", AT(status_listen),
       "Address and TCP port on which the same is answered, for example "
       "192.0.2.1:6664 or [2001:db8::1]:6664. It needs private-key and "

@@ -2,9 +2,11 @@
 
 #include "lib/conf.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <ini.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -210,12 +212,25 @@ check_interface(const char *text)
                : NULL;
 }
 
+/* Status and events are JSON, which holds nothing else. */
+static char *
+check_utf8(const char *text)
+{
+    json_t *json = json_string(text);
+
+    json_decref(json);
+    return json ? NULL : ha_strdup("it is not UTF-8");
+}
+
 char *
 conf_set_value(void *base, const struct conf_option *option, const char *text)
 {
     void *member = member_of(base, option);
-    char *reason = NULL;
+    char *reason = check_utf8(text);
 
+    if (reason) {
+        return reason;
+    }
     switch (option->type) {
     case CONF_INT:
         return parse_int(option, text, member);
@@ -326,11 +341,64 @@ check_status(const struct conf *conf, int *ret_line)
     return NULL;
 }
 
+bool
+conf_has_watchdog(const struct conf *conf)
+{
+    return !conf->witness
+           && (*conf->watchdog_device || *conf->watchdog_identity);
+}
+
+int
+conf_watchdog_max_ms(const struct conf *conf)
+{
+    /* What is fed on each acknowledged beat may miss one. */
+    return conf->lease_ms - 2 * conf->beat_ms;
+}
+
+int
+conf_watchdog_timeout_s(const struct conf *conf)
+{
+    int longest_s = conf_watchdog_max_ms(conf) / 1000;
+
+    return conf->watchdog_timeout_s ? conf->watchdog_timeout_s
+           : longest_s > 0          ? longest_s
+                                    : 1; /* None is shorter. */
+}
+
+/* A watchdog that bites after the lease is over protects nothing. */
+static char *
+check_watchdog(const struct conf *conf, int *ret_line)
+{
+    int timeout_s = conf_watchdog_timeout_s(conf);
+
+    if (!conf_has_watchdog(conf)) {
+        return NULL;
+    }
+    *ret_line = conf_last_line(conf, "watchdog",
+                               "device identity timeout-s pretimeout-s");
+    if (strlen(conf->watchdog_identity) > CONF_IDENTITY_LEN) {
+        return ha_asprintf("[watchdog] identity has more than %d characters",
+                           CONF_IDENTITY_LEN);
+    } else if (timeout_s * 1000 > conf_watchdog_max_ms(conf)) {
+        return ha_asprintf("unsafe timing: the watchdog has to bite within "
+                           "the lease, but 1000 * timeout-s + 2 * beat-ms <= "
+                           "lease-ms does not hold: 1000 * %d + 2 * %d > %d; "
+                           "raise [timing] lease-ms on every node",
+                           timeout_s, conf->beat_ms, conf->lease_ms);
+    } else if (conf->watchdog_pretimeout_s >= timeout_s) {
+        return ha_asprintf("unsafe timing: [watchdog] pretimeout-s < "
+                           "timeout-s does not hold: %d >= %d",
+                           conf->watchdog_pretimeout_s, timeout_s);
+    }
+    return NULL;
+}
+
 /* Returns NULL or the violated condition, and the line that completes it. */
 static char *
 check_together(struct conf *conf, int *ret_line)
 {
     int n_tls = !!*conf->private_key + !!*conf->certificate + !!*conf->ca_cert;
+    char *reason;
 
     if (!conf->beat_ms) {
         conf->beat_ms = conf->lease_ms / 10;
@@ -357,7 +425,8 @@ check_together(struct conf *conf, int *ret_line)
         return ha_strdup("[virtual-ip] address and interface go together: "
                          "give both or none");
     }
-    return check_status(conf, ret_line);
+    reason = check_watchdog(conf, ret_line);
+    return reason ? reason : check_status(conf, ret_line);
 }
 
 /* The file. */
@@ -623,6 +692,48 @@ print_value(const void *base, const struct conf_option *option, FILE *f)
         fputs(*(char *const *) member, f);
         break;
     }
+}
+
+static int
+compare_prefixes(const void *a_, const void *b_)
+{
+    const struct netaddr_prefix *a = a_, *b = b_;
+
+    return a->family != b->family
+               ? a->family - b->family
+               : memcmp(a->bytes, b->bytes, sizeof a->bytes);
+}
+
+/* Whatever order and form they are written in. */
+static char *
+same_prefixes(const char *text)
+{
+    struct netaddr_prefix list[CONF_MAX_ADDRESSES];
+    char *out = ha_strdup(""), buf[INET6_ADDRSTRLEN];
+    size_t n_list = 0, n;
+
+    for (; (n = conf_word(&text)) && n_list < CONF_MAX_ADDRESSES; text += n) {
+        n_list += !netaddr_parse_prefix(text, n, &list[n_list]);
+    }
+    qsort(list, n_list, sizeof list[0], compare_prefixes);
+    for (size_t i = 0; i < n_list; i++) {
+        char *longer = ha_asprintf(
+            "%s%s%s/%u", out, i ? ", " : "",
+            inet_ntop(list[i].family, list[i].bytes, buf, sizeof buf),
+            list[i].bits);
+
+        free(out);
+        out = longer;
+    }
+    return out;
+}
+
+char *
+conf_get_meaning(const struct conf *conf, const struct conf_option *option)
+{
+    return option->type == CONF_PREFIXES
+               ? same_prefixes(*(char *const *) member_of(conf, option))
+               : conf_get_text(conf, option);
 }
 
 char *

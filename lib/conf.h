@@ -51,7 +51,7 @@ struct conf_option {
 };
 
 extern const struct conf_option conf_options[];
-#define CONF_N_OPTIONS 51
+#define CONF_N_OPTIONS 59
 
 /* The same for sections that stand for one device or one node each; their
  * 'section' says how they are named, and 'offset' is of struct conf_device
@@ -63,6 +63,7 @@ extern const struct conf_option conf_fence_options[];
 
 #define CONF_MAX_ADDRESSES 8 /* As WIRE_MAX_ADDRESSES. */
 #define CONF_IFNAME_LEN 16   /* As WIRE_IFNAME_LEN. */
+#define CONF_IDENTITY_LEN 32 /* A watchdog's is not longer. */
 
 #define CONF_MAX_DEVICES 32
 #define CONF_MAX_LEVELS 4
@@ -147,6 +148,15 @@ struct conf {
     /* [insync] */
     int lag_records, lag_ms;
 
+    /* [disk] */
+    int low_mb, warn_mb;
+
+    /* [watchdog] */
+    char *watchdog_device, *watchdog_identity; /* Both "": there is none. */
+    int watchdog_timeout_s, watchdog_pretimeout_s;
+    char *reset_program; /* "" where there is none. */
+    int reset_after_ms;
+
     /* [status] */
     char *status_socket, *status_group;
     char *status_listen; /* "" where there is none; so are these: */
@@ -170,6 +180,14 @@ struct conf {
     int lines[CONF_N_OPTIONS];
 };
 
+/* True if there is to be a watchdog, which a witness does not need. */
+bool conf_has_watchdog(const struct conf *);
+
+/* The longest timeout of a watchdog that bites within the lease, in ms, and
+ * the one that it is to have, in seconds. */
+int conf_watchdog_max_ms(const struct conf *);
+int conf_watchdog_timeout_s(const struct conf *);
+
 /* Reads 'file'.  NULL gives the defaults; so does a file that does not exist,
  * unless it is 'required'.  Returns 0, or a negative errno with a line of text
  * in '*ret_error', which the caller frees: file, line number and reason. */
@@ -180,6 +198,9 @@ void conf_destroy(struct conf *);
 /* The value of an option of conf_options, as one would write it, in memory
  * that the caller frees. */
 char *conf_get_text(const struct conf *, const struct conf_option *);
+
+/* The same, but alike for all that mean the same. */
+char *conf_get_meaning(const struct conf *, const struct conf_option *);
 
 /* True if it only makes sense with the same value on every node. */
 bool conf_option_is_common(const struct conf_option *);

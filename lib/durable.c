@@ -52,12 +52,20 @@ write_new(const char *path, const void *data, size_t n, mode_t mode)
     return error;
 }
 
+char *
+durable_folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return !slash          ? ha_strdup(".")
+           : slash == path ? ha_strdup("/")
+                           : ha_asprintf("%.*s", (int) (slash - path), path);
+}
+
 int
 durable_sync_folder_of(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? ha_asprintf("%.*s/", (int) (slash - path), path)
-                         : ha_strdup(".");
+    char *folder = durable_folder_of(path);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int error = fd < 0 || fsync(fd) ? -errno : 0;
 

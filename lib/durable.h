@@ -28,6 +28,9 @@ int durable_read(const char *path, size_t max, char **ret_data, size_t *ret_n);
  * was none, or a negative errno. */
 int durable_remove(const char *path);
 
+/* The folder that 'path' is in, in memory that the caller frees. */
+char *durable_folder_of(const char *path);
+
 /* Makes the names in the folder of 'path' durable, after a rename or a link
  * of one's own.  Returns 0 or a negative errno. */
 int durable_sync_folder_of(const char *path);

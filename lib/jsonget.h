@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <string.h>
 
 static inline const json_t *
 jsonget(const json_t *object, const char *key)
@@ -29,6 +30,20 @@ static inline bool
 jsonget_true(const json_t *object, const char *key)
 {
     return json_is_true(json_object_get(object, key));
+}
+
+/* The object of an array whose member 'key' is 'text'; NULL if there is none. */
+static inline const json_t *
+jsonget_row(const json_t *array, const char *key, const char *text)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *row = json_array_get(array, i);
+
+        if (!strcmp(jsonget_text(row, key), text)) {
+            return row;
+        }
+    }
+    return NULL;
 }
 
 #endif /* HA_LIB_JSONGET_H */

@@ -382,6 +382,42 @@ print_events(struct writer *w, const json_t *events)
     }
 }
 
+/* Nothing where none is configured. */
+static void
+print_watchdog(struct writer *w, const json_t *watchdog)
+{
+    const char *state = jsonget_text(watchdog, "state");
+
+    if (!*state || !strcmp(state, "none")) {
+        return;
+    }
+    gauge(w, "ovn_ha_watchdog_armed",
+          "Whether the watchdog resets this node unless it is fed; no sample "
+          "if none is configured.");
+    sample(w, NULL, NULL, NULL, NULL, !strcmp(state, "armed"));
+    gauge(w, "ovn_ha_watchdog_timeout_seconds",
+          "After how long without being fed; 0 if not known.");
+    sample_plain(w, jsonget(watchdog, "timeout_ms"), 1000);
+}
+
+static void
+print_disk(struct writer *w, const json_t *disk)
+{
+    const json_t *folders = jsonget(disk, "folders");
+
+    gauge(w, "ovn_ha_disk_free_bytes",
+          "Room where the databases and the record are.");
+    for (size_t i = 0; i < json_array_size(folders); i++) {
+        const json_t *o = json_array_get(folders, i);
+
+        sample_json(w, "folder", jsonget_text(o, "folder"), NULL, NULL,
+                    jsonget(o, "free_bytes"), 1);
+    }
+    gauge(w, "ovn_ha_disk_low",
+          "Whether that is so little that this node hands over.");
+    sample_plain(w, jsonget(disk, "low"), 1);
+}
+
 static void
 print_local(struct writer *w, const json_t *status)
 {
@@ -409,9 +445,11 @@ print_local(struct writer *w, const json_t *status)
           "Whether this node has the virtual IP; no sample if none is "
           "configured.");
     sample_plain(w, jsonget(jsonget(fence, "virtual_ip"), "held"), 1);
+    print_watchdog(w, jsonget(fence, "watchdog"));
     print_servers(w, local);
     print_northd(w, jsonget(local, "northd"));
     print_events(w, jsonget(local, "events"));
+    print_disk(w, jsonget(local, "disk"));
 }
 
 char *

@@ -125,6 +125,32 @@ find_difference(json_t *list, const json_t *node, bool nb)
     }
 }
 
+/* What is written on the active now is nowhere else: its worker is not there,
+ * or its file is damaged, or not the one that it was. */
+static void
+find_log(json_t *list, const json_t *node, bool nb)
+{
+    const char *name = jsonget_text(node, "name");
+    char *ends;
+
+    if (strcmp(jsonget_text(node, "state"), "active")
+        || !json_is_false(
+            jsonget(jsonget(node, nb ? "nb" : "sb"), "complete"))) {
+        return;
+    }
+    ends = ha_asprintf("its replica worker has the log; if status on %s says "
+                       "that the file is damaged or replaced: stop ovn-had "
+                       "there, then, on another node, ovn-hactl failover "
+                       "--allow-data-loss. What only %s has is set aside when "
+                       "it is started again",
+                       name, name);
+    add(list, name, nb ? "nb-log" : "sb-log",
+        ha_asprintf("%s: %s: no standby gets what is written now", name,
+                    nb ? "NB" : "SB"),
+        ends);
+    free(ends);
+}
+
 /* Which nodes have data where only one may, at the first start. */
 static void
 find_first_data(json_t *list, const json_t *node)
@@ -169,10 +195,25 @@ find_in_node(json_t *list, const json_t *node)
     find_asks(list, node, false);
     find_difference(list, node, true);
     find_difference(list, node, false);
+    find_log(list, node, true);
+    find_log(list, node, false);
     if (json_is_false(jsonget(node, "northd_ok"))) {
         add(list, name, "northd-bad",
             ha_asprintf("%s: ovn-northd does not do what it should", name),
             "ovn-northd answers and has the role that it should have");
+    }
+    if (jsonget_true(node, "low_disk")) {
+        add(list, name, "disk-low",
+            ha_asprintf("%s: its disk is about to be full", name),
+            "there is room again; ovn-hactl status there says where");
+    }
+    if (jsonget_true(node, "record_full")) {
+        add(list, name, "record-full",
+            ha_asprintf("%s: its record cannot be written: it cannot hand "
+                        "over or take over, and may give no vote",
+                        name),
+            "there is room in the folder of state-dir there; ovn-hactl status "
+            "there says more");
     }
     if (jsonget_true(node, "leaving")) {
         add(list, name, "leaving", ha_asprintf("%s is being stopped", name),
@@ -242,6 +283,79 @@ find_in_kernel(json_t *list, const char *node, const json_t *kernel)
     }
 }
 
+/* The folder with the least room is where something is to be done. */
+static void
+find_in_disk(json_t *list, const char *node, const json_t *disk)
+{
+    bool low = jsonget_true(disk, "low");
+    const json_t *folders = jsonget(disk, "folders"), *least = NULL;
+    json_int_t mb =
+        json_integer_value(jsonget(disk, low ? "low_mb" : "warn_mb"));
+    char *ends;
+
+    for (size_t i = 0; i < json_array_size(folders); i++) {
+        const json_t *o = json_array_get(folders, i);
+
+        if (!least
+            || json_integer_value(jsonget(o, "free_bytes"))
+                   < json_integer_value(jsonget(least, "free_bytes"))) {
+            least = o;
+        }
+    }
+    if (!least || !(low || jsonget_true(disk, "tight"))) {
+        return;
+    }
+    ends = ha_asprintf("%lld MB are free there", (long long) 2 * mb);
+    add(list, node, low ? "disk-low" : "disk-tight",
+        ha_asprintf("%.0f MB are free in %s%s",
+                    json_number_value(jsonget(least, "free_bytes")) / 1e6,
+                    jsonget_text(least, "folder"),
+                    low ? "; on a full disk every write is refused" : ""),
+        ends);
+    free(ends);
+}
+
+/* What the reason was, if it was not that there is no room. */
+static void
+find_in_record(json_t *list, const char *node, const json_t *disk)
+{
+    const char *error = jsonget_text(disk, "record_error");
+
+    if (*error) {
+        add(list, node, "record-error",
+            ha_asprintf("%s cannot be written: %s",
+                        jsonget_text(disk, "record"), error),
+            "it can be, which is tried each second");
+    }
+}
+
+/* The same for one that does not stand still in the kernel alone. */
+static void
+find_in_watchdog(json_t *list, const char *node, const json_t *watchdog)
+{
+    const char *state = jsonget_text(watchdog, "state");
+    const char *why = jsonget_text(watchdog, "why");
+    const char *device = jsonget_text(watchdog, "device");
+
+    if (!strcmp(state, "missing")) {
+        add(list, node, "watchdog-missing",
+            ha_asprintf("no watchdog guards this node: %s%s%s", device,
+                        *device ? ": " : "", why),
+            "it can be used, which is tried each 10 s, or [watchdog] is "
+            "emptied");
+    } else if (*why && strcmp(state, "none")) {
+        add(list, node, "watchdog",
+            ha_asprintf("watchdog %s: %s", device, why),
+            "what it names is mended");
+    } else if (jsonget_true(watchdog, "nowayout")) {
+        add(list, node, "watchdog-nowayout",
+            ha_asprintf("watchdog %s cannot be disarmed: this node is reset "
+                        "when ovn-had is stopped",
+                        device),
+            "its driver is loaded with nowayout=0");
+    }
+}
+
 static void
 find_in_address(json_t *list, const char *node, const json_t *address)
 {
@@ -276,8 +390,10 @@ find_here(json_t *list, const json_t *status)
             ha_asprintf("door: %s", jsonget_text(fence, "why")),
             "the lease lives, and both databases answer");
     }
+    find_in_record(list, node, jsonget(local, "disk"));
     find_in_kernel(list, node, jsonget(fence, "kernel_lease"));
     find_in_address(list, node, jsonget(fence, "virtual_ip"));
+    find_in_watchdog(list, node, jsonget(fence, "watchdog"));
     if (*jsonget_text(events, "error")) {
         add(list, node, "events",
             ha_asprintf("events are not told: %s: %s",
@@ -304,6 +420,9 @@ problems_find(const json_t *status)
     json_t *list = json_array();
 
     find_in_cluster(list, status);
+    /* The node itself knows more of it than what it tells the others. */
+    find_in_disk(list, jsonget_text(status, "node"),
+                 jsonget(jsonget(status, "local"), "disk"));
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         find_in_node(list, json_array_get(nodes, i));
     }

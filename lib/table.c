@@ -152,6 +152,25 @@ print_verifications(FILE *out, const json_t *nodes)
     free(text);
 }
 
+/* "replica   n2 NB: 3 resumes, 1 snapshot: own position is not known": how this
+ * node's replica came to its data in this life. */
+static void
+print_replica(FILE *out, const json_t *status, const char *key, const char *db)
+{
+    const json_t *o = jsonget(jsonget(status, "local"), key);
+    long long resumes = json_integer_value(jsonget(o, "resumes"));
+    long long snapshots = json_integer_value(jsonget(o, "snapshots"));
+    const char *why = jsonget_text(o, "snapshot_why");
+
+    if (resumes || snapshots) {
+        fprintf(out,
+                "replica   %s %s: %lld resume%s, %lld snapshot%s%s%.60s\n",
+                text_of(status, "node"), db, resumes, resumes == 1 ? "" : "s",
+                snapshots, snapshots == 1 ? "" : "s",
+                snapshots && *why ? ": " : "", snapshots ? why : "");
+    }
+}
+
 /* "75 s", "12 min", "3 h": how long a problem exists. */
 static void
 print_age(FILE *out, json_int_t s)
@@ -351,6 +370,23 @@ print_address(FILE *out, const json_t *status)
     }
 }
 
+/* "watchdog /dev/watchdog0, i6300ESB timer, 2000 ms: armed" */
+static void
+print_watchdog(FILE *out, const json_t *status)
+{
+    const json_t *fence = jsonget(jsonget(status, "local"), "fence");
+    const json_t *watchdog = jsonget(fence, "watchdog");
+    const char *state = jsonget_text(watchdog, "state");
+
+    if (*state && strcmp(state, "none")) {
+        fprintf(
+            out, "\nwatchdog %s, %s, %lld ms: %s\n",
+            text_of(watchdog, "device"), text_of(watchdog, "identity"),
+            (long long) json_integer_value(jsonget(watchdog, "timeout_ms")),
+            state);
+    }
+}
+
 char *
 table_render(const json_t *status)
 {
@@ -367,7 +403,10 @@ table_render(const json_t *status)
         print_node(out, json_array_get(nodes, i));
     }
     print_verifications(out, nodes);
+    print_replica(out, status, "nb", "NB");
+    print_replica(out, status, "sb", "SB");
     print_address(out, status);
+    print_watchdog(out, status);
     print_fencing(out, status);
     print_unwell(out, status);
     print_warnings(out, status);

@@ -115,6 +115,20 @@ struct wire_addresses {
     struct wire_address address[WIRE_MAX_ADDRESSES];
 };
 
+#define WIRE_IDENTITY_LEN 36 /* Of a watchdog, with its NUL. */
+
+/* The watchdog, and what resets this node at once. */
+struct wire_watchdog {
+    char device[WIRE_PATH_LEN];       /* Path; "": found by its identity. */
+    char identity[WIRE_IDENTITY_LEN]; /* It must have; "": any.  Both "":
+                                       * there is no watchdog. */
+    uint32_t timeout_s;               /* That it is to have. */
+    uint32_t pretimeout_s;            /* 0: none. */
+    uint32_t max_ms; /* A longer timeout is of no use under the lease. */
+    uint32_t reset_after_ms; /* Of a process that was killed and lives. */
+    char reset_program[WIRE_PATH_LEN]; /* Run then; "": nothing is. */
+};
+
 /* Sent once after connecting and whenever it changes. */
 struct wire_f_config {
     uint32_t self;    /* This node's id. */
@@ -131,6 +145,7 @@ struct wire_f_config {
     char key_file[WIRE_PATH_LEN]; /* Corosync's authkey, "" if none. */
     uint32_t kernel_lease;        /* enum wire_kernel_lease. */
     struct wire_addresses addresses;
+    struct wire_watchdog watchdog;
 };
 
 /* Current corosync membership: beats from others are refused. */
@@ -200,6 +215,32 @@ enum wire_address_state {
     WIRE_ADDRESS_REFUSED, /* Not taken: 'why' says it. */
 };
 
+enum wire_watchdog_state {
+    WIRE_WATCHDOG_NONE,    /* None is configured. */
+    WIRE_WATCHDOG_PENDING, /* On the way. */
+    WIRE_WATCHDOG_READY,   /* It works, and is disarmed. */
+    WIRE_WATCHDOG_ARMED,
+    WIRE_WATCHDOG_MISSING, /* 'why' says it. */
+};
+
+/* Whether the driver lets a watchdog be disarmed. */
+enum wire_nowayout {
+    WIRE_NOWAYOUT_UNKNOWN,
+    WIRE_NOWAYOUT_NO, /* It does. */
+    WIRE_NOWAYOUT_YES,
+};
+
+/* Of the watchdog. */
+struct wire_f_watchdog {
+    uint32_t state;         /* enum wire_watchdog_state. */
+    uint32_t nowayout;      /* enum wire_nowayout. */
+    uint32_t timeout_ms;    /* As the device has it; 0: not known. */
+    uint32_t pretimeout_ms; /* 0: none. */
+    char path[WIRE_PATH_LEN];
+    char identity[WIRE_IDENTITY_LEN];
+    char why[WIRE_WHY_LEN]; /* What is wrong with it; "". */
+};
+
 /* Sent in answer to WIRE_F_PING and WIRE_F_CONFIG and on every change of
  * door or lease. */
 struct wire_f_state {
@@ -223,6 +264,7 @@ struct wire_f_state {
     uint32_t address;               /* enum wire_address_state. */
     uint32_t address_unfit;         /* 1: it could not be taken here. */
     char address_why[WIRE_WHY_LEN]; /* What is wrong with it; "". */
+    struct wire_f_watchdog watchdog;
 };
 
 struct wire_f_supported {

@@ -22,6 +22,7 @@
 #include "lib/log.h"
 #include "replica/dbserver.h"
 #include "replica/oplog.h"
+#include "replica/ops.h"
 #include "replica/shrink.h"
 
 #define MAX_FLIGHT 64               /* Transactions unanswered. */
@@ -316,51 +317,6 @@ applier_prepare(struct applier *a)
 
 /* ---- Replies ------------------------------------------------------------- */
 
-/* What is wrong with the result 'json' of one operation; NULL: nothing. */
-static const char *
-result_error(const struct json *json)
-{
-    const struct json *member;
-
-    if (json->type != JSON_OBJECT) {
-        return json->type == JSON_NULL ? NULL : "a result of unknown form";
-    }
-    /* The system's own word, such as "No space left on device". */
-    member = shash_find_data(json_object(json), "io-error");
-    if (member && member->type == JSON_STRING) {
-        return json_string(member);
-    }
-    member = shash_find_data(json_object(json), "error");
-    if (member) {
-        const struct json *details =
-            shash_find_data(json_object(json), "details");
-
-        return details && details->type == JSON_STRING ? json_string(details)
-               : member->type == JSON_STRING           ? json_string(member)
-                                                       : "an error";
-    }
-    member = shash_find_data(json_object(json), "count");
-    if (member
-        && (member->type != JSON_INTEGER || json_integer(member) != 1)) {
-        return "a row is missing";
-    }
-    return NULL;
-}
-
-static const char *
-reply_error(const struct jsonrpc_msg *msg)
-{
-    const char *error = NULL;
-
-    if (msg->type != JSONRPC_REPLY || msg->result->type != JSON_ARRAY) {
-        return "the request was refused";
-    }
-    for (size_t i = 0; !error && i < json_array(msg->result)->n; i++) {
-        error = result_error(json_array(msg->result)->elems[i]);
-    }
-    return error;
-}
-
 /* The difference is in. */
 static void
 applier_resynced(struct applier *a)
@@ -408,7 +364,7 @@ applier_reply(struct applier *a, const struct jsonrpc_msg *msg)
         || (uint64_t) json_integer(msg->id) + 1 != f.id) {
         error = "a reply out of order";
     } else {
-        error = reply_error(msg);
+        error = ops_reply_error(msg);
     }
     if (error) {
         snprintf(why, sizeof why,

@@ -33,6 +33,8 @@ replica_libreplica_a_SOURCES = \
 	replica/answer.h \
 	replica/applier.c \
 	replica/applier.h \
+	replica/backup.c \
+	replica/backup.h \
 	replica/compare.c \
 	replica/compare.h \
 	replica/content.c \
@@ -45,6 +47,8 @@ replica_libreplica_a_SOURCES = \
 	replica/link.h \
 	replica/lost.c \
 	replica/lost.h \
+	replica/manifest.c \
+	replica/manifest.h \
 	replica/oplog-cursor.c \
 	replica/oplog-private.h \
 	replica/oplog.c \
@@ -59,6 +63,8 @@ replica_libreplica_a_SOURCES = \
 	replica/receiver.h \
 	replica/resync.c \
 	replica/resync.h \
+	replica/restore.c \
+	replica/restore.h \
 	replica/schemas.c \
 	replica/schemas.h \
 	replica/sender.c \
@@ -138,4 +144,10 @@ UNIT_TESTS += tests/unit/test-schemas
 tests_unit_test_schemas_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 tests_unit_test_schemas_SOURCES = tests/unit/test-schemas.c
 tests_unit_test_schemas_LDADD = replica/libreplica.a replica/libplain.a \
+	$(TEST_LIBS) $(OVS_LIBS)
+
+UNIT_TESTS += tests/unit/test-backup
+tests_unit_test_backup_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+tests_unit_test_backup_SOURCES = tests/unit/test-backup.c tests/unit/dbfile.h
+tests_unit_test_backup_LDADD = replica/libreplica.a replica/libplain.a \
 	$(TEST_LIBS) $(OVS_LIBS)

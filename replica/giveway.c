@@ -38,6 +38,7 @@ giveway_begin_report(struct giveway *g, const struct giveway_config *cfg)
         .db = cfg->db,
         .self = cfg->self,
         .source = cfg->source,
+        .backup = cfg->backup,
         .log = cfg->log,
         .fork = cfg->fork,
         .own = cfg->own,

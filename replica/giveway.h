@@ -22,7 +22,8 @@ struct shadow;
 struct giveway_config {
     const char *state_dir;
     enum ha_db db;
-    uint32_t self, source;    /* Node ids. */
+    uint32_t self, source;    /* Node ids... */
+    const char *backup;       /* ...but with this it gives way to a file. */
     struct oplog *log;        /* Own. */
     struct ha_pos fork;       /* The last common position; seq 0: unknown. */
     const struct shadow *own; /* Own content... */

@@ -75,13 +75,18 @@ lost_begin_text(struct lost *l)
     const struct lost_config *cfg = &l->cfg;
     FILE *out = cfg->text;
 
+    fprintf(out, "What the %s database of node %" PRIu32 " held and ",
+            ha_db_name(cfg->db), cfg->self);
+    if (cfg->backup) {
+        fprintf(out, "the backup %s has not\n\n", cfg->backup);
+    } else {
+        fprintf(out, "node %" PRIu32 " never had\n\n", cfg->source);
+    }
     fprintf(out,
-            "What the %s database of node %" PRIu32 " held and node %" PRIu32
-            " never had\n\n"
             "copy of the file     %s.db\n"
             "to bring it back     %s.json\n"
             "own log ended at     ",
-            ha_db_name(cfg->db), cfg->self, cfg->source, cfg->name, cfg->name);
+            cfg->name, cfg->name);
     print_pos(out, &l->gen->end_pos);
     fputs("\nboth logs hold       ", out);
     if (l->counts.by_record) {

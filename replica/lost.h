@@ -30,7 +30,8 @@ struct shadow;
 
 struct lost_config {
     enum ha_db db;
-    uint32_t self, source;    /* Node ids. */
+    uint32_t self, source;    /* Node ids... */
+    const char *backup;       /* ...but with this the other one is a file. */
     struct oplog *log;        /* Own; its end is the end of what is lost. */
     struct ha_pos fork;       /* The last common position; seq 0: unknown. */
     const struct shadow *own; /* Own content at that end... */

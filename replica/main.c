@@ -2,7 +2,7 @@
 
 /* ovn-ha-replica: ships or applies the log of one OVN database.  Started by
  * ovn-had, one for NB and one for SB; ends when the supervisor's socket
- * closes. */
+ * closes.  Or makes a backup, or restores one, for ovn-hactl. */
 
 #include <config.h>
 
@@ -19,6 +19,8 @@
 #include "util.h"
 
 #include "lib/log.h"
+#include "replica/backup.h"
+#include "replica/restore.h"
 #include "replica/verifier.h"
 #include "replica/worker.h"
 
@@ -27,6 +29,9 @@ struct options {
     const char *log_file;
     const char *verify; /* A verifier's process: "ask" or "answer". */
     long long int upto;
+    const char *backup, *restore; /* A folder, for ovn-hactl. */
+    bool dry_run;
+    long long int spare_mb, in_sync, nb_lag, sb_lag;
 };
 
 enum {
@@ -46,6 +51,13 @@ enum {
     OPT_SHRINK_ROWS,
     OPT_VERIFY,
     OPT_UPTO,
+    OPT_BACKUP,
+    OPT_RESTORE,
+    OPT_DRY_RUN,
+    OPT_SPARE_MB,
+    OPT_IN_SYNC,
+    OPT_NB_LAG,
+    OPT_SB_LAG,
 };
 
 static const struct option long_options[] = {
@@ -65,6 +77,13 @@ static const struct option long_options[] = {
     { "shrink-rows", required_argument, NULL, OPT_SHRINK_ROWS },
     { "verify", required_argument, NULL, OPT_VERIFY },
     { "upto", required_argument, NULL, OPT_UPTO },
+    { "backup", required_argument, NULL, OPT_BACKUP },
+    { "restore", required_argument, NULL, OPT_RESTORE },
+    { "dry-run", no_argument, NULL, OPT_DRY_RUN },
+    { "spare-mb", required_argument, NULL, OPT_SPARE_MB },
+    { "in-sync", required_argument, NULL, OPT_IN_SYNC },
+    { "nb-lag", required_argument, NULL, OPT_NB_LAG },
+    { "sb-lag", required_argument, NULL, OPT_SB_LAG },
     { "verbose", no_argument, NULL, 'v' },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
@@ -83,7 +102,14 @@ usage(void)
         "           [--log-file=FILE] [-v]\n"
         "Ships or applies the log of one OVN database for ovn-had, which\n"
         "starts it.  By itself it starts a process with --verify=ask|answer\n"
-        "and --upto=BYTES, which verifies the database's content.\n");
+        "and --upto=BYTES, which verifies the database's content.\n\n"
+        "For ovn-hactl, which says what they are for:\n"
+        "       ovn-ha-replica --backup=FOLDER --state-dir=DIR\n"
+        "           [--spare-mb=N] [--in-sync=-1|0|1] [--nb-lag=N]\n"
+        "           [--sb-lag=N] NB SB\n"
+        "       ovn-ha-replica --restore=FOLDER --state-dir=DIR --self=NODE\n"
+        "           [--spare-mb=N] [--dry-run] [--fd=N] NB SB NB-REMOTE "
+        "SB-REMOTE\n");
 }
 
 static bool
@@ -119,6 +145,8 @@ set_option(struct options *o, int c, const char *value)
         [OPT_CA_CERT - OPT_DB] = &o->worker.tls.ca_cert,
         [OPT_LOG_FILE - OPT_DB] = &o->log_file,
         [OPT_VERIFY - OPT_DB] = &o->verify,
+        [OPT_BACKUP - OPT_DB] = &o->backup,
+        [OPT_RESTORE - OPT_DB] = &o->restore,
     };
     long long int n = 0;
     bool ok = true;
@@ -139,6 +167,15 @@ set_option(struct options *o, int c, const char *value)
     } else if (c == OPT_SHRINK_ROWS) {
         ok = set_number(value, 1, UINT32_MAX, &n);
         o->worker.shrink_rows = n;
+    } else if (c == OPT_DRY_RUN) {
+        o->dry_run = true;
+    } else if (c == OPT_SPARE_MB) {
+        ok = set_number(value, 0, INT32_MAX, &o->spare_mb);
+    } else if (c == OPT_IN_SYNC) {
+        ok = set_number(value, -1, 1, &o->in_sync);
+    } else if (c == OPT_NB_LAG || c == OPT_SB_LAG) {
+        ok = set_number(value, -1, LLONG_MAX,
+                        c == OPT_NB_LAG ? &o->nb_lag : &o->sb_lag);
     } else if (c == OPT_UPTO) {
         ok = set_number(value, 0, LLONG_MAX, &o->upto);
     } else {
@@ -167,6 +204,36 @@ check_options(struct options *o)
     return true;
 }
 
+/* Speaks to the operator, so nothing else does. */
+static int
+run_backup(const struct options *o, int n, char *argv[])
+{
+    struct backup_config cfg = {
+        .folder = o->backup ? o->backup : o->restore,
+        .state_dir = o->worker.state_dir,
+        .self = o->worker.self,
+        .dry_run = o->dry_run,
+        .tell_fd = o->worker.fd,
+        .in_sync = o->in_sync,
+        .lag = { o->nb_lag, o->sb_lag },
+        .spare_bytes = o->spare_mb * 1000000ULL,
+    };
+
+    if (!o->worker.state_dir || n != (o->backup ? 2 : 4)
+        || (o->restore && !o->worker.self)) {
+        usage();
+        return EXIT_FAILURE;
+    }
+    for (int db = 0; db < HA_N_DBS; db++) {
+        cfg.file[db] = argv[db];
+        cfg.server[db] = o->restore ? argv[HA_N_DBS + db] : NULL;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    ha_log_to_stderr(false);
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    return o->backup ? backup_main(&cfg) : restore_main(&cfg);
+}
+
 /* Returns -1 to go on, or an exit status. */
 static int
 parse_options(int argc, char *argv[], struct options *o)
@@ -175,6 +242,7 @@ parse_options(int argc, char *argv[], struct options *o)
     int c;
 
     o->worker.fd = -1;
+    o->in_sync = o->nb_lag = o->sb_lag = -1;
     while ((c = getopt_long(argc, argv, "vhV", long_options, NULL)) != -1) {
         if (c == 'h') {
             usage();
@@ -190,6 +258,9 @@ parse_options(int argc, char *argv[], struct options *o)
             return EXIT_FAILURE;
         }
         has_db = has_db || c == OPT_DB;
+    }
+    if (o->backup || o->restore) {
+        return run_backup(o, argc - optind, argv + optind);
     }
     if (o->verify) {
         return verifier_main(!strcmp(o->verify, "ask"), o->upto);

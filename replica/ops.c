@@ -4,9 +4,13 @@
 
 #include "replica/ops.h"
 
+#include <string.h>
+
 #include "bitmap.h"
 #include "column.h"
+#include "jsonrpc.h"
 #include "openvswitch/json.h"
+#include "openvswitch/shash.h"
 #include "ovsdb-data.h"
 #include "row.h"
 #include "ovsdb/table.h"
@@ -75,6 +79,39 @@ ops_insert(const struct ovsdb_row *row)
     json_object_put_format(op, "uuid", UUID_FMT,
                            UUID_ARGS(ovsdb_row_get_uuid(row)));
     json_object_put(op, "row", columns);
+    return op;
+}
+
+struct json *
+ops_wait(const struct ovsdb_row *row, const unsigned long int *changed)
+{
+    struct json *op = ops_create("wait", row->table);
+    struct json *names = json_array_create_empty();
+    struct json *columns = json_object_create();
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &row->table->schema->columns) {
+        const struct ovsdb_column *column = node->data;
+
+        if (ops_has_column(column)
+            && (!changed || bitmap_is_set(changed, column->index))) {
+            json_array_add(names, json_string_create(column->name));
+            json_object_put(columns, column->name,
+                            ovsdb_datum_to_json(&row->fields[column->index],
+                                                &column->type));
+        }
+    }
+    if (changed && !json_array(names)->n) {
+        json_destroy(names);
+        json_destroy(columns);
+        json_destroy(op);
+        return NULL;
+    }
+    json_object_put(op, "timeout", json_integer_create(0));
+    ops_put_where(op, ovsdb_row_get_uuid(row));
+    json_object_put(op, "columns", names);
+    json_object_put_string(op, "until", "==");
+    json_object_put(op, "rows", json_array_create_1(columns));
     return op;
 }
 
@@ -163,4 +200,92 @@ ops_put_update(struct json *ops, const struct ovsdb_row *old,
     n += put_change(ops, new, "mutate", "mutations", mutations,
                     !json_array(mutations)->n);
     return n;
+}
+
+/* ---- Replies ------------------------------------------------------------- */
+
+/* What is wrong with the result 'json' of one operation; NULL: nothing. */
+static const char *
+result_error(const struct json *json)
+{
+    const struct json *member;
+
+    if (json->type != JSON_OBJECT) {
+        return json->type == JSON_NULL ? NULL : "a result of unknown form";
+    }
+    /* The system's own word, such as "No space left on device". */
+    member = shash_find_data(json_object(json), "io-error");
+    if (member && member->type == JSON_STRING) {
+        return json_string(member);
+    }
+    member = shash_find_data(json_object(json), "error");
+    if (member) {
+        const struct json *details =
+            shash_find_data(json_object(json), "details");
+
+        return details && details->type == JSON_STRING ? json_string(details)
+               : member->type == JSON_STRING           ? json_string(member)
+                                                       : "an error";
+    }
+    member = shash_find_data(json_object(json), "count");
+    if (member
+        && (member->type != JSON_INTEGER || json_integer(member) != 1)) {
+        return "a row is missing";
+    }
+    return NULL;
+}
+
+static bool
+has_results(const struct jsonrpc_msg *msg)
+{
+    return msg->type == JSONRPC_REPLY && msg->result->type == JSON_ARRAY;
+}
+
+/* The first result that is no success; NULL: all are. */
+static const struct json *
+first_bad(const struct jsonrpc_msg *msg)
+{
+    for (size_t i = 0; i < json_array(msg->result)->n; i++) {
+        if (result_error(json_array(msg->result)->elems[i])) {
+            return json_array(msg->result)->elems[i];
+        }
+    }
+    return NULL;
+}
+
+const char *
+ops_reply_error(const struct jsonrpc_msg *msg)
+{
+    const struct json *bad;
+
+    if (!has_results(msg)) {
+        return "the request was refused";
+    }
+    bad = first_bad(msg);
+    return bad ? result_error(bad) : NULL;
+}
+
+bool
+ops_reply_is_overtaken(const struct jsonrpc_msg *msg)
+{
+    static const char *const theirs[] = {
+        "timed out", /* A "wait" of ours. */
+        "constraint violation",
+        "referential integrity violation",
+        "duplicate uuid",
+    };
+    const struct json *bad, *error;
+
+    bad = has_results(msg) ? first_bad(msg) : NULL;
+    if (!bad || bad->type != JSON_OBJECT) {
+        return false;
+    }
+    error = shash_find_data(json_object(bad), "error");
+    for (size_t i = 0; error && i < ARRAY_SIZE(theirs); i++) {
+        if (error->type == JSON_STRING
+            && !strcmp(json_string(error), theirs[i])) {
+            return true;
+        }
+    }
+    return !error; /* Then a row was not there. */
 }

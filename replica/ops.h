@@ -5,12 +5,14 @@
 /* Operations of an OVSDB transaction (RFC 7047) that do to a server's database
  * what was done to a row of a shadow, its _uuid kept.
  *
- * Used by the shadow, for what is applied, and by the report of what was lost.
+ * Used by the shadow, for what is applied, and by the report of what was lost;
+ * the replies are judged for whoever sent them.
  * Never sends anything. */
 
 #include <stdbool.h>
 
 struct json;
+struct jsonrpc_msg;
 struct ovsdb_column;
 struct ovsdb_datum;
 struct ovsdb_row;
@@ -27,6 +29,13 @@ struct json *ops_create(const char *op, const struct ovsdb_table *);
 void ops_put_where(struct json *op, const struct uuid *);
 
 struct json *ops_delete(const struct ovsdb_row *);
+
+/* An operation that makes the whole transaction fail unless the columns in the
+ * bitmap 'changed' (NULL: all that are copied) are what they are in 'row'.
+ * NULL: none of these is copied. */
+struct json *ops_wait(const struct ovsdb_row *row,
+                      const unsigned long int *changed);
+
 struct json *ops_insert(const struct ovsdb_row *);
 
 /* Appends to 'mutations' one that takes 'datum' into a set or map, or out of
@@ -41,5 +50,13 @@ void ops_put_mutation(struct json *mutations, const struct ovsdb_column *,
 int ops_put_update(struct json *ops, const struct ovsdb_row *old,
                    const struct ovsdb_row *new,
                    const unsigned long int *changed);
+
+/* Why the server's reply to a transaction of such operations is no success: one
+ * of them failed, or a row was not there.  NULL: it is one. */
+const char *ops_reply_error(const struct jsonrpc_msg *);
+
+/* Whether that is what others who wrote meanwhile can cause, so that it helps
+ * to compute the transaction anew. */
+bool ops_reply_is_overtaken(const struct jsonrpc_msg *);
 
 #endif /* replica/ops.h */

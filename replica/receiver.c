@@ -32,6 +32,7 @@
 
 #define CONNECT_MS 3000 /* For connecting and the handshake. */
 #define SILENCE_MS 5000 /* The source has a heartbeat each second. */
+#define ROUND_MS 500    /* Counted of a round at most: it wakes more often. */
 #define ACK_MS 1000
 #define QUEUE_BYTES (16u << 20) /* Records that wait for the applier. */
 #define FRAMES 1024             /* Taken in one round. */
@@ -71,6 +72,8 @@ struct receiver {
     struct ha_epoch epoch; /* That was told with the role. */
     struct link *link;
     long long int next_try, began, next_ack;
+    long long int round; /* When it last looked whether something came... */
+    int silent_ms;       /* ...and for how long nothing had. */
     struct frame_hello hello;
     uint8_t hello_body[FRAME_FIXED_MAX];
     enum oplog_found found; /* What the source says of our position. */
@@ -919,14 +922,27 @@ receiver_is_open(const struct receiver *r)
            && r->queue_bytes < QUEUE_BYTES;
 }
 
-static bool
-receiver_is_late(const struct receiver *r)
+/* Notes for how long the source has been silent.  If this process stood still
+ * itself, that was no silence: what the source says, or TCP repeats, arrives
+ * only now. */
+static void
+receiver_note_silence(struct receiver *r)
 {
     long long int now = time_msec();
 
-    return r->state < RECEIVER_ANNOUNCE
-               ? now - r->began > CONNECT_MS
-               : receiver_is_open(r) && now - link_heard(r->link) > SILENCE_MS;
+    if (!receiver_is_open(r) || link_heard(r->link) >= r->round) {
+        r->silent_ms = 0;
+    } else {
+        r->silent_ms += MIN(now - r->round, ROUND_MS);
+    }
+    r->round = now;
+}
+
+static bool
+receiver_is_late(const struct receiver *r)
+{
+    return r->state < RECEIVER_ANNOUNCE ? time_msec() - r->began > CONNECT_MS
+                                        : r->silent_ms > SILENCE_MS;
 }
 
 static void
@@ -949,9 +965,13 @@ receiver_run_link(struct receiver *r)
         }
         receiver_take(r, &f);
     }
-    if (r->link && ret < 0) {
+    if (!r->link) {
+        return;
+    }
+    receiver_note_silence(r);
+    if (ret < 0) {
         receiver_lost(r);
-    } else if (r->link && receiver_is_late(r)) {
+    } else if (receiver_is_late(r)) {
         receiver_again(r, RETRY_MS, "the source is silent");
     }
 }

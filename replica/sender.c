@@ -39,6 +39,12 @@
 #define LISTEN_MS 100   /* Until the next attempt to listen. */
 #define CUT_LOG_MS 5000 /* Between two complaints about strangers. */
 
+/* What is large goes out in slices of a millisecond each, and between two of
+ * them others have the processor, the own ovsdb-server first of all: its
+ * clients wait for it, and nobody for a snapshot. */
+#define SLICE (256u << 10)
+#define PAUSE_MS 2
+
 enum session_state {
     SESSION_HELLO, /* Sent the challenge. */
     SESSION_SNAPSHOT,
@@ -67,6 +73,7 @@ struct session {
     uint64_t snapshot_off, snapshot_end; /* In the cursor's generation. */
     struct oplog_record record; /* Being shipped in pieces; body NULL: none. */
     size_t record_off;
+    long long int next_slice; /* Of either. */
 
     struct shipped window[WINDOW_RECORDS];
     size_t first, n;
@@ -601,13 +608,29 @@ session_note_shipped(struct session *session, const struct ha_pos *pos,
     session->window_bytes += bytes;
 }
 
+/* True while a slice of what is large may go out, of which 'left' is left. */
+static bool
+session_has_slice(struct session *session, size_t *left)
+{
+    if (link_backlog(session->link) >= BACKLOG_MAX
+        || time_msec() < session->next_slice) {
+        return false;
+    } else if (*left < CHUNK) {
+        session->next_slice = time_msec() + PAUSE_MS;
+        return false;
+    }
+    *left -= CHUNK;
+    return true;
+}
+
 static void
 session_ship_snapshot(struct sender *s, struct session *session)
 {
     static char buf[CHUNK];
+    size_t left = SLICE;
 
     while (session->snapshot_off < session->snapshot_end
-           && link_backlog(session->link) < BACKLOG_MAX) {
+           && session_has_slice(session, &left)) {
         size_t want =
             MIN(sizeof buf, session->snapshot_end - session->snapshot_off);
         ssize_t n = pread(session->cursor.gen->fd, buf, want,
@@ -633,8 +656,9 @@ static void
 session_ship_more(struct session *session)
 {
     struct oplog_record *r = &session->record;
+    size_t left = SLICE;
 
-    while (r->body && link_backlog(session->link) < BACKLOG_MAX) {
+    while (r->body && session_has_slice(session, &left)) {
         size_t n = MIN(CHUNK, r->n - session->record_off);
 
         link_send(session->link, FRAME_MORE, r->body + session->record_off, n,
@@ -749,13 +773,23 @@ session_heartbeat(struct sender *s, struct session *session)
 
 /* ---- Acknowledgements ---------------------------------------------------- */
 
+/* Records that became durable at once are acknowledged at once, with one hash:
+ * any of them may be the first that differs. */
 static void
 session_refuse_chain(struct sender *s, struct session *session, uint64_t seq)
 {
+    uint64_t first = session->acked.seq + 1;
     char text[FRAME_TEXT_MAX];
 
-    snprintf(text, sizeof text,
-             "holds another record %" PRIu64 " than is here", seq);
+    if (first < seq) {
+        snprintf(text, sizeof text,
+                 "holds other records than are here from one of %" PRIu64
+                 " to %" PRIu64 " on",
+                 first, seq);
+    } else {
+        snprintf(text, sizeof text,
+                 "holds another record %" PRIu64 " than is here", seq);
+    }
     session_refuse(s, session, FRAME_BAD_CHAIN, text);
 }
 
@@ -963,6 +997,10 @@ sender_wait(struct sender *s)
     }
     LIST_FOR_EACH (session, node, &s->sessions) {
         link_wait(session->link, true);
+        if ((session->state == SESSION_SNAPSHOT || session->record.body)
+            && link_backlog(session->link) < BACKLOG_MAX) {
+            poll_timer_wait_until(session->next_slice);
+        }
         if (session->answer && !session->record.body) {
             answer_wait(session->answer, session->link);
         }

@@ -294,11 +294,23 @@ shadow_has_data(const struct shadow *s)
 struct apply_aux {
     const struct shadow *shadow;
     struct json *ops;
+    bool guarded; /* Others write, too. */
     int n;
     struct shadow_effect effect;
     shadow_judge_cb *judge;
     void *judge_aux;
 };
+
+static void
+put_guard(struct json *ops, const struct ovsdb_row *old,
+          const unsigned long int *changed)
+{
+    struct json *wait = ops_wait(old, changed);
+
+    if (wait) {
+        json_array_add(ops, wait);
+    }
+}
 
 static bool
 apply_change(const struct ovsdb_row *old, const struct ovsdb_row *new,
@@ -310,6 +322,9 @@ apply_change(const struct ovsdb_row *old, const struct ovsdb_row *new,
     if (!(old && new) && shrink_counts(row->table->schema->name)) {
         aux->effect.inserted += !old;
         aux->effect.deleted += !new;
+    }
+    if (old && aux->guarded) {
+        put_guard(aux->ops, old, new ? changed : NULL);
     }
     if (old && new) {
         aux->n += ops_put_update(aux->ops, old, new, changed);
@@ -390,6 +405,16 @@ shadow_apply_json(struct shadow *s, const struct json *record,
                   struct json *ops, char why[SHADOW_WHY_LEN])
 {
     struct apply_aux aux = { .ops = ops };
+    int error = shadow_visit_json(s, record, apply_change, NULL, &aux, why);
+
+    return error ? error : aux.n;
+}
+
+int
+shadow_apply_guarded(struct shadow *s, const struct json *record,
+                     struct json *ops, char why[SHADOW_WHY_LEN])
+{
+    struct apply_aux aux = { .ops = ops, .guarded = true };
     int error = shadow_visit_json(s, record, apply_change, NULL, &aux, why);
 
     return error ? error : aux.n;

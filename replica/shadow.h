@@ -91,6 +91,12 @@ int shadow_visit(struct shadow *, const char *body, shadow_change_cb *each,
 int shadow_apply_json(struct shadow *, const struct json *record,
                       struct json *ops, char why[SHADOW_WHY_LEN]);
 
+/* The same, for a database that clients write to: each row that is changed or
+ * deleted has to be what it is in the shadow, or the whole transaction
+ * fails. */
+int shadow_apply_guarded(struct shadow *, const struct json *record,
+                         struct json *ops, char why[SHADOW_WHY_LEN]);
+
 /* The database itself, to be read; NULL as long as no schema was loaded. */
 const struct ovsdb *shadow_db(const struct shadow *);
 

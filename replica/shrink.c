@@ -140,6 +140,9 @@ shrink_begin(struct shrink *s, struct ha_epoch epoch)
 {
     if (ha_epoch_cmp(epoch, s->epoch)) {
         s->asks = s->accepted = false;
+        /* What went meanwhile, while this node was active itself perhaps, is
+         * what clients wanted. */
+        s->n = 0;
     }
     s->epoch = epoch;
 }

@@ -71,8 +71,8 @@ const struct shrink_event *shrink_asks(const struct shrink *);
  * if it asks for nothing, or for something later. */
 bool shrink_accept(struct shrink *, uint64_t until);
 
-/* A source is followed in 'epoch': what was asked for in another one, or
- * allowed, is void. */
+/* A source is followed in 'epoch': what was asked for in another one, allowed,
+ * or counted, is void. */
 void shrink_begin(struct shrink *, struct ha_epoch epoch);
 
 #endif /* replica/shrink.h */

@@ -554,6 +554,11 @@ worker_get_log_status(struct worker *w, struct wire_r_status *s)
     }
     if (log->damaged || !s->why[0]) {
         ovs_strlcpy(s->why, oplog_why(log), sizeof s->why);
+    } else if (log->n_foreign && !strstr(s->why, log->foreign_why)) {
+        /* Whatever keeps them from giving way, they are to be named. */
+        size_t n = strlen(s->why);
+
+        snprintf(s->why + n, sizeof s->why - n, "; %s", log->foreign_why);
     }
     if (!s->why[0]) {
         ovs_strlcpy(s->why, w->finding->why, sizeof s->why);

@@ -28,10 +28,10 @@ static uint64_t
 consent_until(const struct ha_core *c, enum ha_db db,
               const struct ha_local_db *l)
 {
-    const struct ha_peer *active = ha_core_peer(c, c->record.active);
+    const struct ha_peer *active = core_heard(c, c->record.active);
     const struct ha_pos *head;
 
-    if (!active || !active->heard) {
+    if (!active) {
         return l->ask_seq;
     }
     head = &active->status.local.db[db].pos;
@@ -40,18 +40,73 @@ consent_until(const struct ha_core *c, enum ha_db db,
                : l->ask_seq;
 }
 
+/* True if a member here has found that its record and others' are of different
+ * lineages. */
+static bool
+lineages_differ(const struct ha_core *c)
+{
+    bool differ = c->foreign;
+
+    for (uint32_t i = 0; i < c->view.n; i++) {
+        const struct ha_peer *p = ha_core_peer(c, c->view.id[i]);
+
+        differ |= p->heard && p->status.why == HA_WHY_LINEAGES;
+    }
+    return differ;
+}
+
+/* Where no lineage has most of the holders, only the coordinator says so, and
+ * any of them may be the one that gives way. */
+bool
+ha_core_may_forget(const struct ha_core *c, uint32_t id)
+{
+    const struct ha_peer *p = ha_core_peer(c, id);
+
+    return p && p->heard && ha_set_has(&c->view, id) && !p->status.hold.n
+           && p->status.state == HA_STARTING && lineages_differ(c)
+           && (p->status.why == HA_WHY_LINEAGES || !c->in_force);
+}
+
+static void
+forget_event(struct ha_core *c, uint32_t id, struct ha_actions *out)
+{
+    struct ha_msg *m = core_send(c, out, HA_MSG_REQUEST);
+
+    m->request = HA_REQ_REINIT;
+    m->node = id;
+    core_tell(out, "reinit: an operator has the record of node %u set aside",
+              id);
+}
+
+/* As if this node had lost its record: what it promised meanwhile ends with
+ * all that it runs. */
+static void
+forget_message(struct ha_core *c, struct ha_actions *out)
+{
+    if (c->durable.accepted.n && !c->hold.n && !c->in_force
+        && lineages_differ(c)) {
+        core_tell(out, "reinit: own record of another lineage is set aside");
+        core_act(out, HA_ACT_FORGET);
+        c->exited = true;
+    }
+}
+
 void
 consent_event(struct ha_core *c, const struct ha_event *ev,
               struct ha_actions *out)
 {
-    const struct ha_peer *p = ha_core_peer(c, ev->ctl.to);
+    const struct ha_peer *p = core_heard(c, ev->ctl.to);
     enum ha_ask ask = request_ask(ev->ctl.request);
     enum ha_why why = !c->in_force         ? HA_WHY_AGREEING
-                      : !p || !p->heard    ? HA_WHY_ABSENT
+                      : !p                 ? HA_WHY_ABSENT
                       : ask == HA_ASK_NONE ? HA_WHY_NOT_ELIGIBLE
                                            : HA_WHY_NONE;
     struct ha_msg *m;
 
+    if (ask == HA_ASK_REINIT && ha_core_may_forget(c, ev->ctl.to)) {
+        forget_event(c, ev->ctl.to, out);
+        return;
+    }
     if (why != HA_WHY_NONE) {
         core_act(out, HA_ACT_REFUSED)->why = why;
         return;
@@ -77,6 +132,11 @@ consent_message(struct ha_core *c, const struct ha_msg *m,
 {
     enum ha_ask ask = request_ask(m->request);
 
+    if (m->node == c->cfg.self && ask == HA_ASK_REINIT
+        && !m->pos[HA_NB].lineage && !m->pos[HA_SB].lineage) {
+        forget_message(c, out);
+        return;
+    }
     for (int db = 0; m->node == c->cfg.self && db < HA_N_DBS; db++) {
         const struct ha_local_db *l = &c->local.db[db];
         struct ha_action *a;

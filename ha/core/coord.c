@@ -11,6 +11,10 @@
 
 #include <string.h>
 
+/* Where all wait for somebody who is not here, taking over the coordination
+ * again and again would only fill the log. */
+#define TURNS_DOUBLED 5
+
 void
 coord_view(struct ha_core *c)
 {
@@ -47,6 +51,7 @@ prepare(struct ha_core *c, struct ha_actions *out)
     coord_view(c);
     c->collecting = true;
     c->collect_at = c->now;
+    c->n_turns++;
     c->top_ballot++;
     core_send(c, out, HA_MSG_PREPARE)->ballot =
         (struct ha_ballot){ c->top_ballot, c->cfg.self };
@@ -77,10 +82,10 @@ static enum ha_why
 why_not(const struct ha_core *c, const struct ha_record *rec, uint32_t id,
         bool forced)
 {
-    const struct ha_peer *p = ha_core_peer(c, id);
+    const struct ha_peer *p = core_heard(c, id);
     const struct ha_local *l;
 
-    if (!p || !ha_set_has(&c->view, id) || !p->heard) {
+    if (!p) {
         return HA_WHY_ABSENT;
     }
     l = &p->status.local;
@@ -110,7 +115,7 @@ why_not(const struct ha_core *c, const struct ha_record *rec, uint32_t id,
             return HA_WHY_LINEAGE;
         } else if (!l->db[db].complete) {
             return HA_WHY_INCOMPLETE;
-        } else if (!l->db[db].server_ok || l->unfit) {
+        } else if (!l->db[db].server_ok || l->unfit || l->address_unfit) {
             return HA_WHY_DATABASE;
         }
     }
@@ -130,14 +135,45 @@ coord_why_not_forced(const struct ha_core *c, uint32_t id)
     return why_not(c, &c->record, id, true);
 }
 
+/* Both write a move into their records: who takes over could not begin without
+ * that, and who hands over would not say where its log ends, so that the last
+ * of its writes would be lost.  Where it serves no more than a part of its
+ * clients, to serve them all again is worth that. */
+enum ha_why
+coord_why_not_move(const struct ha_core *c, const struct ha_record *rec,
+                   uint32_t id)
+{
+    const struct ha_peer *to = core_heard(c, id);
+    const struct ha_peer *p = core_heard(c, rec->active);
+    const struct ha_local *l = p ? &p->status.local : NULL;
+
+    if ((to && to->status.local.record_full)
+        || (l && l->record_full && !l->unfit && !l->address_unfit)) {
+        return HA_WHY_RECORD_FULL;
+    }
+    return coord_why_not(c, rec, id);
+}
+
+uint32_t
+coord_heir(const struct ha_core *c)
+{
+    uint32_t heir = coord_best(c, &c->record, c->cfg.self);
+
+    return heir && coord_why_not_move(c, &c->record, heir) == HA_WHY_NONE
+               ? heir
+               : 0;
+}
+
 enum ha_why
 ha_core_why_not(const struct ha_core *c, uint32_t id)
 {
     return coord_why_not(c, &c->record, id);
 }
 
-/* True if 'a' is to be preferred to 'b': position first, then priority, then
- * the lower id. */
+/* True if 'a' is to be preferred to 'b': one that cannot write its record would
+ * never begin; one whose disk is about to fill would hand over at once, and
+ * pulls what it lacks sooner than that; then position, then priority, then the
+ * lower id. */
 bool
 coord_better(const struct ha_core *c, const struct ha_peer *a,
              const struct ha_peer *b)
@@ -149,6 +185,10 @@ coord_better(const struct ha_core *c, const struct ha_peer *a,
 
     if (a_failed != b_failed) {
         return b_failed;
+    } else if (x->record_full != y->record_full) {
+        return y->record_full;
+    } else if (x->low_disk != y->low_disk) {
+        return y->low_disk;
     }
     for (int db = 0; db < HA_N_DBS; db++) {
         int cmp = ha_pos_cmp(&x->db[db].pos, &y->db[db].pos);
@@ -267,7 +307,7 @@ bootstrap(struct ha_core *c, const struct ha_record *base,
         const struct ha_peer *p = &c->peers[i];
         const struct ha_local *l = &p->status.local;
 
-        if (!p->heard || !ha_set_has(&c->view, p->id)
+        if (!p->heard
             || (!l->witness
                 && (!l->db[HA_NB].server_ok || !l->db[HA_SB].server_ok
                     || !l->db[HA_NB].life || !l->db[HA_SB].life))) {
@@ -296,6 +336,12 @@ bootstrap(struct ha_core *c, const struct ha_record *base,
     elect(c, &rec, n_data ? with_data : first, true, "a lineage begins", out);
 }
 
+static bool
+is_holder(const struct ha_peer *p)
+{
+    return p->answered && p->held.accepted.n;
+}
+
 /* True if the active of 'rec' never came to tell that it began the log, and
  * is here, with its disk, and without data that it would serve. */
 static bool
@@ -303,8 +349,7 @@ is_unbegun(const struct ha_core *c, const struct ha_record *rec)
 {
     const struct ha_peer *p = ha_core_peer(c, rec->active);
 
-    return !rec->in_sync.n && p && p->heard && p->answered
-           && p->held.accepted.n;
+    return !rec->in_sync.n && p && is_holder(p);
 }
 
 /* True if somebody's data is of a later epoch than 'top' knows of: then a
@@ -328,12 +373,6 @@ struct holders {
     const struct ha_durable *top; /* The newest of their records. */
     uint32_t n;
 };
-
-static bool
-is_holder(const struct ha_peer *p)
-{
-    return p->answered && p->held.accepted.n;
-}
 
 static struct holders
 holders_of(const struct ha_core *c, uint64_t lineage)
@@ -407,7 +446,7 @@ settle(struct ha_core *c, struct ha_actions *out)
     if (answered < c->view.n && !core_past(c, c->collect_at, c->cfg.mute_us)) {
         return;
     }
-    if ((h.n >= verdict_votes(c) && 2 * h.n > all)
+    if (h.n >= verdict_votes(c)
         || (h.n && h.n == all && answered == c->cfg.nodes.n
             && !newer_data(c, h.top))) {
         settle_on(c, h.top, out);
@@ -447,8 +486,9 @@ called_off(const struct ha_core *c, const struct ha_record *rec)
         uint32_t id = rec->suspects.id[i];
         const struct ha_peer *p = ha_core_peer(c, id);
 
-        if (member_owes(c, id) && p->heard && !p->status.leaving
+        if (member_owes(c, id) && !p->status.leaving
             && member_could_serve(&p->status.local)
+            && !p->status.local.address_unfit
             && !(heir && heir->status.log_ready)) {
             return id;
         }
@@ -507,7 +547,7 @@ election_due(const struct ha_core *c, const struct ha_record *rec,
     } else if (called_off(c, rec)) {
         return ha_why_text(HA_WHY_OWES);
     }
-    if (!p || !ha_set_has(&c->view, p->id)) {
+    if (!ha_set_has(&c->view, rec->active)) {
         return election_due_absent(c, rec, ret_why);
     }
     if (!p->heard || (c->in_force && !p->supports)) {
@@ -539,6 +579,23 @@ is_of_active(const struct ha_core *c, uint32_t from, const struct ha_msg *m)
            && !ha_epoch_cmp(c->proposal.epoch, c->record.epoch);
 }
 
+/* Carried out once nothing is in flight any more.  What is may be this node's
+ * own election, which it does not hear of before the others do. */
+static void
+take_request(struct ha_core *c, const struct ha_msg *m)
+{
+    if (ha_epoch_cmp(c->req_epoch, m->epoch)) {
+        c->req_in_sync = c->req_settled = false;
+        c->req_epoch = m->epoch;
+    }
+    if (m->request == HA_REQ_SETTLED) {
+        c->req_settled = true;
+    } else {
+        c->req_in_sync = true;
+        c->req_set = m->set;
+    }
+}
+
 void
 coord_request(struct ha_core *c, uint32_t from, const struct ha_msg *m,
               struct ha_actions *out)
@@ -548,13 +605,10 @@ coord_request(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     }
     switch (m->request) {
     case HA_REQ_IN_SYNC:
-        if (is_of_active(c, from, m)) {
-            c->req_in_sync = true;
-            c->req_set = m->set;
-        }
-        break;
     case HA_REQ_SETTLED:
-        c->req_settled |= is_of_active(c, from, m);
+        if (is_of_active(c, from, m)) {
+            take_request(c, m);
+        }
         break;
     case HA_REQ_SWITCH:
         c->switching = true;
@@ -572,14 +626,13 @@ static void
 do_switch(struct ha_core *c, const struct ha_record *rec,
           struct ha_actions *out)
 {
-    uint32_t to =
-        c->switch_to ? c->switch_to : coord_best(c, rec, rec->active);
+    uint32_t to = c->switch_to;
+    enum ha_why why = coord_why_not_move(c, rec, to);
 
     c->switching = false;
-    if (!to || to == rec->active || coord_why_not(c, rec, to) != HA_WHY_NONE) {
-        core_tell(
-            out, "switchover: refused: node %u: %s", to,
-            ha_why_text(to ? coord_why_not(c, rec, to) : HA_WHY_NOT_ELIGIBLE));
+    if (to == rec->active || why != HA_WHY_NONE) {
+        core_tell(out, "switchover: refused: node %u: %s", to,
+                  ha_why_text(why));
         return;
     }
     elect(c, rec, to, false, "a switchover was asked for", out)->planned =
@@ -591,13 +644,14 @@ static void
 do_requests(struct ha_core *c, const struct ha_record *rec,
             struct ha_actions *out)
 {
+    bool same = !ha_epoch_cmp(c->req_epoch, rec->epoch);
     struct ha_record new = *rec;
 
-    if (c->req_in_sync) {
+    if (same && c->req_in_sync) {
         new.in_sync = c->req_set;
         ha_set_add(&new.in_sync, rec->active);
     }
-    if (c->req_settled) {
+    if (same && c->req_settled) {
         new.suspects.n = 0;
     }
     c->req_in_sync = c->req_settled = false;
@@ -663,7 +717,8 @@ static bool
 must_prepare(const struct ha_core *c)
 {
     mono_t since = mono_max(c->view_at, c->collect_at);
-    int64_t turn = own_rank(c) * 2 * c->cfg.mute_us;
+    uint32_t doubled = c->n_turns < TURNS_DOUBLED ? c->n_turns : TURNS_DOUBLED;
+    int64_t turn = (own_rank(c) * 2 * c->cfg.mute_us) << doubled;
 
     if (c->collecting || c->foreign) {
         return false;

@@ -17,6 +17,9 @@ struct ha_msg *core_send(struct ha_core *, struct ha_actions *,
 void core_tell(struct ha_actions *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 struct ha_peer *core_peer(struct ha_core *, uint32_t id);
+/* 'id' as it described itself in this view; NULL: it is not here, or has not
+ * done so yet. */
+const struct ha_peer *core_heard(const struct ha_core *, uint32_t id);
 /* True once 'us' have passed since 't'. */
 bool core_past(const struct ha_core *, mono_t t, int64_t us);
 /* 'us' of another clock, as it may be on this one. */
@@ -54,8 +57,13 @@ uint32_t coord_best(const struct ha_core *, const struct ha_record *,
                     uint32_t not_id);
 enum ha_why coord_why_not(const struct ha_core *, const struct ha_record *,
                           uint32_t id);
+/* The same for a planned move. */
+enum ha_why coord_why_not_move(const struct ha_core *,
+                               const struct ha_record *, uint32_t id);
 /* The same where an operator waives that the data are fresh. */
 enum ha_why coord_why_not_forced(const struct ha_core *, uint32_t id);
+/* To whom this node, the active, may hand over; 0: to nobody. */
+uint32_t coord_heir(const struct ha_core *);
 bool coord_better(const struct ha_core *, const struct ha_peer *,
                   const struct ha_peer *);
 

@@ -90,6 +90,15 @@ ha_core_peer(const struct ha_core *c, uint32_t id)
     return core_peer((struct ha_core *) c, id);
 }
 
+/* A view forgets who was heard, so who is heard is here. */
+const struct ha_peer *
+core_heard(const struct ha_core *c, uint32_t id)
+{
+    const struct ha_peer *p = ha_core_peer(c, id);
+
+    return p && p->heard ? p : NULL;
+}
+
 bool
 core_past(const struct ha_core *c, mono_t t, int64_t us)
 {
@@ -107,7 +116,7 @@ core_drifted(const struct ha_core *c, int64_t us)
 bool
 core_holds(const struct ha_status *st, const struct ha_record *rec)
 {
-    return rec->epoch.n && !ha_epoch_cmp(st->hold, rec->epoch);
+    return !ha_epoch_cmp(st->hold, rec->epoch);
 }
 
 void
@@ -128,7 +137,8 @@ ha_core_status(const struct ha_core *c, struct ha_status *st)
     }
     st->leaving = c->leaving;
     st->ever_active = c->ever_active;
-    st->open = c->fence.open;
+    /* Whoever leaves gives its word that it serves nothing. */
+    st->open = c->fence.open || (c->leaving && !c->fence.closed);
     st->endless = c->endless.n != 0;
     st->local = c->local;
 }
@@ -147,6 +157,9 @@ status_differs(const struct ha_status *a, const struct ha_status *b)
                    || a->local.nofailover != b->local.nofailover
                    || a->local.witness != b->local.witness
                    || a->local.unfit != b->local.unfit
+                   || a->local.address_unfit != b->local.address_unfit
+                   || a->local.low_disk != b->local.low_disk
+                   || a->local.record_full != b->local.record_full
                    || a->local.northd_ok != b->local.northd_ok
                    || a->local.priority != b->local.priority;
 
@@ -216,6 +229,7 @@ on_view(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
     }
     c->in_group = ha_set_has(&c->view, c->cfg.self);
     c->view_at = c->now;
+    c->n_turns = 0;
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
         struct ha_peer *p = &c->peers[i];
 
@@ -261,6 +275,9 @@ on_msg(struct ha_core *c, uint32_t from, const struct ha_msg *m,
         || m->type == HA_MSG_SUPPORT) {
         p->status = m->status;
         p->status_at = c->now;
+        if (m->status.state == HA_DEMOTING) {
+            p->closing_at = c->now;
+        }
         p->heard = true;
         verdict_heard(c, p);
         c->ever_active |= m->status.state == HA_ACTIVE;
@@ -349,7 +366,7 @@ on_probed(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
         return;
     }
     c->probe_token = 0;
-    if (c->state != HA_PROMOTING || c->stage != HA_STAGE_NORTHD) {
+    if (c->stage != HA_STAGE_NORTHD) {
         return;
     }
     if (ev->probed.error) {
@@ -368,7 +385,7 @@ on_switch(struct ha_core *c, const struct ha_event *ev, struct ha_actions *out)
     enum ha_why why = !c->in_force       ? HA_WHY_AGREEING
                       : pause_holds(rec) ? HA_WHY_PAUSED
                       : !to              ? HA_WHY_NOT_ELIGIBLE
-                                         : coord_why_not(c, rec, to);
+                                         : coord_why_not_move(c, rec, to);
 
     if (why == HA_WHY_NONE && to != rec->active) {
         struct ha_msg *m = core_send(c, out, HA_MSG_REQUEST);

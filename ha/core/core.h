@@ -140,6 +140,7 @@ enum ha_why {
     HA_WHY_RESUMING,          /* The pause ends already. */
     HA_WHY_UNSERVED,          /* Nothing to pause: nobody serves soundly. */
     HA_WHY_WITNESS,           /* Runs no databases. */
+    HA_WHY_RECORD_FULL,       /* Who is to move could not write it. */
     HA_N_WHYS
 };
 
@@ -173,7 +174,12 @@ struct ha_local {
     bool northd_ok;
     bool witness;         /* Has no databases: it only votes. */
     uint32_t aside_files; /* Copies of data that gave way here, */
-    uint64_t aside_bytes; /* and the room that they take. */
+    bool address_unfit;   /* The virtual IP cannot be had here: hand over, too;
+                           * but the data are as well as ever. */
+    bool low_disk;        /* The disk is about to fill: another node is
+                           * preferred. */
+    bool record_full;     /* There is no room for the record. */
+    uint64_t aside_bytes; /* The room that the copies take. */
 };
 
 /* What the fence worker said last. */
@@ -205,7 +211,7 @@ struct ha_status {
     bool log_ready;        /* Its replica workers are the source. */
     bool leaving;
     bool ever_active; /* An active was seen in this life. */
-    bool open;        /* Its door is open. */
+    bool open;        /* Its door is open; of one that leaves: or may be. */
     bool endless;     /* Its lease may be endless. */
     struct ha_local local;
 };
@@ -221,9 +227,10 @@ enum ha_msg_type {
 
 enum ha_request {
     HA_REQ_IN_SYNC = 1,   /* From the active: new in-sync set. */
-    HA_REQ_SWITCH,        /* Move the active role to 'node' (0: best). */
+    HA_REQ_SWITCH,        /* Move the active role to 'node'. */
     HA_REQ_SETTLED,       /* From the active: no suspect is left. */
-    HA_REQ_REINIT,        /* Data of another lineage of 'node' may give way. */
+    HA_REQ_REINIT,        /* Data of another lineage of 'node' may give way,
+                           * or, where 'pos' names none, its record. */
     HA_REQ_ACCEPT_SHRINK, /* 'node' may lose most rows, up to 'pos'. */
     HA_REQ_FENCED,        /* To all: 'node' is proven to be off. */
     HA_REQ_FORCE,         /* To all: 'node' may be active, with data lost. */
@@ -358,6 +365,8 @@ enum ha_action_type {
     HA_ACT_CONSENT,       /* 'consent': the replica may do what it asks for. */
     HA_ACT_FENCE_NODE,    /* 'node': answered by HA_EV_FENCED. */
     HA_ACT_FENCE_ENDLESS, /* 'endless': of what it serves. */
+    HA_ACT_FORGET, /* The record is set aside; then ovn-had, and all that it
+                    * runs, starts anew. */
 };
 
 struct ha_action {
@@ -429,8 +438,9 @@ struct ha_peer {
     bool heard; /* 'status' is of this view. */
     struct ha_status status;
     mono_t status_at;
-    mono_t left_at;   /* When it left the group. */
-    mono_t failed_at; /* Last promotion of it that failed. */
+    mono_t closing_at; /* When it last said that it closes its door. */
+    mono_t left_at;    /* When it left the group. */
+    mono_t failed_at;  /* Last promotion of it that failed. */
     bool failed;
     struct ha_peer_db recv[HA_N_DBS]; /* As a receiver of ours. */
 
@@ -498,7 +508,8 @@ struct ha_core {
     uint32_t prop_rev;
     bool proposed;               /* 'proposal' is set in this view. */
     bool supported;              /* Own SUPPORT for it was sent, */
-    bool owed;                   /* without an end of log. */
+    bool owed;                   /* without an end of log, */
+    mono_t support_at;           /* then. */
     mono_t support_since;        /* When the last ACCEPT came. */
     struct ha_epoch fence_epoch; /* Fence worker supports it (proven), */
     mono_t fence_epoch_at;       /* since then. */
@@ -512,6 +523,7 @@ struct ha_core {
     uint32_t top_ballot; /* Highest ballot number seen. */
     bool collecting;
     mono_t collect_at;
+    uint32_t n_turns;   /* Own PREPAREs in this view that led to nothing. */
     bool settled;       /* 'base' is what the holders know. */
     bool foreign;       /* The own record is of another lineage than that of
                          * most others: this node takes no part. */
@@ -523,13 +535,14 @@ struct ha_core {
     enum ha_why coord_why; /* Why nothing can be proposed. */
     uint32_t forced;       /* Operator's last resort; 0: none. */
     bool switching;        /* Operator's wish under way, */
-    uint32_t switch_to;    /* to whom (0: the best). */
-    bool req_in_sync;      /* The active asked for 'req_set'. */
+    uint32_t switch_to;    /* to whom. */
+    bool req_in_sync;      /* The active asked for 'req_set', */
     struct ha_set req_set;
-    bool req_settled;  /* ... or to forget the suspects. */
-    bool req_pause;    /* An operator did, */
-    uint64_t pause_ms; /* then; */
-    bool req_resume;   /* or for the end of it. */
+    bool req_settled;          /* or to forget the suspects; */
+    struct ha_epoch req_epoch; /* of the record of this epoch. */
+    bool req_pause;            /* An operator did, */
+    uint64_t pause_ms;         /* then; */
+    bool req_resume;           /* or for the end of it. */
 
     /* Role. */
     enum ha_state state;
@@ -606,6 +619,9 @@ enum ha_why ha_core_why_not(const struct ha_core *c, uint32_t id);
 /* The node that a switchover without a name would move the active role to; 0:
  * none. */
 uint32_t ha_core_heir(const struct ha_core *c);
+/* True if 'id' takes no part because of a record of another lineage, which an
+ * operator may have set aside (consent.c). */
+bool ha_core_may_forget(const struct ha_core *c, uint32_t id);
 /* The last resort (force.c): who would lack the least; 0: nobody may.  And why
  * there is no need for it, or 'to' cannot be; HA_WHY_NONE if it may. */
 uint32_t ha_core_force_best(const struct ha_core *c);

@@ -59,12 +59,10 @@ apart_why_not(struct ha_core *c)
 static enum ha_why
 agreed_why_not(const struct ha_core *c)
 {
-    const struct ha_peer *active = ha_core_peer(c, c->record.active);
-    bool here = active && active->heard && ha_set_has(&c->view, active->id);
+    const struct ha_peer *here = core_heard(c, c->record.active);
     enum ha_why bars = pause_bars(c, &c->record);
 
-    if (here && active->status.open
-        && core_holds(&active->status, &c->record)) {
+    if (here && here->status.open && core_holds(&here->status, &c->record)) {
         return HA_WHY_SERVED;
     }
     if (pause_holds(&c->record)) {
@@ -73,7 +71,7 @@ agreed_why_not(const struct ha_core *c)
         /* A loss may be accepted, but a proof has to be there. */
         return bars == HA_WHY_PAUSE_STALE ? HA_WHY_NONE : bars;
     }
-    if (here && core_holds(&active->status, &c->record)) {
+    if (here && core_holds(&here->status, &c->record)) {
         /* Its stages end by themselves, but for what is owed. */
         return core_past(c, c->support_since, c->cfg.tail_us + c->cfg.open_us)
                    ? HA_WHY_NONE

@@ -20,6 +20,7 @@ forget_supports(struct ha_core *c)
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
         c->peers[i].supports = c->peers[i].stopped = false;
         c->peers[i].owes = false;
+        memset(c->peers[i].final_pos, 0, sizeof c->peers[i].final_pos);
     }
 }
 
@@ -129,7 +130,7 @@ member_accept(struct ha_core *c, uint32_t from, const struct ha_msg *m,
                   m->why ? " to call the move off: " : "",
                   ha_why_text(m->why));
     }
-    if (m->planned && c->hold.n && rec->active != c->cfg.self) {
+    if (m->planned && c->hold.n) {
         c->handed = true;
     }
     if (rec->active == c->cfg.self && m->elected) {
@@ -184,6 +185,7 @@ member_support(struct ha_core *c, uint32_t from, const struct ha_msg *m,
         pause_tell(&c->record, &c->proposal, out);
         c->record = c->proposal;
         c->in_force = true;
+        c->n_turns = 0;
         if (c->prop_ballot.node == c->cfg.self) {
             c->in_flight = false;
         }
@@ -248,7 +250,7 @@ member_owes(const struct ha_core *c, uint32_t id)
 {
     const struct ha_peer *p = ha_core_peer(c, id);
 
-    return p && p->supports && p->owes && ha_set_has(&c->view, id)
+    return p && p->owes
            && !core_past(c, p->status_at,
                          core_drifted(c, c->cfg.lease_us)
                              + 4 * c->cfg.mute_us);
@@ -313,7 +315,19 @@ send_support(struct ha_core *c, struct ha_actions *out)
                        "ends here, which may hold acknowledged writes");
     }
     c->supported = true;
+    c->support_at = c->now;
     c->owed = m->owes;
+}
+
+/* True if the own SUPPORT is to be sent: for the first time, since what it owed
+ * is known now, or since it did not come back: a corosync that stood still may
+ * have lost it, and nobody else would ask for it. */
+static bool
+support_due(const struct ha_core *c)
+{
+    return !c->supported || (c->owed && !own_log_owed(c))
+           || (!ha_core_peer(c, c->cfg.self)->supports
+               && core_past(c, c->support_at, c->cfg.mute_us));
 }
 
 /* Keeps the fence worker's list of members as corosync's. */
@@ -333,7 +347,7 @@ void
 member_run(struct ha_core *c, struct ha_actions *out)
 {
     run_members(c, out);
-    if (c->owe_state && !c->dirty && c->in_group) {
+    if (c->owe_state && !c->dirty) {
         struct ha_msg *m = core_send(c, out, HA_MSG_STATE);
 
         m->ballot = c->owe_ballot;
@@ -342,13 +356,10 @@ member_run(struct ha_core *c, struct ha_actions *out)
         m->durable = c->durable;
         c->owe_state = false;
     }
-    if (c->proposed && !c->dirty
-        && (!c->supported || (c->owed && !own_log_owed(c)))
-        && stop_older(c, out)) {
+    if (c->proposed && !c->dirty && support_due(c) && stop_older(c, out)) {
         send_support(c, out);
     }
-    if ((!c->proposed || c->supported) && !c->dirty && c->fence.connected
-        && c->durable.accepted.n
+    if (!c->dirty && c->fence.connected && c->durable.accepted.n
         && ha_epoch_cmp(c->support_sent, c->durable.record.epoch) < 0) {
         /* A worker started anew has to support what this node accepted. */
         c->support_sent = c->durable.record.epoch;

@@ -62,7 +62,7 @@ pause_tell(const struct ha_record *old, const struct ha_record *new,
         [HA_PAUSE_ENDING] = "ends once it is proven that no lease is endless",
     };
 
-    if (old->paused != new->paused &&new->paused < HA_N_PAUSES) {
+    if (old->paused != new->paused) {
         core_tell(out, "pause: %s", steps[new->paused]);
     }
 }
@@ -106,10 +106,9 @@ ha_core_pause_waits(const struct ha_core *c)
 static bool
 is_served(const struct ha_core *c, const struct ha_record *rec)
 {
-    const struct ha_peer *p = ha_core_peer(c, rec->active);
+    const struct ha_peer *p = core_heard(c, rec->active);
 
-    return p && p->heard && ha_set_has(&c->view, p->id)
-           && p->status.state == HA_ACTIVE && p->status.open
+    return p && p->status.state == HA_ACTIVE && p->status.open
            && core_holds(&p->status, rec);
 }
 
@@ -121,7 +120,7 @@ missing_member(const struct ha_core *c)
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
         const struct ha_peer *p = &c->peers[i];
 
-        if (!ha_set_has(&c->view, p->id) || !p->heard || !p->supports) {
+        if (!p->supports) {
             return p->id;
         }
     }
@@ -252,8 +251,7 @@ is_over(const struct ha_core *c, const struct ha_record *rec)
 {
     const struct ha_peer *p = ha_core_peer(c, rec->active);
 
-    return !rec->suspects.n && p && p->heard && p->supports
-           && ha_set_has(&c->view, p->id) && core_holds(&p->status, rec)
+    return !rec->suspects.n && p && p->supports && core_holds(&p->status, rec)
            && !p->status.endless;
 }
 
@@ -266,6 +264,7 @@ pause_next(struct ha_core *c, const struct ha_record *rec,
     *new = *rec;
     switch ((enum ha_pause) rec->paused) {
     case HA_PAUSE_NONE:
+    case HA_N_PAUSES: /* Is none. */
         moves = c->req_pause && begin(c, new, out);
         break;
     case HA_PAUSE_ASKED:
@@ -281,8 +280,6 @@ pause_next(struct ha_core *c, const struct ha_record *rec,
     case HA_PAUSE_ENDING:
         moves = is_over(c, rec);
         step_to(new, moves ? HA_PAUSE_NONE : HA_PAUSE_ENDING);
-        break;
-    case HA_N_PAUSES:
         break;
     }
     c->req_pause = c->req_resume = false;
@@ -301,7 +298,7 @@ pause_fence(struct ha_core *c, struct ha_actions *out)
         c->endless_order.sent = false;
     }
     if (c->endless.n && c->endless_order.sent && !c->endless_order.on
-        && f->connected && !f->endless
+        && f->connected && !f->endless && (f->open || f->closed)
         && f->endless_token == c->endless_order.token) {
         memset(&c->endless, 0, sizeof c->endless);
         core_tell(out, "pause: the lease of this node is the ordinary one "

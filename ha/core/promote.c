@@ -12,11 +12,9 @@
 static void
 enter(struct ha_core *c, enum ha_stage stage)
 {
-    if (c->stage != stage) {
-        c->stage = stage;
-        c->stage_since = c->now;
-        c->tail_at = c->now;
-    }
+    c->stage = stage;
+    c->stage_since = c->now;
+    c->tail_at = c->now;
 }
 
 static void
@@ -52,6 +50,22 @@ old_leases_over(struct ha_core *c)
     return c->cfg.nodes.n >= 3 && over >= ha_majority(&c->cfg);
 }
 
+#define CLOSE_US 10000000 /* Patience with a door that closes slowly. */
+
+/* True while 'p', which is here and may still serve, will say that it has
+ * stopped, and where its log ends: others may lack what is in it.  Closing
+ * takes its time where a server that was killed does not end, and its
+ * replica workers are asked only then. */
+static bool
+will_say(const struct ha_core *c, const struct ha_peer *p)
+{
+    int64_t us = c->cfg.lease_us + 4 * c->cfg.mute_us;
+
+    return !core_past(c, c->support_since, us)
+           || (!core_past(c, p->closing_at, 2 * c->cfg.mute_us)
+               && !core_past(c, c->support_since, us + CLOSE_US));
+}
+
 /* Asks for the verdict on every node that may still serve an older epoch.
  * Returns HA_WHY_NONE once there is one on each. */
 static enum ha_why
@@ -63,19 +77,11 @@ verdict(struct ha_core *c)
         const struct ha_peer *p = ha_core_peer(c, s->id[i]);
         bool here = ha_set_has(&c->view, s->id[i]);
 
-        if (here && p && p->supports && p->stopped) {
-            continue; /* It said so. */
+        if ((p && p->stopped) || verdict_proven(c, s->id[i])) {
+            continue; /* It said so in this view, or it is dead. */
         }
-        if (verdict_proven(c, s->id[i])) {
-            if (verdict_stale(c)) {
-                return HA_WHY_STALE;
-            }
-            continue;
-        }
-        if (here && p
-            && !core_past(c, c->support_since,
-                          c->cfg.lease_us + 4 * c->cfg.mute_us)) {
-            return HA_WHY_VERDICT; /* It will say so: its tail matters. */
+        if (here && will_say(c, p)) {
+            return HA_WHY_VERDICT;
         }
         if (c->record.paused != HA_PAUSE_NONE) {
             return HA_WHY_ENDLESS; /* Its lease may never run out. */
@@ -123,9 +129,6 @@ tail_pulled(const struct ha_core *c)
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
         const struct ha_peer *p = &c->peers[i];
 
-        if (!p->supports || !ha_set_has(&c->view, p->id)) {
-            continue;
-        }
         for (int db = 0; db < HA_N_DBS; db++) {
             if (p->final_pos[db].lineage == c->record.lineage
                 && ha_pos_cmp(&p->final_pos[db], &c->local.db[db].pos) > 0) {
@@ -164,6 +167,27 @@ is_owed(const struct ha_core *c)
     return owed;
 }
 
+/* True if another node's log is of a later epoch than that of this node: then
+ * it is this one that gives way, and until it is followed for good nothing is
+ * pulled if they differ. */
+static bool
+is_overtaken(const struct ha_core *c)
+{
+    bool overtaken = false;
+
+    for (uint32_t i = 0; i < c->view.n; i++) {
+        const struct ha_peer *p = ha_core_peer(c, c->view.id[i]);
+
+        for (int db = 0; db < HA_N_DBS; db++) {
+            overtaken |= p->final_pos[db].lineage == c->record.lineage
+                         && ha_epoch_cmp(p->final_pos[db].epoch,
+                                         c->local.db[db].pos.epoch)
+                                > 0;
+        }
+    }
+    return overtaken;
+}
+
 static void
 stage_tail(struct ha_core *c, struct ha_actions *out)
 {
@@ -171,7 +195,8 @@ stage_tail(struct ha_core *c, struct ha_actions *out)
 
     enum ha_why why = is_owed(c) ? HA_WHY_OWES : HA_WHY_TAIL;
 
-    if (seen != c->tail_seen || why == HA_WHY_OWES || member_keeps_log(c)) {
+    if (seen != c->tail_seen || why == HA_WHY_OWES
+        || (member_keeps_log(c) && !is_overtaken(c))) {
         c->tail_seen = seen;
         c->tail_at = c->now;
     }
@@ -337,10 +362,36 @@ keep_record(struct ha_core *c, struct ha_actions *out)
     }
 }
 
+/* To whom the active role is to go from here, and why; 0: it stays.  A full
+ * disk only refuses writes, so it goes to none that has no more room, and not
+ * from one that has it for a moment: two that fill in turn would do nothing
+ * else. */
+static uint32_t
+find_heir(const struct ha_core *c, const char **ret_because)
+{
+    uint32_t heir = coord_heir(c);
+    const struct ha_peer *p = ha_core_peer(c, heir);
+
+    if (c->leaving) {
+        *ret_because = "this node is being shut down";
+    } else if (c->local.unfit) {
+        *ret_because = "a database here cannot be mended soon";
+    } else if (c->local.address_unfit) {
+        *ret_because = "the virtual IP cannot be had here";
+    } else if (c->local.low_disk && p && !p->status.local.low_disk
+               && core_past(c, c->state_since, c->cfg.retry_us)) {
+        *ret_because = "the disk here is about to be full";
+    } else {
+        heir = 0;
+    }
+    return heir;
+}
+
 /* HA_ACTIVE, and the serving stages of HA_PROMOTING. */
 void
 promote_active(struct ha_core *c, struct ha_actions *out)
 {
+    const char *because;
     uint32_t heir;
 
     keep_record(c, out);
@@ -353,14 +404,11 @@ promote_active(struct ha_core *c, struct ha_actions *out)
         role_set(c, out, HA_PROMOTING, HA_WHY_DOOR);
         return;
     }
-    heir = coord_best(c, &c->record, c->cfg.self);
-    if ((c->local.unfit || c->leaving) && heir && c->in_force
-        && core_past(c, c->asked_at, c->cfg.mute_us)) {
+    heir = find_heir(c, &because);
+    if (heir && c->in_force && core_past(c, c->asked_at, c->cfg.mute_us)) {
         struct ha_msg *m = core_send(c, out, HA_MSG_REQUEST);
 
-        core_tell(out, "handover: to node %u, because %s", heir,
-                  c->leaving ? "this node is being shut down"
-                             : "a database here cannot be mended soon");
+        core_tell(out, "handover: to node %u, because %s", heir, because);
         m->request = HA_REQ_SWITCH;
         m->node = heir;
         c->asked_at = c->now;

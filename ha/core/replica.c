@@ -55,7 +55,7 @@ tail_source(const struct ha_core *c, enum ha_db db)
     for (uint32_t i = 0; i < c->cfg.nodes.n; i++) {
         const struct ha_peer *p = &c->peers[i];
 
-        if (p->id != c->cfg.self && p->supports && ha_set_has(&c->view, p->id)
+        if (p->id != c->cfg.self
             && p->final_pos[db].lineage == c->record.lineage
             && ha_pos_cmp(&p->final_pos[db], top) > 0) {
             top = &p->final_pos[db];
@@ -69,7 +69,7 @@ static void
 run_db(struct ha_core *c, enum ha_db db, struct ha_actions *out)
 {
     const struct ha_record *rec = &c->record;
-    const struct ha_peer *active = ha_core_peer(c, rec->active);
+    const struct ha_peer *active = core_heard(c, rec->active);
 
     if (c->hold.n && ha_epoch_cmp(c->stopped_epoch[db], c->hold) < 0
         && replica_in_role(c, db, ROLE_ACTIVE, c->hold)) {
@@ -101,8 +101,7 @@ run_db(struct ha_core *c, enum ha_db db, struct ha_actions *out)
     } else if (!c->hold.n && c->in_force && c->supported
                && rec->active != c->cfg.self
                && ha_epoch_cmp(rec->epoch, c->stopped_epoch[db]) >= 0
-               && c->state == HA_STANDBY && active && active->heard
-               && active->status.log_ready
+               && c->state == HA_STANDBY && active && active->status.log_ready
                && core_holds(&active->status, rec)) {
         want(c, db, ROLE_FOLLOW, rec->epoch, rec->lineage, rec->active, out);
     }

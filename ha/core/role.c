@@ -75,7 +75,7 @@ overruled(const struct ha_core *c)
 static bool
 is_named(const struct ha_core *c)
 {
-    return c->proposed && !c->dirty && c->named.n
+    return c->proposed && !c->dirty
            && !ha_epoch_cmp(c->proposal.epoch, c->named)
            && ha_epoch_cmp(c->named, c->ended) > 0;
 }
@@ -90,7 +90,7 @@ in_transition(const struct ha_core *c)
     return c->proposed && !core_past(c, c->support_since, 4 * c->cfg.mute_us)
            && (!c->supported || !c->in_force
                || ha_epoch_cmp(c->proposal.epoch, c->record.epoch)
-               || (p && !p->supports && ha_set_has(&c->view, p->id)));
+               || (ha_set_has(&c->view, c->proposal.active) && !p->supports));
 }
 
 /* Why no record is in force in this view. */
@@ -109,7 +109,7 @@ no_record_why(const struct ha_core *c)
 static void
 route(struct ha_core *c, struct ha_actions *out)
 {
-    const struct ha_peer *active = ha_core_peer(c, c->record.active);
+    const struct ha_peer *active = core_heard(c, c->record.active);
 
     if ((!ha_core_may_act(c) || !c->in_group) && !ha_core_goes_on(c)) {
         if (c->state != HA_STARTING || c->in_group) {
@@ -139,8 +139,7 @@ route(struct ha_core *c, struct ha_actions *out)
         if (c->state == HA_STARTING) {
             role_set(c, out, HA_STARTING, no_record_why(c));
         }
-    } else if (c->record.active != c->cfg.self && active && active->heard
-               && ha_set_has(&c->view, active->id)
+    } else if (c->record.active != c->cfg.self && active
                && core_holds(&active->status, &c->record)) {
         c->handed &= !active->status.log_ready; /* It has all there is. */
         role_set(c, out, HA_STANDBY,
@@ -150,15 +149,23 @@ route(struct ha_core *c, struct ha_actions *out)
     }
 }
 
-static void
-in_starting(struct ha_core *c, struct ha_actions *out)
+/* True if this ovn-had was restarted, and its fence worker and its databases
+ * served on: then the epoch goes on, too. */
+static bool
+serves_still(const struct ha_core *c)
 {
     struct ha_epoch e = c->durable.record.epoch;
 
-    if (!c->hold.n && e.n && e.node == c->cfg.self && c->fence.connected
-        && !ha_epoch_cmp(c->fence.serve, e) && ha_epoch_cmp(c->ended, e)) {
-        /* This ovn-had was restarted; its fence worker and its databases
-         * served on.  The epoch goes on, too. */
+    return !c->hold.n && e.n && e.node == c->cfg.self && c->fence.connected
+           && !ha_epoch_cmp(c->fence.serve, e) && ha_epoch_cmp(c->ended, e);
+}
+
+static void
+in_starting(struct ha_core *c, struct ha_actions *out)
+{
+    if (serves_still(c)) {
+        struct ha_epoch e = c->fence.serve;
+
         core_tell(out, "start: goes on serving epoch %u.%u", e.n, e.node);
         c->hold = c->cleared = c->serve_sent = e;
         c->endless = c->fence.endless ? e : c->endless;
@@ -184,10 +191,12 @@ in_starting(struct ha_core *c, struct ha_actions *out)
 static void
 in_isolated(struct ha_core *c, struct ha_actions *out)
 {
-    if (ha_core_may_act(c) && c->in_group) {
+    if ((ha_core_may_act(c) && c->in_group) || serves_still(c)) {
         role_set(c, out, HA_STARTING, HA_WHY_AGREEING);
+        in_starting(c, out);
+    } else {
+        route(c, out);
     }
-    route(c, out);
 }
 
 static void
@@ -224,18 +233,18 @@ in_promoting(struct ha_core *c, struct ha_actions *out)
 static void
 leave(struct ha_core *c, struct ha_actions *out)
 {
-    const struct ha_peer *active = ha_core_peer(c, c->record.active);
+    const struct ha_peer *active = core_heard(c, c->record.active);
     bool late = core_past(c, c->leaving_since, LEAVE_US);
 
     switch (c->state) {
     case HA_ACTIVE:
     case HA_PROMOTING:
         if (late || ha_core_goes_on(c) || c->view.n < 2
-            || (c->in_force && !coord_best(c, &c->record, c->cfg.self))) {
+            || (c->in_force && !coord_heir(c))) {
             core_tell(out, "shutdown: %s",
                       pause_holds(&c->durable.record)
                           ? "the cluster is paused, so nobody takes over"
-                          : "nobody can take over");
+                          : "this node cannot hand over to anybody");
             role_demote(c, out, HA_WHY_LEAVING);
         }
         return;
@@ -252,7 +261,7 @@ leave(struct ha_core *c, struct ha_actions *out)
         }
         break;
     case HA_STANDBY:
-        if (!late && !(active && active->heard && active->status.open)) {
+        if (!late && !(active && active->status.open)) {
             return;
         }
         break;
@@ -276,6 +285,7 @@ role_run(struct ha_core *c, struct ha_actions *out)
         break;
     case HA_STANDBY:
     case HA_BLOCKED:
+    case HA_N_STATES: /* Is none. */
         route(c, out);
         break;
     case HA_PROMOTING:
@@ -284,8 +294,6 @@ role_run(struct ha_core *c, struct ha_actions *out)
         break;
     case HA_DEMOTING:
         in_demoting(c, out);
-        break;
-    case HA_N_STATES:
         break;
     }
     if (!c->hold.n && !c->northd_sent && c->fence.connected) {

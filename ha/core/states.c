@@ -113,7 +113,9 @@ static const struct why_row whys[HA_N_WHYS] = {
         "it has all of the active's data" },
     [HA_WHY_NOT_IN_SYNC] = { "not-in-sync",
         "it was not in sync when the record last changed",
-        "it is level with the active, which then takes it in" },
+        "it is level with the active, which then takes it in; where no active "
+        "comes back, ovn-hactl failover --allow-data-loss is the last "
+        "resort" },
     [HA_WHY_DATABASE] = { "database",
         "an ovsdb-server of it is down or does not answer, or it could not "
         "take the virtual IP",
@@ -185,9 +187,8 @@ static const struct why_row whys[HA_N_WHYS] = {
         "a node is about to become active without that",
         "nobody is left who may become active" },
     [HA_WHY_LINEAGES] = { "lineages",
-        "members hold records of different lineages; on the node that is to "
-        "join the others: stop ovn-had, move /var/lib/ovn-ha/record elsewhere, "
-        "start it",
+        "members hold records of different lineages: ovn-hactl reinit NODE "
+        "sets aside that of the node which is to join the others",
         "all records of members that are here are of one lineage" },
     [HA_WHY_PAUSED] = { "paused",
         "the cluster is paused, so roles stay as they are: no other node takes "
@@ -217,6 +218,10 @@ static const struct why_row whys[HA_N_WHYS] = {
     [HA_WHY_WITNESS] = { "witness",
         "a witness: it has no databases",
         "witness is set to no in its configuration" },
+    [HA_WHY_RECORD_FULL] = { "record-full",
+        "there is no room for its record or for the active's, and both write "
+        "into theirs that the role moves",
+        "there is room; or ovn-had is stopped on the active, as in a failure" },
 };
 /* clang-format on */
 

@@ -181,8 +181,11 @@ local(struct pass *s, struct ha_local *x)
     i32(s, &x->priority);
     flag(s, &x->nofailover);
     flag(s, &x->unfit);
+    flag(s, &x->address_unfit);
     flag(s, &x->northd_ok);
     flag(s, &x->witness);
+    flag(s, &x->low_disk);
+    flag(s, &x->record_full);
     u32(s, &x->aside_files);
     u64(s, &x->aside_bytes);
 }
@@ -380,6 +383,7 @@ action(struct pass *s, struct ha_action *a)
         u32(s, &a->endless.token);
         break;
     case HA_ACT_EXIT:
+    case HA_ACT_FORGET:
         break;
     }
 }

@@ -198,7 +198,8 @@ verdict_vouched(struct ha_core *c, struct ha_actions *out)
 
 /* While the quorum device's vote is not here, the other node may be switched on
  * and go on, and this one does not learn of it: what proved that it is dead
- * proves nothing any more. */
+ * proves nothing any more.  Nor is a record in force by that; what is agreed
+ * on next begins with an exchange, which waits for another proof. */
 void
 verdict_quorum(struct ha_core *c, struct ha_actions *out)
 {
@@ -211,6 +212,8 @@ verdict_quorum(struct ha_core *c, struct ha_actions *out)
                   p->id);
         p->proof = HA_PROOF_NONE;
         p->asked = false;
+        c->in_force = false;
+        coord_view(c);
     }
 }
 

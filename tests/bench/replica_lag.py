@@ -11,6 +11,8 @@ Two hand-started ovsdb-servers with a worker each, on this machine.
               what the writer itself waits for the active, to compare
     lag       from a writer's acknowledgement by the active until the
               standby's ovsdb-server, after its fdatasync, tells a monitor
+    backup    the same with ovsdb-server's own backup mode, without fdatasync
+    raft      the same from the leader to a follower of three
     catch-up  records a second after the standby's worker was down
 
 Nodes on one disk wait for what the other has written, too: --active-folder
@@ -24,6 +26,7 @@ import json
 import multiprocessing
 import os
 import select
+import subprocess
 import sys
 import tempfile
 import threading
@@ -33,8 +36,10 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "cluster")]
 
-from lab.ovsdb import Closed  # noqa: E402
-from replica_parts import NAMES, Cluster, program  # noqa: E402
+from bench.rivals import PATIENCE, Servers, says  # noqa: E402
+from lab import wait_until  # noqa: E402
+from lab.ovsdb import Closed, Session, dial  # noqa: E402
+from replica_parts import NAMES, SCHEMAS, Cluster, program  # noqa: E402
 
 
 def own_machine(pid, nice):
@@ -58,14 +63,23 @@ def measure_disk(folder, n=2000):
             "fdatasync_max_ms": round(max(took), 2)}
 
 
+def numbered_rows():
+    return [NAMES["nb"], {"op": "select", "table": "NB_Global", "where": [],
+                          "columns": ["name"]}]
+
+
+def any_row(result):
+    return result[0]["rows"]
+
+
 def numbered(i):
     return [NAMES["nb"], {"op": "update", "table": "NB_Global", "where": [],
                           "row": {"name": str(i)}}]
 
 
-def write_paced(node, rate, seconds, pipe):
+def write_paced(sock, rate, seconds, pipe):
     """Writes numbered transactions; sends the times of their replies."""
-    session = node.session()
+    session = Session(dial(sock))
     session.call("echo", [])
     acks = []
     begin = time.monotonic()
@@ -82,9 +96,9 @@ def write_paced(node, rate, seconds, pipe):
 class Watcher(threading.Thread):
     """Notes when each number is seen in a standby's database."""
 
-    def __init__(self, node):
+    def __init__(self, sock):
         super().__init__(daemon=True)
-        self.session = node.session()
+        self.session = Session(dial(sock))
         self.session.call("monitor", [NAMES["nb"], None, {
             "NB_Global": [{"columns": ["name"]}]}])
         self.seen = {}
@@ -125,10 +139,10 @@ def quantile(values, q):
 
 
 def measure_lag(active, standby, rate, seconds):
+    """Of two servers, told by their sockets."""
     watcher = Watcher(standby)
     watcher.start()
     mine, theirs = multiprocessing.Pipe()
-    before = [cpu_of(n.worker.pid) for n in (active, standby)]
     writer = multiprocessing.get_context("fork").Process(
         target=write_paced, args=(active, rate, seconds, theirs))
     begin = time.monotonic()
@@ -136,15 +150,12 @@ def measure_lag(active, standby, rate, seconds):
     acks = mine.recv()
     took = time.monotonic() - begin
     writer.join()
-    standby.wait_at(active.head())
-    cpu = [cpu_of(n.worker.pid) - b
-           for n, b in zip((active, standby), before)]
+    wait_until(lambda: len(acks) - 1 in watcher.seen, PATIENCE, "level")
     # What a monitor told together was there together.
     lags, at = [], None
     for i in reversed(range(len(acks))):
         at = watcher.seen.get(i, at)
-        if at is not None:
-            lags.append(max(0, at - acks[i][1]) * 1000)
+        lags.append(max(0, at - acks[i][1]) * 1000)
     # What the active's own server takes tells how busy the machine is.
     own = [(done - sent) * 1000 for sent, done in acks]
     return {"rate": round(len(acks) / took), "records": len(acks),
@@ -153,9 +164,49 @@ def measure_lag(active, standby, rate, seconds):
             "transaction_p99_ms": round(quantile(own, .99), 2),
             "lag_p50_ms": round(quantile(lags, .5), 2),
             "lag_p99_ms": round(quantile(lags, .99), 2),
-            "lag_max_ms": round(max(lags), 2),
-            "sender_cpu_share": round(cpu[0] / took, 3),
-            "receiver_cpu_share": round(cpu[1] / took, 3)}
+            "lag_max_ms": round(max(lags), 2)}
+
+
+def measure_ours(active, standby, rate, seconds):
+    before = [cpu_of(n.worker.pid) for n in (active, standby)]
+    begin = time.monotonic()
+    result = measure_lag(active.sock, standby.sock, rate, seconds)
+    took = time.monotonic() - begin
+    return {**result, **{
+        f"{who}_cpu_share": round((cpu_of(n.worker.pid) - b) / took, 3)
+        for who, n, b in zip(("sender", "receiver"), (active, standby),
+                             before)}}
+
+
+def measure_backup(active, folder, rate, seconds):
+    """Of a backup of an active that exists."""
+    with Servers(folder) as servers:
+        subprocess.run(["ovsdb-tool", "create", str(servers.folder / "backup"),
+                        SCHEMAS["nb"]], check=True)
+        servers.backup("backup", active.sock)
+        servers.connect("backup")
+        sock = servers.sock("backup")
+        own_machine(servers.pids["backup"], -15)
+        wait_until(lambda: says(sock, numbered_rows(), any_row), PATIENCE,
+                   "the backup has the active's row")
+        return measure_lag(active.sock, sock, rate, seconds)
+
+
+def measure_raft(folder, rate, seconds):
+    with Servers(folder) as servers:
+        subprocess.run(["ovsdb-tool", "create", str(servers.folder / "empty"),
+                        SCHEMAS["nb"]], check=True)
+        servers.raft_first("one", servers.folder / "empty")
+        says(servers.sock("one"), [NAMES["nb"], {
+            "op": "insert", "table": "NB_Global", "row": {}}], any)
+        for name in "two", "three":
+            servers.raft_join(name, "one", NAMES["nb"])
+            servers.start(name)
+            own_machine(servers.pids[name], -15)
+            wait_until(lambda: says(servers.sock(name), numbered_rows(),
+                                    any_row), PATIENCE, f"{name} joins")
+        return measure_lag(servers.sock("one"), servers.sock("two"), rate,
+                           seconds)
 
 
 def measure_catch_up(active, standby, records):
@@ -209,7 +260,10 @@ def main():
                       "rss_mb": [round(rss_mb(n.worker.pid), 1)
                                  for n in (a, b)],
                       "disk": measure_disk(folder),
-                      "lag": measure_lag(a, b, args.rate, args.seconds),
+                      "lag": measure_ours(a, b, args.rate, args.seconds),
+                      "backup": measure_backup(a, folder, args.rate,
+                                               args.seconds),
+                      "raft": measure_raft(folder, args.rate, args.seconds),
                       "catch_up": measure_catch_up(a, b, args.records)}
         finally:
             cluster.stop()

@@ -3,8 +3,8 @@
 """What a resynchronisation of a large OVN_Southbound costs, and whom.
 
 Hand-started ovsdb-servers on this machine: ovn-ha's workers, and beside them
-ovsdb-server's built-in backup mode (--sync-from) and a new member of a RAFT
-cluster.
+ovsdb-server's built-in backup mode (--sync-from) and the third member of a
+RAFT cluster.
 
     empty      into an empty standby: seconds until it has all; longest wait
                of a client of the active meanwhile (beside 'machine', that of
@@ -13,7 +13,8 @@ cluster.
                server, most memory of server and worker, and the processor
                time of all of them, which tells more where a machine is busy
     differs    the same for one that was away while 1 % of the flows changed,
-               and the active's log was compacted
+               and the active's log was compacted (RAFT's third member is
+               started anew for that, and reads its own file first)
     diverged   the same for one of which the active knows nothing, and 1 % of
                the flows differ: first what gives way is set aside (backup mode
                and RAFT never do that)
@@ -41,13 +42,13 @@ sys.path[:0] = [str(TESTS), str(TESTS / "cluster")]
 import big_sb  # noqa: E402
 from lab import wait_until  # noqa: E402
 from lab.ovsdb import Closed, Session, dial  # noqa: E402
+from bench.rivals import PATIENCE, Servers, says  # noqa: E402
 from replica_lag import own_machine, rss_mb  # noqa: E402
 from replica_parts import (  # noqa: E402
     FOLLOW, NAMES, P_FOLLOWING, P_IDLE, Cluster, program)
 
 BINDINGS, FLOWS = 50000, 300000
 DB = NAMES["sb"]
-PATIENCE = 1200
 
 
 def peak_mb(pid):
@@ -119,15 +120,9 @@ def nothing(end, pipe):
 def holds(sock, nb_cfg):
     """True if a server has that nb_cfg, which the active alone has at
     first."""
-    try:
-        session = Session(dial(sock))
-        rows = session.call("transact", [DB, {
-            "op": "select", "table": "SB_Global", "where": [],
-            "columns": ["nb_cfg"]}], PATIENCE)["result"][0]["rows"]
-        session.close()
-        return rows and rows[0]["nb_cfg"] == nb_cfg
-    except (OSError, Closed, KeyError):
-        return False
+    return says(sock, [DB, {"op": "select", "table": "SB_Global",
+                            "where": [], "columns": ["nb_cfg"]}],
+                lambda result: result[0]["rows"][0]["nb_cfg"] == nb_cfg)
 
 
 def timed(active_sock, standby_sock, begin, done):
@@ -247,67 +242,74 @@ class Bench:
 
     def builtin(self, source):
         """The same with --sync-from."""
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        file, sock, ctl = folder / "db", folder / "sock", folder / "ctl"
-        if source:
-            subprocess.run(["cp", str(source), str(file)], check=True)
-        else:
-            subprocess.run(["ovsdb-tool", "create", str(file),
-                            big_sb.SCHEMA], check=True)
-        # It listens before it begins to replicate, as does ovn-ha's.
-        server = subprocess.Popen(
-            ["ovsdb-server", f"--remote=punix:{sock}", f"--unixctl={ctl}",
-             "-vconsole:off", "--no-chdir",
-             "--active", f"--sync-from=unix:{self.active.sock}", str(file)])
-        try:
-            wait_until(ctl.exists, PATIENCE, "the server runs")
-            appctl = ["ovs-appctl", "-T", str(PATIENCE), "-t", str(ctl)]
-            subprocess.run([*appctl, "version"], check=True,
-                           stdout=subprocess.DEVNULL)
-            before = cpu_of(server.pid) + cpu_of(self.active.server.pid)
-            result = timed(
-                self.active.sock, sock,
-                lambda: subprocess.run([
-                    *appctl, "ovsdb-server/connect-active-ovsdb-server"],
-                    check=True, stdout=subprocess.DEVNULL),
-                lambda: holds(sock, self.nb_cfg))
-            result["cpu_s"] = round(cpu_of(server.pid) + cpu_of(
-                self.active.server.pid) - before, 2)
-            result["peak_mb"] = [round(peak_mb(server.pid))]
+        with Servers(self.folder) as servers:
+            if source:
+                subprocess.run(["cp", str(source),
+                                str(servers.folder / "backup")], check=True)
+            else:
+                subprocess.run(["ovsdb-tool", "create",
+                                str(servers.folder / "backup"),
+                                big_sb.SCHEMA], check=True)
+            servers.backup("backup", self.active.sock)
+            servers.appctl("backup", "version")
+            pid = servers.pids["backup"]
+            before = cpu_of(pid) + cpu_of(self.active.server.pid)
+            result = timed(self.active.sock, servers.sock("backup"),
+                           lambda: servers.connect("backup"),
+                           lambda: holds(servers.sock("backup"), self.nb_cfg))
+            result["cpu_s"] = round(
+                cpu_of(pid) + cpu_of(self.active.server.pid) - before, 2)
+            result["peak_mb"] = [round(peak_mb(pid))]
             return result
-        finally:
-            server.kill()
-            server.wait()
 
-    def raft(self):
-        """A new member of a cluster whose one member has the database."""
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        servers = []
+    def raft(self, empty, differs):
+        """The third member of a cluster whose other two have the database:
+        that it joins, and that it is back after it missed something.  Yields
+        what is asked for, by name."""
+        with Servers(self.folder) as servers:
+            def join(name):
+                servers.raft_join(name, "one", DB)
+                servers.start(name)
 
-        def start(name):
-            servers.append(subprocess.Popen(
-                ["ovsdb-server", f"--remote=punix:{folder / name}.sock",
-                 f"--unixctl={folder / name}.ctl", "-vconsole:off",
-                 "--no-chdir", str(folder / name)]))
-        first = f"unix:{folder}/one.raft"
-        subprocess.run(["ovsdb-tool", "create-cluster", str(folder / "one"),
-                        str(self.file), first], check=True)
-        subprocess.run(["ovsdb-tool", "join-cluster", str(folder / "two"), DB,
-                        f"unix:{folder}/two.raft", first], check=True)
-        try:
-            start("one")
-            own_machine(servers[0].pid, -10)
-            wait_until(lambda: holds(folder / "one.sock", 1), PATIENCE,
-                       "the first member serves")
-            result = timed(folder / "one.sock", folder / "two.sock",
-                           lambda: start("two"),
-                           lambda: holds(folder / "two.sock", 1))
-            result["peak_mb"] = [round(peak_mb(servers[1].pid))]
-            return result
-        finally:
-            for s in servers:
-                s.kill()
-                s.wait()
+            def level(name, nb_cfg=1):
+                return holds(servers.sock(name), nb_cfg)
+
+            def measure_third(begin, done):
+                result = timed(servers.sock("one"), servers.sock("three"),
+                               begin, done)
+                result["peak_mb"] = [round(peak_mb(servers.pids["three"]))]
+                return result
+            servers.raft_first("one", self.file)
+            own_machine(servers.pids["one"], -10)
+            wait_until(lambda: level("one"), PATIENCE, "the first one serves")
+            join("two")
+            wait_until(lambda: level("two"), PATIENCE, "the second one joins")
+            joined = measure_third(lambda: join("three"),
+                                   lambda: level("three"))
+            if empty:
+                yield "empty", joined
+            if differs:
+                servers.end("three")
+                self.change_raft(servers, 2)
+                yield "differs", measure_third(
+                    lambda: servers.start("three"), lambda: level("three", 2))
+
+    def change_raft(self, servers, nb_cfg):
+        """What behind() does to the active, while the third member is not
+        there: it needs a snapshot afterwards."""
+        ops = [op for some in big_sb.change_ops(self.flows, .01)
+               for op in some]
+        ops.append({"op": "update", "table": "SB_Global", "where": [],
+                    "row": {"nb_cfg": nb_cfg}})
+        session = Session(dial(servers.sock("one")))
+        for i in range(0, len(ops), 100):
+            session.transact(DB, *ops[i:i + 100], timeout=PATIENCE)
+        session.close()
+        wait_until(lambda: holds(servers.sock("two"), nb_cfg), PATIENCE,
+                   "the second one has it")
+        for name in "one", "two":
+            servers.appctl(name, "ovsdb-server/compact")
+        self.quiet(5)
 
     def unchanged(self, standby):
         before = standby.file.stat().st_size
@@ -386,12 +388,15 @@ def measure(folder, args, wanted):
             if wanted("empty"):
                 yield f"empty ovn-ha {i}", bench.ours(b, None)
                 yield f"empty backup {i}", bench.builtin(None)
-                yield f"empty raft {i}", bench.raft()
             if wanted("differs"):
                 bench.level(b)
                 copy = bench.copy()
                 yield f"differs ovn-ha {i}", bench.behind(b)
                 yield f"differs backup {i}", bench.builtin(copy)
+            if wanted("empty") or wanted("differs"):
+                for name, result in bench.raft(wanted("empty"),
+                                               wanted("differs")):
+                    yield f"{name} raft {i}", result
         if wanted("unchanged") or wanted("memory"):
             bench.level(b)
             yield "unchanged", bench.unchanged(b)

@@ -3,9 +3,11 @@
 # Tests on real clusters in a lab, run by pytest.
 
 EXTRA_DIST += \
-	tests/cluster/certs.py \
 	tests/cluster/big_sb.py \
+	tests/cluster/certs.py \
 	tests/cluster/conftest.py \
+	tests/cluster/dashboard.schema.json \
+	tests/cluster/dog.py \
 	tests/cluster/fence_parts.py \
 	tests/cluster/guard.py \
 	tests/cluster/killat.c \
@@ -13,13 +15,21 @@ EXTRA_DIST += \
 	tests/cluster/page.py \
 	tests/cluster/pairs.py \
 	tests/cluster/replica_parts.py \
+	tests/cluster/schemas/README.md \
+	tests/cluster/schemas/ovn-nb-7.11.0.ovsschema \
+	tests/cluster/schemas/ovn-sb-20.41.0.ovsschema \
+	tests/cluster/slowlisten.c \
+	tests/cluster/slownft.c \
 	tests/cluster/test_alternatives.py \
+	tests/cluster/test_backup.py \
 	tests/cluster/test_bench.py \
+	tests/cluster/test_certificates.py \
 	tests/cluster/test_check.py \
 	tests/cluster/test_cold_start.py \
 	tests/cluster/test_completion.py \
-	tests/cluster/test_disk.py \
 	tests/cluster/test_consent.py \
+	tests/cluster/test_dashboard.py \
+	tests/cluster/test_disk.py \
 	tests/cluster/test_diverged.py \
 	tests/cluster/test_drill.py \
 	tests/cluster/test_drill_hard.py \
@@ -27,14 +37,14 @@ EXTRA_DIST += \
 	tests/cluster/test_failover.py \
 	tests/cluster/test_faults.py \
 	tests/cluster/test_fence.py \
+	tests/cluster/test_fencing.py \
 	tests/cluster/test_five.py \
 	tests/cluster/test_frozen.py \
 	tests/cluster/test_kernel_lease.py \
-	tests/cluster/test_fencing.py \
 	tests/cluster/test_kills.py \
 	tests/cluster/test_lab.py \
-	tests/cluster/test_last_resort.py \
 	tests/cluster/test_large.py \
+	tests/cluster/test_last_resort.py \
 	tests/cluster/test_lost_file.py \
 	tests/cluster/test_migration.py \
 	tests/cluster/test_owner.py \
@@ -42,14 +52,14 @@ EXTRA_DIST += \
 	tests/cluster/test_partition.py \
 	tests/cluster/test_pause.py \
 	tests/cluster/test_qdevice.py \
+	tests/cluster/test_replace.py \
 	tests/cluster/test_replica.py \
-	tests/cluster/schemas/README.md \
-	tests/cluster/schemas/ovn-nb-7.11.0.ovsschema \
-	tests/cluster/schemas/ovn-sb-20.41.0.ovsschema \
+	tests/cluster/test_resync.py \
+	tests/cluster/test_restore.py \
 	tests/cluster/test_schema.py \
 	tests/cluster/test_security.py \
+	tests/cluster/test_shown.py \
 	tests/cluster/test_shrink.py \
-	tests/cluster/test_resync.py \
 	tests/cluster/test_snapshot_faults.py \
 	tests/cluster/test_start.py \
 	tests/cluster/test_status_socket.py \
@@ -57,6 +67,9 @@ EXTRA_DIST += \
 	tests/cluster/test_switchover.py \
 	tests/cluster/test_two_node.py \
 	tests/cluster/test_verify.py \
-	tests/cluster/test_witness.py \
 	tests/cluster/test_virtual_ip.py \
-	tests/cluster/watch.py
+	tests/cluster/test_watchdog.py \
+	tests/cluster/test_witness.py \
+	tests/cluster/watch.py \
+	tests/cluster/watchdog.c \
+	tests/cluster/watchdog.h

@@ -24,6 +24,8 @@ CLOSED, WAITING, OPENING, OPEN, CLOSING = range(5)
 # enum wire_kernel_lease, enum wire_kernel.
 UNTOLD, OFF, AUTO, ON = range(4)
 UNUSED, PENDING, USED, MISSING = range(4)
+# enum wire_watchdog_state.
+DOG_NONE, DOG_PENDING, DOG_READY, DOG_ARMED, DOG_MISSING = range(5)
 MAX_NODES, PATH_LEN, REMOTE_LEN, MAX_REMOTES = 16, 108, 128, 8
 
 LEASE = 0.5
@@ -90,17 +92,21 @@ def is_dead(proc):
 class State:
     """struct wire_f_state."""
 
-    FORMAT = "=IIIIIIqqqqII160sII160s"
+    FORMAT = "=IIIIIIqqqqII160sII160s16x160xIIII108s36s160s"
 
     def __init__(self, body):
         (sn, snode, pn, pnode, self.door, self.n_acks, self.lease_left_us,
          self.old_promise_left_us, self.opened_us, self.closed_us,
          self.lease_losses, self.pid, why, self.kernel, _,
-         kernel_why) = struct.unpack(
+         kernel_why, self.dog, self.nowayout, self.timeout_ms, _, path,
+         identity, dog_why) = struct.unpack(
             self.FORMAT, body[:struct.calcsize(self.FORMAT)])
         self.serve, self.support = (sn, snode), (pn, pnode)
         self.why = why.split(b"\0")[0].decode()
         self.kernel_why = kernel_why.split(b"\0")[0].decode()
+        self.dog_path = path.split(b"\0")[0].decode()
+        self.identity = identity.split(b"\0")[0].decode()
+        self.dog_why = dog_why.split(b"\0")[0].decode()
 
     def __repr__(self):
         return str(vars(self))
@@ -343,11 +349,13 @@ class Node:
             for i in c.ids).ljust(MAX_NODES * 136, b"\0")
         self.sup.send(CONFIG, struct.pack(
             f"=II{MAX_NODES * 136}sHHIQQII{PATH_LEN}sI", self.id,
-            len(c.ids), nodes, c.port, 0, DRIFT_PPM, int(LEASE * 1e6),
+            len(c.ids), nodes, c.port, 0, DRIFT_PPM, int(c.lease * 1e6),
             int(beat * 1e6),
             len(c.ids) // 2 if supporters is None else supporters, 0,
             str(c.key if key_file is None else key_file).encode(),
-            self.kernel if kernel is None else kernel))
+            self.kernel if kernel is None else kernel)
+            + (bytes(184) + c.watchdog if c.watchdog and self.servers
+               else b""))
         self.members(c.ids)
 
     def members(self, ids):
@@ -398,11 +406,13 @@ class Node:
 
 class Cluster:
     """prefix: of workers' command lines.  kernel: what the one with databases
-    is told of the lease in the kernel."""
+    is told of the lease in the kernel; watchdog: of that, as it is sent."""
 
-    def __init__(self, folder, program, prefix=(), kernel=UNTOLD):
+    def __init__(self, folder, program, prefix=(), kernel=UNTOLD, lease=LEASE,
+                 watchdog=b""):
         self.folder, self.program = folder, program
         self.prefix, self.kernel = prefix, kernel
+        self.lease, self.watchdog = lease, watchdog
         self.ids = [1, 2, 3]
         self.nodes = {}
         self.key = folder / "authkey"
@@ -439,8 +449,7 @@ def serve(node, n=1):
     """Has a node serve epoch n of its own."""
     node.sup.serve(n, node.id)
     state = node.sup.wait_door(OPEN, 4)
-    # The server answers add-remote just before it listens.
-    wait_until(node.open, 1)
+    assert node.open()
     return state
 
 

@@ -9,7 +9,8 @@ from lab import Closed, CommandError, wait_until
 from lab.ovsdb import DATABASES
 from lab.prober import overlaps
 from lab.writer import TABLES
-from watch import Watch, cluster, differences, private, wait_well
+from watch import (Watch, cluster, differences, private, wait_well,
+                   with_data)
 
 DEADLINE = 40       # Seconds until a cluster has mended itself.
 
@@ -58,14 +59,19 @@ class Guard(Watch):
             lost = ledger.lost(self.rows(active, db))
             if lost:
                 self._check_loss(ledger, lost, db, bound_ms)
-            ledger.entries = [e for e in ledger.entries if e not in lost]
-            for node in self.lab.control:
-                wait_until(lambda: not self._missing(ledger, node, db),
-                           DEADLINE, lambda: f"{node.name} has all of {db}; "
-                           f"it lacks {self._missing(ledger, node, db)}")
+            self.wait_everywhere(ledger, lost, db)
         assert overlaps(self.prober.stop()) == []
-        self._sweep(active)
+        self.sweep(active)
         return active
+
+    def wait_everywhere(self, ledger, lost, db):
+        """Waits until every node has all that was acknowledged, but what is
+        'lost'."""
+        ledger.entries = [e for e in ledger.entries if e not in lost]
+        for node in with_data(self.lab):
+            wait_until(lambda: not self._missing(ledger, node, db),
+                       DEADLINE, lambda: f"{node.name} has all of {db}; "
+                       f"it lacks {self._missing(ledger, node, db)}")
 
     def _check_loss(self, ledger, lost, db, bound_ms):
         """Acknowledged writes are missing: within the bound, and not gone."""
@@ -77,16 +83,22 @@ class Guard(Watch):
             assert bound_ms and (last - first) * 1000 <= bound_ms, \
                 f"{len(mine)} writes to {server}'s {db} are lost, over " \
                 f"{(last - first) * 1000:.0f} ms"
-            wait_until(lambda: self._set_aside(
-                self.lab[server], db) >= {ledger.row(e.number) for e in mine},
-                DEADLINE, f"what {server} alone had is set aside")
+            self.wait_set_aside(ledger, mine, db)
+
+    def wait_set_aside(self, ledger, lost, db):
+        """Waits until what one server alone had is in the copies that it set
+        aside."""
+        server = lost[0].server
+        names = {ledger.row(e.number) for e in lost}
+        wait_until(lambda: self._set_aside(self.lab[server], db) >= names,
+                   DEADLINE, f"what {server} alone had is set aside")
 
     @staticmethod
     def _set_aside(node, db):
         """The names of writers' rows in the copies that a node set aside."""
         folder = node.root("/var/lib/ovn-ha/diverged")
         return {name for file in folder.glob(f"ovn{db}-*.db")
-                for name in re.findall(rf'"([a-z]+_{db}_\d+)"',
+                for name in re.findall(rf'"([a-z0-9]+_{db}_\d+)"',
                                        file.read_text())}
 
     def _missing(self, ledger, node, db):
@@ -95,7 +107,7 @@ class Guard(Watch):
         except (Closed, OSError) as err:
             return str(err)
 
-    def _sweep(self, active):
+    def sweep(self, active):
         """Removes the writers' rows everywhere.  These may be most of all
         rows, about which the standbys ask first (shrink-guard)."""
         for db in DATABASES:

@@ -4,9 +4,10 @@
  *
  * $KILL_AT is N; a step is a call that changes a file beside or below a path
  * with $KILL_PATH in it, or that sends to a stream.  The process is killed
- * right before the call, or with $KILL_AFTER set right after it.  With
- * $KILL_FEWER set, of all that is sent or written through one descriptor only
- * the 1st, 4th, 16th ... call is a step.  Test code only. */
+ * right before the call, or with $KILL_AFTER set right after it; with $KILL_PID
+ * set that one is, in its stead, if it still lives.  With $KILL_FEWER set, of
+ * all that is sent or written through one descriptor only the 1st, 4th, 16th
+ * ... call is a step.  Test code only. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,10 +17,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 static long int count;
+static int other = -1; /* A pidfd: its pid may be another's by then. */
+
+static void __attribute__((constructor)) find_other(void)
+{
+    const char *pid = getenv("KILL_PID");
+
+    if (pid) {
+        other = pidfd_open(atoi(pid), 0);
+    }
+}
 
 /* True unless it is one of many calls that are left out. */
 static bool
@@ -47,7 +59,11 @@ step(bool after)
 
     count += !after;
     if (at && count == atol(at) && after == (getenv("KILL_AFTER") != NULL)) {
-        kill(getpid(), SIGKILL);
+        if (getenv("KILL_PID")) {
+            pidfd_send_signal(other, SIGKILL, NULL, 0);
+        } else {
+            kill(getpid(), SIGKILL);
+        }
     }
 }
 

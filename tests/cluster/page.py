@@ -61,7 +61,7 @@ class Page:
                 continue
             began = time.monotonic()
             result = lab[name].exec("bash", "-c", command, check=False,
-                                    timeout=60)
+                                    timeout=90)
             print(f"{time.monotonic() - began:6.2f} s  {name}# {command}")
             said += result.stdout
             if result.returncode:

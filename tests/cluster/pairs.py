@@ -6,19 +6,22 @@ from watch import (Watch, bring_up, cluster, local, others, wait_well,
                    wait_why)
 
 
-def fenced_pair(make_lab, conf="", quorum=None, qnetd=False):
-    """A lab of two, all well, with 'conf' on each; for a fixture."""
+def fenced_pair(make_lab, conf="", quorum=None, qnetd=False, **device):
+    """A lab of two, all well, with 'conf' on each, and options for all
+    devices; for a fixture."""
     corosync = Corosync.fast()
     corosync.quorum.update(quorum or {})
     made = make_lab(control=2, compute=0, corosync=corosync, qnetd=qnetd)
     made.bmc = {n.name: Bmc(n).start() for n in made.control}
     bring_up(made, conf + "".join(
         f"[fence {name}]\nlevel-1 = ipmi-{name}\n"
-        + bmc.device(f"ipmi-{name}", retries=0)
+        + bmc.device(f"ipmi-{name}", retries=0, **device)
         for name, bmc in made.bmc.items()))
-    yield made
-    for bmc in made.bmc.values():
-        bmc.close()
+    try:
+        yield made
+    finally:
+        for bmc in made.bmc.values():
+            bmc.close()
 
 
 def wait_devices(lab):
@@ -27,6 +30,12 @@ def wait_devices(lab):
         return all(d["well"] for n in lab.control for d in local(n).get(
             "fencing", {}).get("devices", [{"well": False}]))
     wait_until(well, 90, "all fence devices are well")
+
+
+def phases(node):
+    """How far a node is with fencing each node that it has a device for."""
+    told = local(node).get("fencing") or {}
+    return [other["phase"] for other in told.get("nodes", [])]
 
 
 def assert_takes_a_proof(lab, name, why, votes):

@@ -104,11 +104,16 @@ def wire_node(ident, address="127.0.0.1"):
     return struct.pack("=II", ident, 0) + addr.ljust(128, b"\0")
 
 
+# Not those that the kernel gives to outgoing connections: such a one could take
+# it before it is listened on.
+_ports = random.sample(range(20000, 32000), 12000)
+
+
 def free_port():
-    """Not one of those that the kernel gives to outgoing connections: such a
-    one could take it before it is listened on."""
+    """Another one each time: that of the node before may not be listened on
+    yet."""
     while True:
-        port = random.randrange(20000, 32000)
+        port = _ports.pop()
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
@@ -167,11 +172,13 @@ class Node:
     def start_server(self):
         if not self.file.exists():
             self.create_db()
+        # With SIGXFSZ ignored, as Python has it: a limit of the file's size is
+        # an error of its disk then.
         self.server = subprocess.Popen(
             ["ovsdb-server", f"--remote=punix:{self.sock}",
              f"--unixctl={self.ctl}", "-vconsole:off",
              f"--log-file={self.folder}/server.log", "--no-chdir",
-             str(self.file)])
+             str(self.file)], restore_signals=False)
         wait_until(self.answers, 120, "ovsdb-server answers")
         try:
             if self.sup:

@@ -5,10 +5,11 @@ them stale, some with an empty disk.  The freshest serves, or nobody."""
 import time
 
 import pytest
+from dog import build_driver
 from lab import Corosync, wait_until
-from watch import (DataPlane, NoReplication, Watch, bring_up, diverged,
-                   others, wait_equal, wait_in_sync, wait_state, wait_well,
-                   wait_why)
+from watch import (DataPlane, NoReplication, Watch, bring_up, cluster,
+                   configure, diverged, others, row, shown, wait_equal,
+                   wait_in_sync, wait_state, wait_well, wait_why)
 
 # How long a cluster that starts waits for the node that was active last.
 CONF = "[timing]\nstart-grace-ms = 2000\n"
@@ -35,7 +36,7 @@ def power_failure(lab):
 
 def assert_nobody_serves(lab):
     """No client port of any node that is on takes writes."""
-    for node in lab.control:
+    for node in [n for n in lab.control if n.pid]:
         for db in ("nb", "sb"):
             assert not node.serves(db) and not node.serves(db, unix=True)
 
@@ -191,6 +192,8 @@ def test_empty_active_comes_first(lab):
         lab.boot(a.name)
         wait_why(a, "holders")
         wait_why(old, "holders")
+        shown(a, "holders")
+        assert shown(a, "lineage").startswith(old.name)
         assert_nobody_serves(lab)
         lab.boot(b.name)
         new = lab.wait_active(60, [a.name, b.name])
@@ -214,6 +217,7 @@ def test_two_empty_disks(lab):
         booted = time.time()
         lab.boot(old.name, a.name, empty_disk=True)
         wait_why(old, "bootstrap-members")
+        shown(old, "bootstrap-members")
         assert_nobody_serves(lab)
         lab.boot(b.name)
         watch.acknowledged(booted, b)
@@ -221,6 +225,44 @@ def test_two_empty_disks(lab):
         watch.busy()
         watch.assert_lost_in_flight(b, old, had)
         watch.assert_one_at_a_time(old, b)
+    wait_equal(lab)
+
+
+def test_first_active_dies(make_lab, tmp_path):
+    """A new cluster: nobody serves before all are here.  The first active of
+    all loses its power before it has begun the log, because its replica
+    workers stand still and do not end when they are killed.  Nobody has data
+    of the lineage, nor serves, until it is back; then it begins anew."""
+    lab = make_lab(control=3, compute=0, corosync=Corosync.fast())
+    first, *rest = lab.control
+    lab.power_on()
+    for node in lab.control:
+        node.enable("ovn-had")
+    configure(first, "[node]\npriority = 200\n")
+    first.root("/etc/ld.so.preload").write_text(f"{build_driver(tmp_path)}\n")
+    lab.start_corosync()
+    first.start_ovn_had()
+    rest[0].start_ovn_had()
+    wait_why(first, "bootstrap-members")
+    wait_until(lambda: all((row(first, first.name).get(db) or {}).get(
+        "server_ok") for db in ("nb", "sb")), 40, "its databases are there")
+    assert_nobody_serves(lab)
+    first.root("/run/watchdog0.state.immortal").touch()
+    first.stop("replica")
+    rest[1].start_ovn_had()
+    wait_why(first, "log")
+    wait_until(lambda: cluster(rest[0]).get("epoch") == "1.1", 20,
+               "the others have its record")
+    lab.crash(first.name)
+    wait_why(rest[0], "not-eligible")
+    for node in rest:
+        shown(node, "no-active")
+        assert not row(rest[0], node.name)["nb"]["has_data"]
+    assert_nobody_serves(lab)
+    lab.boot(first.name)
+    active = lab.wait_active(60)
+    lab.open_ports(active)
+    wait_well(lab)
     wait_equal(lab)
 
 

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from lab import CommandError, Corosync, wait_until
-from watch import (bring_up, cluster, others, row, wait_equal, wait_in_sync,
+from watch import (bring_up, cluster, others, row, shown, wait_equal, wait_in_sync,
                    wait_well, wait_why)
 
 SWITCHES = [f"guarded{i}" for i in range(150)]
@@ -68,6 +68,8 @@ def test_mass_deletion(lab):
     for node in rest:
         wait_asks(active, node.name, "accept-shrink")
         assert not_eligible(active, node.name) == "shrink"
+    for code in "shrink", "nb-asks":
+        shown(active, code)
     wait_in_sync(active, [active.name])
     assert cluster(active)["health"] == "degraded"
     assert f"accept-shrink {rest[0].name}" in rest[1].hactl(
@@ -128,8 +130,8 @@ def begin_another_life(lab):
 
 def test_data_of_another_lineage(lab, tmp_path):
     """The disk of one node is brought back from an earlier life of the
-    cluster: its data give way only when an operator says so, and are then
-    told."""
+    cluster: record and data give way only when an operator says so, by one
+    command, and what is lost is told."""
     active = wait_well(lab)
     nbctl(active, ["ls-add", "of-another-life"])
     wait_equal(lab)
@@ -146,30 +148,34 @@ def test_data_of_another_lineage(lab, tmp_path):
         shutil.copyfile(tmp_path / path.name, path)
     make_later(old.root(f"{STATE}/record"))
     old.start_ovn_had()
-    # Nobody follows its record, and it is told how to put that aside.
+    # Nobody follows its record, and it says by what that is set aside.
     wait_why(old, "lineages")
+    shown(old, "lineages")
     rest = [n.name for n in others(lab, old)]
     wait_in_sync(active, rest)
     nbctl(active, ["ls-add", "without-it"])
     assert cluster(active)["active"] == active.name
-    assert f"move {STATE}/record elsewhere" in old.hactl("status",
-                                                         check=False)
-    old.service_stop("ovn-had", 60)
-    old.root(f"{STATE}/record").rename(old.root(f"{STATE}/record.other"))
-    old.start_ovn_had()
-    wait_asks(active, old.name, "reinit")
-    assert not_eligible(active, old.name) == "reinit"
-    assert f"ovn-hactl reinit {old.name}" in active.hactl(
-        "status", check=False)
-    assert "of another lineage" in old.hactl("history")
-
+    assert "ovn-hactl reinit NODE sets aside" in old.hactl("status",
+                                                           check=False)
+    record = old.root(f"{STATE}/record").read_bytes()
     assert "nothing was done" in refused(active, "reinit", old.name,
                                          stdin="somebody\n")
-    assert asks(active, old.name)
-    active.hactl("reinit", old.name, stdin=f"{old.name}\n")
+    wait_why(old, "lineages")
+    assert old.root(f"{STATE}/record").read_bytes() == record
+
+    # One command does it all, also on the node itself, which starts anew.
+    answer = old.hactl("reinit", old.name, "--timeout", "90",
+                       stdin=f"{old.name}\n", timeout=100)
+    assert f"{old.name} sets its record aside" in answer
+    assert f"{old.name} may go on" in answer
     assert wait_well(lab) is active
     wait_equal(lab)
+    assert "own record of another lineage is set aside" in old.hactl("history")
+    assert "is of another lineage and does not give way" in old.hactl(
+        "history")
     folder = old.root(STATE) / "diverged"
+    (aside,) = folder.glob("record-*")
+    assert aside.read_bytes() == record
     (report,) = folder.glob("ovnnb-*.txt")
     assert "name: of-another-life" in report.read_text()
     wait_until(lambda: row(active, old.name)["set_aside"]["files"] > 0, 10,
@@ -179,3 +185,14 @@ def test_data_of_another_lineage(lab, tmp_path):
     assert f"set aside on {old.name}" in active.hactl("status")
     assert "set aside: own NB data" in old.hactl("history")
     assert row(active, active.name)["set_aside"]["files"] == 0
+
+    # The data alone: the record is as the others have it.
+    old.service_stop("ovn-had", 60)
+    old.exec("sh", "-c", f"rm -f {OVN}/*.ovn-ha")
+    for path in data_files(old)[:4]:
+        shutil.copyfile(tmp_path / path.name, path)
+    old.start_ovn_had()
+    for code in "reinit", "nb-asks", "sb-asks":
+        assert shown(active, code).startswith(old.name)
+    old.hactl("reinit", old.name, "--yes")
+    assert wait_well(lab) is active

@@ -5,14 +5,19 @@ behind however a drill ends."""
 import json
 import os
 import pty
+import re
 import signal
+import socketserver
 import subprocess
+import threading
 import xml.etree.ElementTree as ET
+from contextlib import contextmanager
 
 import pytest
 from certs import Authority
 from lab import Corosync, wait_until
 from lab.node import Process
+from lab.shell import TOP
 from watch import NoReplication, bring_up, cluster, others, wait_well
 
 FINE, FAILED, USAGE, DRILL = 0, 1, 2, 6
@@ -402,7 +407,8 @@ def test_files(lab, tmp_path):
     assert "FAIL</span>" in page and "<svg" in page
     assert page.endswith("</body></html>\n") and "://" not in page
     # Where there is no terminal, only what happens is told.
-    assert "+0.000 s  kills the Northbound" in err and "\033" not in err
+    assert re.search(r"\+0\.000 s  on n\d: kills the Northbound", err)
+    assert "\033" not in err
 
     assert_refused(wait_well(lab), "cannot be written: No such file",
                    "kill-nb", "--yes", "--html", "/none/drill.html")
@@ -476,3 +482,87 @@ def test_killed(lab):
     assert code == FINE and "32 left by earlier drills" in out, (out, err)
     code, report = drill_json(active, "kill-northd")
     assert code == FINE, report
+
+
+# What a compute node says.
+
+COMPUTE_PROBE = TOP / "etc" / "compute-probe"
+RULE = "table=99,priority=7"
+# In place of ssh: the word goes to the compute node, the exit status comes.
+CARRY = """python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect("/run/to-c1.sock")
+s.sendall(sys.argv[1].encode())
+sys.exit(int(s.recv(9)))' """
+
+
+@contextmanager
+def reachable(compute, node):
+    """compute-probe runs on a compute node for who asks on 'node'."""
+    class Ask(socketserver.BaseRequestHandler):
+        """One word, and the answer."""
+
+        def handle(self):
+            done = compute.exec(COMPUTE_PROBE, self.request.recv(99).decode(),
+                                check=False)
+            self.request.sendall(str(done.returncode).encode())
+    path = node.root("/run/to-c1.sock")
+    with socketserver.UnixStreamServer(str(path), Ask) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            path.unlink()
+
+
+def test_compute_probe(lab):
+    """The script by itself."""
+    c1 = lab["c1"]
+
+    def said(*args):
+        done = c1.exec(COMPUTE_PROBE, *args, check=False)
+        return done.returncode, done.stderr
+    word = c1.out(COMPUTE_PROBE).strip()
+    who, flows = word.rsplit(".", 1)
+    assert int(flows) == c1.flows()
+    assert who.split(".")[0] == str(c1.root(
+        "/run/ovn/ovn-controller.pid").read_text().strip())
+    assert said(word) == (0, "") == said(f"{who}.{int(flows) - 1}")
+    code, err = said(f"{who}.{int(flows) + 1}")
+    assert code == 1 and f"there are {flows} flows, before" in err
+    code, err = said(f"1{word}")
+    assert code == 1 and "was started anew" in err
+    for wrong in ("", "1.2", "a.b.c", "1.2.3.4"):
+        code, err = said(wrong)
+        assert code == 1 and "is not what it has printed" in err
+    pid = c1.root("/run/ovn/ovn-controller.pid")
+    pid.rename(pid.with_suffix(".away"))
+    try:
+        code, err = said(word)
+        assert code == 1 and "does not run" in err
+    finally:
+        pid.with_suffix(".away").rename(pid)
+
+
+@pytest.mark.parametrize("harm", ["none", "restart", "dip"])
+def test_compute_node_is_asked(lab, harm):
+    """A drill in which ovn-controller is restarted, or flows are missing,
+    fails; else it does not."""
+    active, c1 = wait_well(lab), lab["c1"]
+    c1.exec("ovs-ofctl", "add-flow", "br-int", f"{RULE},actions=drop")
+    word = c1.out(COMPUTE_PROBE).strip()
+    with reachable(c1, active):
+        running = Running(active, "kill-nb", "--probe", CARRY + word)
+        running.wait_acted()
+        if harm == "restart":
+            c1.kill("ovn-controller")
+        elif harm == "dip":
+            c1.exec("ovs-ofctl", "--strict", "del-flows", "br-int", RULE)
+        code, report = running.end()
+    assert (code == FINE) == (harm == "none"), report
+    assert len(failed(report)) == (harm != "none"), report
+    assert all(CARRY.split(maxsplit=1)[0] in name for name in failed(report))
+    c1.exec("ovs-ofctl", "--strict", "del-flows", "br-int", RULE)
+    wait_until(c1.connected, 30, "ovn-controller is back")

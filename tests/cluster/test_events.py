@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from lab import Corosync, wait_until
-from watch import (configure, local, others, status, switch_to, wait_state,
+from watch import (configure, local, others, shown, status, switch_to, wait_state,
                    wait_well)
 
 HOOK = "/etc/ovn-ha/told-of-events"
@@ -110,6 +110,7 @@ def test_problem(lab):
         return ever(event)[before[event]:]
     lab.crash(gone.name)
     wait_until(lambda: of("problem"), 40, "the problem is told")
+    shown(active, "absent")
     assert not of("problem-over")
     problem = of("problem")[0]["problem"]
     assert problem.keys() == {"node", "code", "text", "ends", "since",
@@ -139,8 +140,7 @@ def test_neither_is_waited_for(lab):
         signal_journald(node, signal.SIGSTOP)
     try:
         switch_to(lab, heir)
-        wait_until(lambda: (heir.name, "events") in problems(heir), 40,
-                   lambda: f"it is said: {local(heir)}")
+        shown(heir, "events")
         wait_until(lambda: "|problem: events are not told: "
                    in heir.log("lab/ovn-had.log"), 40, "it lasts")
         assert "it ran for longer than 1000 ms" in heir.log("lab/ovn-had.log")

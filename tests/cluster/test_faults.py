@@ -5,10 +5,12 @@ a standby: the cluster mends itself, and nothing else happens."""
 import signal
 
 import pytest
+from chaos.rounds import assert_rounds
+from chaos.topologies import TOPOLOGIES
 from guard import DEADLINE, Guard, epoch, pick, reaches_sb
 from lab import CommandError, Corosync, wait_until
 from lab.node import process_state
-from watch import bring_up, cluster, wait_well
+from watch import bring_up, cluster, wait_equal, wait_well
 
 OWN = ["nb", "sb", "northd", "replica-nb", "replica-sb", "fence", "ovn-had"]
 ROLES = ["active", "standby"]
@@ -118,6 +120,23 @@ def test_northd_paused_by_a_stranger(lab):
         guard.verify()
 
 
+def test_standby_northd_resumed_by_a_stranger(lab):
+    """What it writes into the standby's own SB is in no log of the active: it
+    is ended, and what is not the active's does not stay."""
+    active = wait_well(lab)
+    standby = pick(lab, "standby")
+    with Guard(lab) as guard:
+        before = epoch(active)
+        old = standby.find("northd")
+        active.nbctl("--no-wait", "ls-add", "not-seen-yet")
+        standby.exec("ovn-appctl", "-t", "ovn-northd", "resume")
+        wait_replaced(standby, "northd", old)
+        active.nbctl("ls-del", "not-seen-yet")
+        guard.verify()
+        wait_equal(lab)
+        assert epoch(active) == before
+
+
 def _works(node):
     try:
         return node.out("ovn-appctl", "-t", "ovn-northd",
@@ -135,3 +154,8 @@ def test_all_at_once(lab):
             process.send_signal(signal.SIGKILL)
         wait_until(lambda: all(p.gone() for p in old))
         guard.verify()
+
+
+def test_random_rounds(lab):
+    """Rounds of random faults, as tests/chaos/run plays many of."""
+    assert_rounds(lab, TOPOLOGIES["three"], seed=1, numbers=[2, 4])

@@ -95,6 +95,19 @@ def test_opens_only_with_a_lease(cluster):
         assert server.remotes() == sorted([server.private] + server.public)
 
 
+def test_open_means_that_clients_are_served(cluster, tmp_path, monkeypatch):
+    """A server answers that it has a new remote before it listens."""
+    lib = tmp_path / "slowlisten.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(lib),
+                    str(Path(__file__).with_name("slowlisten.c")), "-ldl"],
+                   check=True)
+    monkeypatch.setenv("LD_PRELOAD", str(lib))
+    node = cluster.bring_up()
+    node.sup.serve(1, 1)
+    node.sup.wait_door(OPEN)
+    assert node.open()
+
+
 def test_opens_within_milliseconds(node):
     took = []
     for n in range(2, 7):

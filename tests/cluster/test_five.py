@@ -2,6 +2,8 @@
 """Five control nodes: what three stand of one fault, five stand of two."""
 
 import pytest
+from chaos.rounds import assert_rounds
+from chaos.topologies import TOPOLOGIES
 from lab import Corosync
 from watch import (Watch, bring_up, others, status, wait_equal, wait_state,
                    wait_well)
@@ -81,3 +83,8 @@ def test_switchover(lab):
         watch.assert_none_lost(new)
         watch.assert_one_at_a_time(old, new)
     wait_equal(lab)
+
+
+def test_random_rounds(lab):
+    """Rounds of random faults, as tests/chaos/run plays many of."""
+    assert_rounds(lab, TOPOLOGIES["five"], seed=1, numbers=[4])

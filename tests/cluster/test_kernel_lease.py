@@ -298,6 +298,15 @@ def test_frozen_child(node):
     state = node.sup.wait_door(CLOSED)
     assert "kernel" in state.why and state.lease_losses == 1
     assert [hears(s, 2) for s in sessions] == [b"", b""]
+    # It says what is waited for, too.
+    node.sup.serve(1, 1)
+    node.sup.wait_door(WAITING)
+
+    def says_why():
+        node.sup.send(PING)
+        return node.sup.state.why == ("no lease in the kernel: it is not "
+                                      "renewed in time")
+    wait_until(says_why, 3, lambda: node.sup.state)
     os.kill(child_of(node), signal.SIGCONT)
     node.start_northd()
     node.tell()

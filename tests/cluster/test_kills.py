@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A worker is killed at every step of a snapshot, on either side: each call
-that changes a file of its own or sends to somebody.  Afterwards the standby's
-file is one whole state, the old one or a newer one, and it catches up."""
+"""A worker is killed at every step of a snapshot, on either side, or the
+standby's server: each call by which the worker changes a file of its own or
+sends to somebody.  Afterwards the standby's file is one whole state, the old
+one or a newer one, and it catches up.  So with the steps of records."""
 
 import subprocess
 from collections import Counter
@@ -12,7 +13,8 @@ import pytest
 from lab import wait_until
 from replica_parts import (COMPLETE, FOLLOW, LINEAGE, P_ACTIVE, P_FOLLOWING,
                            P_IDLE, Cluster, program)
-from test_resync import assert_same, large, leftovers, put_file, start
+from test_resync import (assert_same, dump, large, leftovers, put_file,
+                         start)
 
 MAX_STEPS = 400
 
@@ -39,9 +41,10 @@ def cluster(tmp_path):
     assert not unwell, "workers ended badly"
 
 
-def doom(node, killer, at, after, fewer=False):
+def doom(node, killer, at, after, fewer=False, server=False):
     """The node's worker is started anew in its last role, to die at step
-    'at'.  With 'fewer' most of the many calls for a large file are none."""
+    'at', or its server.  With 'fewer' most of the many calls for a large file
+    are none."""
     if node.sup:
         node.stop_worker()
     node.env = {"LD_PRELOAD": str(killer), "KILL_AT": str(at),
@@ -50,6 +53,8 @@ def doom(node, killer, at, after, fewer=False):
         node.env["KILL_AFTER"] = "1"
     if fewer:
         node.env["KILL_FEWER"] = "1"
+    if server:
+        node.env["KILL_PID"] = str(node.server.pid)
     try:
         node.start_worker()
     except OSError:
@@ -68,13 +73,33 @@ def revive(node):
     node.start_worker()
 
 
-def run_to_end(standby, doomed):
-    """Waits until the doomed worker dies or the standby follows.  Returns
-    True if it died."""
-    wait_until(lambda: is_dead(doomed) or (
-        standby.status and standby.status.phase == P_FOLLOWING), 60,
-        "death, or the end")
-    return is_dead(doomed)
+def run_to_end(standby, doomed, new=None, server=None):
+    """Waits until the doomed worker or server dies, or the standby follows;
+    with 'new' until it is there.  Returns True if one died; the end of a server
+    that has to give way to another file is none."""
+    def is_gone():
+        if server:
+            return server.poll() is not None and not standby.installer
+        return is_dead(doomed)
+
+    def is_there():
+        status = standby.status
+        return status and status.phase == P_FOLLOWING and (
+            not new or status.pos.seq == new.seq)
+    wait_until(lambda: is_gone() or is_there(), 60, "death, or the end")
+    return is_gone()
+
+
+def start_server_anew(node):
+    """Once its worker can kill it no more, nor have it replaced."""
+    with node.cond:
+        node.may_install = False
+    if node.installer:
+        node.installer.join(60)
+        node.installer = None
+    node.stop_worker()
+    node.stop_server()
+    node.start_server()
 
 
 def check_whole(standby, old, new):
@@ -99,14 +124,18 @@ def kill_at_every_step(a, b, killer, who, after, fewer=False):
     for the next step; it catches up when one is not fatal any more."""
     old, new = b.status.pos, a.head()
     content = b.file.read_bytes()
-    doomed = b if who == "receiver" else a
+    doomed = a if who == "sender" else b
     found = Counter()
     for at in range(1, MAX_STEPS):
         b.last_role = (FOLLOW, (1, a.id), a, LINEAGE)
+        b.may_install = True
         if doomed is a:
             revive(b)
-        doom(doomed, killer, at, after, fewer)
-        died = run_to_end(b, doomed)
+        server = b.server if who == "server" else None
+        doom(doomed, killer, at, after, fewer, server)
+        died = run_to_end(b, doomed, server=server)
+        if server:
+            start_server_anew(b)
         if doomed is a:
             revive(a)
             a.wait(lambda s: s.phase == P_ACTIVE, 30)
@@ -126,7 +155,8 @@ def kill_at_every_step(a, b, killer, who, after, fewer=False):
 
 
 @pytest.mark.parametrize("who, after", [
-    ("receiver", False), ("receiver", True), ("sender", False)])
+    ("receiver", False), ("receiver", True), ("sender", False),
+    ("server", True)])
 def test_difference(cluster, killer, tmp_path, who, after):
     a, b = cluster.add(), cluster.add()
     for node in (a, b):
@@ -139,7 +169,8 @@ def test_difference(cluster, killer, tmp_path, who, after):
 
 
 @pytest.mark.parametrize("who, after", [
-    ("receiver", False), ("receiver", True), ("sender", False)])
+    ("receiver", False), ("receiver", True), ("sender", False),
+    ("server", True)])
 def test_whole_file(cluster, killer, large, who, after):
     a, b = start(cluster, large)
     olds, news = kill_at_every_step(a, b, killer, who, after, fewer=True)
@@ -164,3 +195,103 @@ def reset(node, content):
     (node.state / "sb.pos").unlink(missing_ok=True)
     node.file.write_bytes(content)
     node.start_server()
+
+
+def follow_small(cluster, tmp_path):
+    """A standby that has all of its active's small database; both, and its
+    position."""
+    a, b = cluster.add(), cluster.add()
+    put_file(a, make_small(tmp_path, seed=1))
+    cluster.meet()
+    a.active(1)
+    b.follow(a, 1)
+    b.wait_following()
+    return a, b, assert_same(a, b)
+
+
+def toggle(node, i):
+    """The ith record: it puts a value there or takes it away, and counts."""
+    node.transact({"op": "mutate", "table": "SB_Global", "where": [],
+                   "mutations": [["options", "insert", ["map", [["k", "v"]]]]
+                                 if i % 2 == 0 else
+                                 ["options", "delete", ["set", ["k"]]]]},
+                  {"op": "mutate", "table": "SB_Global", "where": [],
+                   "mutations": [["nb_cfg", "+=", i % 2]]})
+
+
+@pytest.mark.parametrize("who, after", [
+    ("receiver", False), ("receiver", True), ("server", True)])
+def test_records(cluster, killer, tmp_path, who, after):
+    """A standby that follows has each record once, however far it came.  Most
+    of them toggle a value, and would be gone if they came twice."""
+    a, b, old = follow_small(cluster, tmp_path)
+    b.stop_worker()
+    content = b.file.read_bytes()
+    states = {old.seq: dump(a)}
+    for i in range(8):
+        toggle(a, i)
+        states[a.head().seq] = dump(a)
+    new, found = a.head(), Counter()
+    for at in range(1, MAX_STEPS):
+        b.last_role = (FOLLOW, (1, a.id), a, LINEAGE)
+        server = b.server if who == "server" else None
+        doom(b, killer, at, after, server=server)
+        died = run_to_end(b, b, new, server)
+        if server:
+            start_server_anew(b)
+        b.last_role = None
+        revive(b)
+        status = b.wait(lambda s: s.phase == P_IDLE, 60)
+        assert status.flags & COMPLETE
+        assert dump(b) == states[status.pos.seq]
+        found[status.pos.seq] += 1
+        b.send_role(FOLLOW, (1, a.id), a)
+        assert_same(a, b)
+        assert b.status.snapshots == 0
+        reset(b, content)
+        if not died:
+            break
+    assert 5 < at < MAX_STEPS - 1
+    assert found[old.seq] > 1 and found[new.seq] > 0
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_records_of_a_sender_that_dies(cluster, killer, tmp_path, after):
+    """Some of its records wait when it starts, others come one by one, and it
+    dies with each thing that it does about them.  What the standby has then is
+    what the active had after that record."""
+    a, b, old = follow_small(cluster, tmp_path)
+    states = {old.seq: dump(a)}
+
+    def write_one():
+        seq = max(states) + 1
+        toggle(a, seq)
+        states[seq] = dump(a)
+        return seq
+    lacking = Counter()
+    for at in range(1, MAX_STEPS):
+        a.stop_worker()
+        for _ in range(2):
+            write_one()
+        doom(a, killer, at, after)
+        for _ in range(4):
+            last = write_one()
+            wait_until(lambda: is_dead(a) or b.status.pos.seq == last, 60,
+                       "death, or the record")
+        died = is_dead(a)
+        b.last_role = None
+        revive(b)
+        status = b.wait(lambda s: s.phase == P_IDLE, 60)
+        assert status.flags & COMPLETE
+        assert dump(b) == states[status.pos.seq]
+        lacking[last - status.pos.seq] += 1
+        revive(a)
+        a.wait(lambda s: s.phase == P_ACTIVE, 30)
+        b.send_role(FOLLOW, (1, a.id), a)
+        assert assert_same(a, b).seq == last
+        assert b.status.snapshots == 0
+        if not died:
+            break
+    assert 10 < at < MAX_STEPS - 1
+    # All of them, none, and what lies between.
+    assert lacking[6] and lacking[0] and len(lacking) > 2, lacking

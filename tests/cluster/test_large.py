@@ -2,6 +2,8 @@
 """A node without data joins a cluster with a large database: ovn-had puts the
 whole file in place and starts the server on it."""
 
+import re
+
 import pytest
 from guard import pick
 from lab import Corosync
@@ -44,6 +46,8 @@ def test_whole_file(lab):
     assert own["snapshot_why"] == "own position is not known"
     assert "snapshot: NB is taken over from" in node.hactl("history")
     assert own["snapshot_why"] in node.hactl("history")
+    assert re.search(r" NB: \d+ resumes?, 1 snapshot: own position is not known\n",
+                     node.hactl("status", check=False))
     assert f"{FILE}.install is now {FILE}" in node.log("lab/ovn-had.log")
     assert f"{FILE}.install" not in node.out("sh", "-c", f"ls {FILE}*")
     wait_equal(lab, 60)

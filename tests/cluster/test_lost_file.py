@@ -6,8 +6,8 @@ import time
 
 import pytest
 from lab import Corosync, wait_until
-from watch import (Watch, bring_up, local, others, status, wait_equal,
-                   wait_well)
+from watch import (Watch, bring_up, local, others, status, shown,
+                   wait_equal, wait_well)
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,10 @@ def lab(make_lab):
     return lab
 
 
-@pytest.mark.parametrize("db", ["nb", "sb"])
+BOTH = pytest.mark.parametrize("db", ["nb", "sb"])
+
+
+@BOTH
 def test_file_is_gone(lab, db):
     """The file is moved away and its server dies: the role moves, and the
     node comes back as a standby with a file of its own."""
@@ -40,21 +43,23 @@ def test_file_is_gone(lab, db):
     wait_equal(lab)
 
 
-def test_nobody_else_may_serve(lab):
+@BOTH
+def test_nobody_else_may_serve(lab, db):
     """Without another node to hand over to the active says what is wrong,
     serves nothing, and goes on when the file is back."""
     active = wait_well(lab)
-    path = "/var/lib/ovn/ovnnb_db.db"
+    path = f"/var/lib/ovn/ovn{db}_db.db"
     rest = others(lab, active)
     for node in rest:
         node.service_stop("ovn-had")
     # Its quorum stays: only ovn-had is gone on the others.
     active.exec("mv", path, path + ".moved2")
-    active.kill("nb")
+    active.kill(db)
     wait_until(lambda: "is gone" in str(status(active)), 30,
                lambda: f"the file is missed; it says {status(active)}")
+    shown(active, {"nb": "nb-server-error", "sb": "sb-server-error"}[db])
     active.exec("test", "!", "-e", path)
-    assert not active.serves("nb")
+    assert not active.serves(db)
     active.exec("mv", path + ".moved2", path)
     for node in rest:
         node.start_ovn_had()

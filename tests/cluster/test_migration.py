@@ -49,12 +49,15 @@ def install_units(node):
     """From now on the node seems to run systemd."""
     unit = (node.lab.build / "etc/ovn-had.service").read_text().splitlines()
     had = node.lab.program("ovn-had", ".")
+    ctl = node.lab.program("ovn-hactl", ".")
     node.exec("sh", "-ec", "mkdir -p /run/systemd/system /etc/default; "
               "mount -t tmpfs units /etc/systemd/system; "
               f"mount --bind {TOP}/tests/lab/systemctl /usr/bin/systemctl; "
               "cat > /etc/systemd/system/ovn-had.service",
               stdin="".join(
                   f"ExecStart={had} --wait\n" if line.startswith("ExecStart=")
+                  else f"ExecReload={ctl} reload\n"
+                  if line.startswith("ExecReload=")
                   else f"{line}\n" for line in unit))
 
 

@@ -3,10 +3,13 @@
 and controllers, and without any."""
 
 import pytest
+from chaos.rounds import assert_rounds
+from chaos.topologies import TOPOLOGIES
 from lab import Corosync, wait_until
 from pairs import fenced_pair, mend, wait_devices
-from watch import (Watch, bring_up, cluster, local, others, status,
-                   wait_state, wait_well, wait_why)
+from watch import (Watch, bring_up, cluster, local, others, shown, status,
+                   wait_state, wait_well)
+
 
 def confirmed(node, *args, stdin=None):
     """An ovn-hactl command; returns its result."""
@@ -16,8 +19,10 @@ def confirmed(node, *args, stdin=None):
 
 @pytest.fixture(scope="module")
 def lab(make_lab):
-    """A pair without a tie-breaker, each with a controller."""
-    yield from fenced_pair(make_lab, "[quorum]\nfence-delay-ms = 8000\n")
+    """A pair without a tie-breaker, each with a controller.  One that hangs is
+    given up before it is time to try again."""
+    yield from fenced_pair(make_lab, "[quorum]\nfence-delay-ms = 8000\n",
+                           **{"timeout-ms": 7000})
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +94,8 @@ def test_device_fails(lab):
         watch.busy()
         lab.bmc[old.name].stop()
         lab.crash(old.name)
-        wait_why(new, "fence-limit", 240)
+        for code in "fence-delay", "fencing", "fence-failed", "fence-limit":
+            shown(new, code, 120)
         wait_state(new, "blocked")
         text = new.hactl("status", check=False)
         assert "run ovn-hactl fence-ack NODE" in text
@@ -132,6 +138,11 @@ def test_left_on_purpose(lab):
     assert wait_well(lab) is active
 
 
+def test_random_rounds(lab):
+    """Rounds of random faults, as tests/chaos/run plays many of."""
+    assert_rounds(lab, TOPOLOGIES["plain"], seed=1, numbers=[10, 31])
+
+
 def test_without_devices(make_lab):
     """It runs, and says that failover will block, and how to mend it."""
     pair = make_lab(control=2, compute=0, corosync=Corosync.fast())
@@ -139,12 +150,64 @@ def test_without_devices(make_lab):
     new, = others(pair, old)
     advice = f"failover will block: no fence device for {old.name}"
     assert advice in new.hactl("status", check=False)
+    shown(new, "no-failover")
     assert advice in new.log("lab/ovn-had.log")
     pair.crash(old.name)
-    wait_why(new, "no-device", 60)
+    shown(new, "no-device", 60)
     wait_state(new, "blocked")
     assert not new.serves("nb", unix=True)
     assert confirmed(new, "fence-ack", old.name, "--yes").returncode == 0
     pair.wait_active(60, [new.name])
     pair.boot(old.name)
     assert wait_well(pair) is new
+
+
+def test_proof_comes_too_late(make_lab):
+    """The old active has served alone for longer than is to be lost when it
+    dies: nobody is promoted, even if an operator vouches for it, before it is
+    back; then all that it acknowledged is there."""
+    pair = make_lab(control=2, compute=0, corosync=Corosync.fast())
+    old = bring_up(pair, "[quorum]\neligible-ms = 1000\n")
+    new, = others(pair, old)
+    with Watch(pair, "pair_stale") as watch:
+        watch.busy()
+        pair.cut(old.name, new.name)
+        shown(new, "stale", 60)
+        shown(new, "no-failover")
+        watch.busy()
+        pair.crash(old.name)
+        assert confirmed(new, "fence-ack", old.name, "--yes").returncode == 0
+        shown(new, "stale")
+        wait_state(new, "blocked")
+        assert not new.serves("nb", unix=True)
+        pair.heal()
+        pair.boot(old.name)
+        active = wait_well(pair)
+        watch.busy()
+        watch.assert_none_lost(active)
+        watch.assert_one_at_a_time(old, active)
+
+
+def test_without_fencing(make_lab):
+    """no-quorum-policy = stop: whichever of the two dies, the other one serves
+    nothing until it is back, and nothing is lost."""
+    pair = make_lab(control=2, compute=0, corosync=Corosync.fast())
+    active = bring_up(pair, "[quorum]\nno-quorum-policy = stop\n")
+    with Watch(pair, "pair_stop") as watch:
+        for active_dies in (False, True):
+            other, = others(pair, active)
+            victim, survivor = (active, other) if active_dies \
+                else (other, active)
+            watch.busy()
+            pair.crash(victim.name)
+            shown(survivor, "no-quorum")
+            wait_state(survivor, "isolated")
+            for db in ("nb", "sb"):
+                wait_until(lambda d=db: not survivor.serves(d) and not
+                           survivor.serves(d, unix=True), 20, "it stops")
+            pair.boot(victim.name)
+            active = wait_well(pair)
+        watch.busy()
+        watch.assert_none_lost(active)
+        watch.assert_one_at_a_time(*[pair[name] for name
+                                     in {*watch.turns("nb")}])

@@ -44,6 +44,12 @@ def group_is(node, members):
         n.name for n in members)
 
 
+def views(lab):
+    """How often any node has seen others come or go."""
+    return [n.hactl("history", "-n", "500").count("group: members are")
+            for n in lab.control]
+
+
 def heal_isolated(lab, node):
     """Heals all once the node knows that it is alone."""
     wait_state(node, "isolated")
@@ -139,6 +145,49 @@ def test_partition_of_a_standby(lab):
             watch.assert_undisturbed(active)
         assert cluster(active)["epoch"] == epoch
         assert len(diverged(victim)) == aside
+    wait_equal(lab)
+
+
+def test_flapping_link(lab):
+    """The link of the active comes and goes: first for moments, in which it is
+    not missed, and then until it is.  The role moves once; from then on it is
+    the link of a standby that flaps, and that moves nothing."""
+    old = wait_well(lab)
+    rest = others(lab, old)
+
+    def cut():
+        lab.partition([old.name], [n.name for n in rest])
+
+    def flap():
+        cut()
+        wait_until(lambda: group_is(new, rest), 40, "it is missed")
+        lab.heal()
+        wait_until(lambda: group_is(new, lab.control), 40, "it is back")
+    with Watch(lab, "flapping") as watch:
+        watch.busy()
+        epoch, missed = cluster(old)["epoch"], views(lab)
+        for _ in range(10):
+            cut()
+            lab.heal()
+            watch.busy(5)
+        if views(lab) == missed:
+            assert cluster(old)["epoch"] == epoch
+
+        had = watch.everywhere(rest)
+        cut()
+        new = lab.wait_active(60, [n.name for n in rest])
+        epoch = cluster(new)["epoch"]
+        lab.heal()
+        wait_until(lambda: group_is(new, lab.control), 40, "it is back")
+        for _ in range(6):
+            flap()
+        assert wait_well(lab) is new
+        assert cluster(new)["epoch"] == epoch
+        watch.busy()
+        lost = watch.assert_lost_in_flight(new, old, had)
+        watch.assert_one_at_a_time(old, new)
+        assert watch.turns("nb") == watch.turns("sb") == [old.name, new.name]
+        assert_set_aside(watch, lost, old)
     wait_equal(lab)
 
 

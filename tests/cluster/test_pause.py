@@ -4,8 +4,8 @@ whoever dies meanwhile is not replaced, until an operator has said enough."""
 
 import pytest
 from lab import Corosync, wait_until
-from watch import (Watch, bring_up, cluster, local, others, row, wait_state,
-                   wait_well, wait_why)
+from watch import (Watch, bring_up, cluster, configure, local, others, row,
+                   shown, wait_state, wait_well, wait_why)
 
 
 @pytest.fixture(scope="module", name="lab")
@@ -67,6 +67,7 @@ def test_corosync_comes_and_goes(lab):
             watch.busy(50)
         for node in lab.control:
             assert cluster(node)["pause"]["state"] == "on"
+            shown(node, "corosync-down")
         assert local(active)["state"] == "active"
         assert cluster(active)["health"] == "degraded"
         told = active.log("lab/ovn-had.log").count("starts on")
@@ -110,6 +111,7 @@ def test_absent_member(lab):
     done = hactl(one, "pause")
     assert done.returncode == 1, done
     assert f"{two.name} is not here" in done.stderr
+    shown(two, "no-group")
     done = hactl(one, "resume")
     assert done.returncode == 1, done
     assert "the cluster is not paused" in done.stderr
@@ -129,7 +131,7 @@ def test_active_dies(lab):
         had = watch.everywhere([one, two])
         lab.crash(old.name)
         for node in (one, two):
-            wait_why(node, "paused")
+            shown(node, "paused")
         done = hactl(one, "failover", "--allow-data-loss", "--yes")
         assert done.returncode == 1 and "paused" in done.stderr, done
         done = hactl(one, "resume")
@@ -137,7 +139,7 @@ def test_active_dies(lab):
         assert "a lease that has no end" in done.stderr
         assert f"ovn-hactl fence-ack {old.name}" in done.stderr
         for node in (one, two):
-            wait_why(node, "endless")
+            shown(node, "endless")
             assert local(node)["state"] == "blocked"
             assert f"ovn-hactl fence-ack {old.name}" in node.hactl(
                 "status", check=False)
@@ -152,6 +154,42 @@ def test_active_dies(lab):
         assert wait_well(lab) is new
         watch.assert_lost_in_flight(new, old, had)
         watch.assert_one_at_a_time(old, new)
+
+
+def test_active_is_cut_off(lab):
+    """It serves on, alone, also once the others have resumed: its lease has no
+    end, and they know it.  When they meet it gives that back; nothing moved."""
+    active = wait_well(lab)
+    rest = others(lab, active)
+    epoch = cluster(active)["epoch"]
+    with Watch(lab, "paused_apart") as watch:
+        watch.busy()
+        fine(active, "pause")
+        lab.partition([active.name], [n.name for n in rest])
+        for node in rest:
+            shown(node, "paused")
+        watch.busy()
+        done = hactl(rest[0], "resume")
+        assert done.returncode == 1, done
+        assert "a lease that has no end" in done.stderr
+        for node in rest:
+            shown(node, "endless")
+            wait_state(node, "blocked")
+        # More than lease, token and any patience.
+        for _ in range(3):
+            watch.busy(50)
+        assert local(active)["state"] == "active"
+        assert row(active, active.name)["lease_endless"]
+        lab.heal()
+        for node in lab.control:
+            wait_until(lambda n=node: cluster(n).get("pause")
+                       == {"state": "none"}, 40, lambda n=node:
+                       f"the pause is over: {cluster(n)}")
+        assert wait_well(lab) is active
+        assert not row(rest[0], active.name)["lease_endless"]
+        assert cluster(active)["epoch"] == epoch
+        watch.busy()
+        watch.assert_undisturbed(active)
 
 
 def test_the_active_is_stopped(lab):
@@ -174,3 +212,25 @@ def test_the_active_is_stopped(lab):
     assert cluster(one)["epoch"] != epoch
     fine(one, "resume")
     assert wait_well(lab) is active
+
+
+def test_proof_comes_too_late(lab):
+    """The same as when the active dies, but it may have served for longer than
+    is to be lost before an operator said that it is off."""
+    for node in lab.control:
+        configure(node, "[quorum]\neligible-ms = 1000\n")
+        node.hactl("reload")
+    old = wait_well(lab)
+    one, two = others(lab, old)
+    fine(old, "pause")
+    lab.crash(old.name)
+    shown(one, "paused")
+    wait_until(lambda: local(one)["state_ms"] > 1000, 20, "it is too late")
+    hactl(one, "resume")
+    shown(one, "endless")
+    assert hactl(two, "fence-ack", old.name, "--yes").returncode == 0
+    for node in (one, two):
+        shown(node, "pause-stale")
+        assert not node.serves("nb", unix=True)
+    lab.boot(old.name)
+    wait_well(lab)

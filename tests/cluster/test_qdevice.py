@@ -6,6 +6,8 @@ cannot say."""
 import time
 
 import pytest
+from chaos.rounds import assert_rounds
+from chaos.topologies import TOPOLOGIES
 from lab import CommandError, wait_until
 from pairs import assert_takes_a_proof, fenced_pair, mend, wait_devices
 from watch import (Watch, cluster, local, others, wait_state, wait_well,
@@ -96,3 +98,8 @@ def test_device_lost(lab):
         assert wait_well(lab) is active
         watch.assert_none_lost(active)
         watch.assert_one_at_a_time(active)
+
+
+def test_random_rounds(lab):
+    """Rounds of random faults, as tests/chaos/run plays many of."""
+    assert_rounds(lab, TOPOLOGIES["qdevice"], seed=1, numbers=[1])

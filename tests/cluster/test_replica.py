@@ -318,36 +318,45 @@ def test_foreign_write_is_noticed_and_cured(cluster):
     assert b.status.need == "own file holds foreign records"
 
 
-def test_foreign_write_while_the_worker_is_down(cluster):
+@pytest.mark.parametrize("compacted", [False, True])
+def test_foreign_write_while_the_worker_is_down(cluster, compacted):
     a, b = pair(cluster)
     write(a)
     assert_same(a, b)
     b.idle()
     b.stop_worker()
     b.transact({"op": "insert", "table": "DNS", "row": {}})
-    b.compact()
+    if compacted:
+        b.compact()
     b.last_role = None
     b.start_worker()
     status = b.wait(lambda s: s.phase == P_IDLE)
     assert not status.flags & COMPLETE
+    assert "not the replica's writes to DNS" in status.why
     b.follow(a, 1)
     b.wait_following()
     assert_same(a, b)
     assert "DNS" not in b.dump()
 
 
-def test_torn_record_is_not_there_yet(cluster):
+def make_record(body, of=None):
+    """With the hash of that, or with another one."""
+    return b"OVSDB JSON %d %s\n%s" % (
+        len(body), hashlib.sha1(of or body).hexdigest().encode(), body)
+
+
+@pytest.mark.parametrize("cut", [5, -7, -1])
+def test_torn_record_is_not_there_yet(cluster, cut):
+    """In its header, in what it holds, before its very last byte."""
     a, b = pair(cluster)
     write(a)
     head = assert_same(a, b)
-    body = b'{"Logical_Switch":{}}\n'
-    record = b"OVSDB JSON %d %s\n%s" % (
-        len(body), hashlib.sha1(body).hexdigest().encode(), body)
+    record = make_record(b'{"Logical_Switch":{}}\n')
     a.stop_server()
     b.stop_server()
     for node in (a, b):
         with open(node.file, "ab") as f:
-            f.write(record[:-7])
+            f.write(record[:cut])
     for node in (a, b):
         node.stop_worker()
         node.start_worker()
@@ -358,6 +367,22 @@ def test_torn_record_is_not_there_yet(cluster):
     # The servers cut it off with their next write.
     write(a, 5, seed=2)
     assert_same(a, b)
+
+
+def test_wrong_hash_on_the_active(cluster):
+    """No standby takes such a record, and both say why they do not go on."""
+    a, b = pair(cluster)
+    write(a)
+    head, before = assert_same(a, b), b.dump()
+    a.stop_worker()
+    a.stop_server()
+    with open(a.file, "ab") as f:
+        f.write(make_record(b'{"Logical_Switch":{}}\n', b"another"))
+    a.start_server()
+    a.start_worker()
+    wait_until(lambda: "damaged at offset" in a.tail(None), 10, "it is said")
+    b.wait(lambda s: "no complete log" in s.why)
+    assert b.status.pos == head and b.dump() == before
 
 
 @pytest.mark.parametrize("who", ["active", "standby"])
@@ -655,10 +680,14 @@ class Tap(threading.Thread):
         """The source."""
         return socket.create_connection(("127.0.0.1", self.target))
 
+    def change(self, data, _):
+        """What is passed on; with True of what the receiver says."""
+        return data
+
     def pump(self, source, sink, keep):
         while True:
             try:
-                data = source.recv(65536)
+                data = self.change(source.recv(65536), keep)
                 sink.sendall(data)
             except OSError:
                 data = b""
@@ -670,54 +699,69 @@ class Tap(threading.Thread):
                 self.said.append((time.monotonic(), data))
 
 
-class Forger(Tap):
-    """Changes the hash in each acknowledgement, once it is told to."""
-
-    forge = False
-
-    def pump(self, source, sink, keep):
-        if not keep:
-            return super().pump(source, sink, keep)
-        ack = struct.pack(">IHH", 32, 11, 0)
-        outer = self
-
-        class Sink:
-            """Passes on what was changed."""
-            close = sink.close
-
-            @staticmethod
-            def sendall(data):
-                at = data.find(ack) if outer.forge else -1
-                while at >= 0 and at + 40 <= len(data):
-                    data = data[:at + 39] + bytes([data[at + 39] ^ 1]) \
-                        + data[at + 40:]
-                    at = data.find(ack, at + 40)
-                sink.sendall(data)
-        return super().pump(source, Sink, keep)
-
-
-def test_another_record_under_the_same_number(cluster):
-    """Its position is the active's, and the hash over its records is not: it
-    counts no more, and both say which record it is."""
+def pair_through(cluster, kind):
+    """An active node and one that follows it, with a tap of that kind in
+    between."""
     a = cluster.add()
     a.active(1)
     b = cluster.add()
-    tap = Forger(a.port)
+    tap = kind(a.port)
     b.follow(type("Source", (), {"id": 1, "port": tap.port}), 1)
     b.wait_following()
+    return a, b, tap
+
+
+class Forger(Tap):
+    """Changes the hash in each acknowledgement from a record on, as if that one
+    were another there."""
+
+    first = None
+
+    def change(self, data, from_receiver):
+        ack = struct.pack(">IHH", 32, 11, 0)
+        at = data.find(ack) if from_receiver and self.first else -1
+        while at >= 0 and at + 40 <= len(data):
+            (seq,) = struct.unpack_from(">Q", data, at + 24)
+            if seq >= self.first:
+                data = data[:at + 39] + bytes([data[at + 39] ^ 1]) \
+                    + data[at + 40:]
+            at = data.find(ack, at + 40)
+        return data
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_another_record_under_the_same_number(cluster, at_once):
+    """Its position is the active's, and the hash over its records is not: it
+    counts no more, and both say which record it is; of several that were made
+    durable at once, and acknowledged so, between which it is."""
+    a, b, tap = pair_through(cluster, Forger)
     write(a)
     head = assert_same(a, b)
-    tap.forge = True
-    write(a, 5, seed=2)
-    status = b.wait(lambda s: s.phase == P_FAILED
-                    and "holds another record" in s.why)
-    first = int(re.search(r"another record (\d+) than is here",
-                          status.why)[1])
-    assert head.seq < first <= a.head().seq
+    tap.first = head.seq + 3
+    if at_once:
+        b.server.send_signal(signal.SIGSTOP)
+        write(a, 5, seed=2)
+        b.wait(lambda s: s.head.seq == a.head().seq, 10, "all is there")
+        b.server.send_signal(signal.SIGCONT)
+    else:
+        for i in range(2):
+            write(a, 1, seed=2 + i)
+            assert_same(a, b)
+            assert a.wait_peer(2, lambda p: p.acked == p.head).connected
+        write(a, 1, seed=4)
+    status = b.wait(lambda s: s.phase == P_FAILED and "holds" in s.why)
+    text = re.search(r"holds (another record (\d+) than is here|other records "
+                     r"than are here from one of (\d+) to (\d+) on)",
+                     status.why)
+    numbers = [int(n) for n in text.groups()[1:] if n]
+    if at_once:
+        assert head.seq < numbers[0] <= tap.first <= numbers[-1]
+    else:
+        assert numbers == [tap.first]
     assert not status.flags & CONNECTED
-    assert f"is refused: holds another record {first} than" in a.tail()
+    assert f"is refused: {text[0]}" in a.tail()
     a.wait_peer(2, lambda p: not p.connected and not p.complete)
-    tap.forge = False
+    tap.first = None
     b.wait_following()
     assert_same(a, b)
     tap.listener.close()
@@ -743,6 +787,49 @@ def test_receiver_is_heard_while_it_is_busy(cluster):
     b.wait_following()
     assert_same(a, b)
     tap.listener.close()
+
+
+class Gate(Tap):
+    """Keeps back what the source says while it is shut."""
+
+    def __init__(self, port):
+        self.open = threading.Event()
+        self.open.set()
+        self.kept = []
+        super().__init__(port)
+
+    def change(self, data, from_receiver):
+        if not from_receiver and not self.open.is_set():
+            self.kept.append(time.monotonic())
+            self.open.wait()
+        return data
+
+
+def test_own_standstill_is_no_silence_of_the_source(cluster):
+    """As a machine that stood still: what was sent meanwhile arrives only when
+    TCP repeats it."""
+    a, b, gate = pair_through(cluster, Gate)
+    resumes = b.status.resumes
+    gate.open.clear()
+    wait_until(lambda: gate.kept, 5, "the source's heartbeat")
+    b.worker.send_signal(signal.SIGSTOP)
+    wait_until(lambda: time.monotonic() > gate.kept[0] + 6, 10,
+               "longer than the source may be silent")
+    b.worker.send_signal(signal.SIGCONT)
+    said = len(b.history)
+    wait_until(lambda: len(b.history) > said + 1, 5, "it goes on")
+    gate.open.set()
+    write(a)
+    assert_same(a, b)
+    assert b.status.resumes == resumes
+    assert "silent" not in b.tail(None)
+    # The source itself is silent.
+    gate.open.clear()
+    b.wait(lambda s: s.why == "the source is silent", 15)
+    gate.open.set()
+    b.wait(lambda s: s.resumes > resumes and s.phase == P_FOLLOWING)
+    assert_same(a, b)
+    gate.listener.close()
 
 
 def test_strangers_leave_room_for_members(cluster):
@@ -834,6 +921,53 @@ def test_wrong_key_is_refused(cluster, tmp_path):
     b2 = cluster.add()
     b2.follow(c, 1)
     b2.wait(lambda s: s.phase == P_FAILED and "key" in s.why)
+
+
+class Spoiler(Tap):
+    """Damages the next record on its way to the receiver, when told to."""
+
+    spoil = False
+
+    def change(self, data, from_receiver):
+        if from_receiver or not self.spoil or b'"Logical_' not in data:
+            return data
+        self.spoil = False
+        return data.replace(b'"Logical_', b'"logical_', 1)
+
+
+def test_record_is_damaged_on_its_way(cluster):
+    """It is not applied, and comes again."""
+    a, b, tap = pair_through(cluster, Spoiler)
+    write(a)
+    assert_same(a, b)
+    before = b.status
+    tap.spoil = True
+    write(a, 5, seed=2)
+    b.wait(lambda s: "a record of the source is damaged" in s.why)
+    b.wait_following()
+    assert_same(a, b)
+    assert not tap.spoil and b.status.resumes > before.resumes
+    assert b.status.snapshots == before.snapshots
+    tap.listener.close()
+
+
+def test_stranger_by_address(cluster):
+    """Is not even asked who it is."""
+    a = cluster.add()
+    a.active(1)
+    cluster.meet()
+
+    def dial():
+        try:
+            return socket.create_connection(("127.0.0.1", a.port), 10,
+                                            ("127.0.0.9", 0))
+        except ConnectionRefusedError:  # It does not listen yet.
+            return None
+    with wait_until(dial, 5, "it listens") as stranger:
+        assert stranger.recv(1) == b""
+    wait_until(lambda: "127.0.0.9" in a.tail(None)
+               and "no member of the cluster" in a.tail(None), 10,
+               "it says who was refused")
 
 
 def test_stranger_is_refused(cluster):

@@ -321,6 +321,7 @@ def test_cluster_moves_to_tls(make_lab, ca):
         assert WARNING in node.log("lab/ovn-had.log")
         assert len(status(node)["warnings"]) == 1
         assert f"\nwarning: {WARNING}" in node.hactl("status")
+        assert "log shipping has no TLS" in node.hactl("check", check=False)
         # Between the nodes, and nowhere else.
         ports = node.out("ss", "-Hltn", "sport = :6661 or sport = :6662")
         assert {line.split()[3] for line in ports.splitlines()} == {
@@ -336,6 +337,7 @@ def test_cluster_moves_to_tls(make_lab, ca):
     wait_equal(lab)
     for node in lab.control:
         assert "warning:" not in node.hactl("status")
+        assert "log shipping" not in node.hactl("check", check=False)
         log = node.log("ovn/ovn-ha-workers.log")
         assert "certificate.pem is used; it is valid until" in log
 

@@ -4,6 +4,7 @@ write, a read-only file system, a compaction, a record of 50 MB.  The standby
 keeps what it has, says why, and catches up."""
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -15,7 +16,7 @@ from pathlib import Path
 import big_sb
 import pytest
 from lab import wait_until
-from replica_parts import COMPLETE, FOLLOW, NAMES
+from replica_parts import COMPLETE, FOLLOW, FOREIGN, NAMES, P_FOLLOWING
 from test_replica import Tap
 from test_resync import (assert_same, cluster, dump, large, leftovers,
                          put_file, start, write)
@@ -200,6 +201,44 @@ def test_disk_fills_with_a_record(cluster, tmp_path):
         assert not list(b.state.glob("diverged/*"))
 
 
+def test_disk_takes_not_all_of_several_records(cluster):
+    """Several records are under way at once; the own disk refuses one, and
+    takes those that come after it.  What the standby has then is no state of
+    the active's: it says which record is missing, counts no more, and takes
+    over what differs once its disk lets it."""
+    a, b = cluster.add(), cluster.add()
+    a.active(1)
+    b.follow(a, 1)
+    b.wait_following()
+    a.transact({"op": "insert", "table": "SB_Global", "row": {}})
+    head = assert_same(a, b)
+    snapshots = b.status.snapshots
+
+    def set_limit(limit):
+        resource.prlimit(b.server.pid, resource.RLIMIT_FSIZE,
+                         (limit, resource.RLIM_INFINITY))
+    b.server.send_signal(signal.SIGSTOP)
+    write(a, 2)  # All that comes after the first one waits for it.
+    a.transact({"op": "insert", "table": "Address_Set", "row": {
+        "name": "large", "addresses": ["set", [
+            f"{i:06} " + "x" * 1017 for i in range(2 << 10)]]}})
+    write(a)
+    taken = a.head()
+    b.wait(lambda s: s.head.seq == taken.seq, 30, "all is there")
+    set_limit(b.file.stat().st_size + (1 << 20))
+    b.server.send_signal(signal.SIGCONT)
+    why = f"record {head.seq + 4} follows {head.seq + 2} in the file where " \
+        f"it should follow {head.seq + 3}"
+    wait_until(lambda: why in b.tail(None), 30, why)
+    b.wait(lambda s: s.flags & FOREIGN and not s.flags & COMPLETE)
+    assert a.wait_peer(b.id, lambda p: p.head.seq == taken.seq
+                       ).acked.seq < head.seq + 3
+    set_limit(resource.RLIM_INFINITY)
+    b.wait(lambda s: s.flags & COMPLETE and s.phase == P_FOLLOWING, 60)
+    assert_same(a, b)
+    assert b.status.snapshots > snapshots
+
+
 def test_read_only_file_system(on_small_disk):
     """For whoever opens or names a file from now on."""
     a, b = on_small_disk
@@ -216,6 +255,102 @@ def test_read_only_file_system(on_small_disk):
     b.wait_following(60)
     assert len(b.installs) == 1
     assert_same(a, b)
+
+
+@contextmanager
+def own_disk(node, tmp_path):
+    """The node's folder is on a disk of its own meanwhile, whose file system
+    gives up writing with the first error, as they usually do."""
+    image = tmp_path / "disk"
+    image.write_bytes(b"")
+    os.truncate(image, 64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", str(image)],
+                   check=True)
+    node.stop_worker()
+    node.stop_server()
+    copy = shutil.copytree(node.folder, tmp_path / "copy",
+                           ignore=shutil.ignore_patterns("*.ctl"))
+    if mount_disk(image, node):
+        pytest.skip("no loop devices here")
+    try:
+        shutil.copytree(copy, node.folder, dirs_exist_ok=True)
+        node.start_server()
+        node.start_worker()
+        yield image
+        print(node.tail())
+        assert node.stop() == 0
+    finally:
+        subprocess.run(["umount", "--lazy", str(node.folder)], check=True)
+
+
+def mount_disk(image, node):
+    return subprocess.run(["mount", "-o", "loop,errors=remount-ro",
+                           str(image), str(node.folder)],
+                          check=False).returncode
+
+
+def break_disk(node):
+    """The file system meets an error.  Files that are open for writing cannot
+    be written to any more, either."""
+    number = os.stat(node.folder).st_dev
+    device = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
+    Path("/sys/fs/ext4", device.resolve().name,
+         "trigger_fs_error").write_text("1")
+
+
+def mend_disk(image, node):
+    """As an operator does.  What was not durable is gone."""
+    node.stop_worker()
+    node.server.kill()
+    node.server.wait()
+    subprocess.run(["umount", str(node.folder)], check=True)
+    assert subprocess.run(["e2fsck", "-fy", str(image)],
+                          check=False).returncode < 4
+    assert mount_disk(image, node) == 0
+    node.sock.unlink(missing_ok=True)
+
+
+def test_read_only_in_the_midst_of_records(cluster, tmp_path):
+    """Several records are under way when nothing can be written any more: none
+    of them is acknowledged.  What was is there when the disk is mended, and
+    the standby goes on from it."""
+    a, b = cluster.add(), cluster.add()
+    put_file(a, make_file(tmp_path, 10, seed=1))
+    cluster.meet()
+    a.active(1)
+    with own_disk(b, tmp_path) as image:
+        b.follow(a, 1)
+        b.wait_following()
+        write(a)
+        head = assert_same(a, b)
+        before = dump(b)
+        b.server.send_signal(signal.SIGSTOP)
+        write(a)
+        b.wait(lambda s: s.head.seq == head.seq + 5, 30, "all is there")
+        break_disk(b)
+        b.server.send_signal(signal.SIGCONT)
+        why = f"record {head.seq + 1} was not applied by the own server: " \
+            "Read-only file system"
+        b.wait(lambda s: s.why == why, 30, why)
+        assert not b.status.flags & FOREIGN
+        write(a)
+        a.head()
+        b.history.clear()
+        wait_until(lambda: sum(s.why == why for _, s in b.history) > 2, 30,
+                   "it stays so")
+        assert a.wait_peer(b.id, lambda p: True).acked.seq == head.seq
+        assert dump(b) == before
+        mend_disk(image, b)
+        role, b.last_role = b.last_role, None
+        b.start_server()
+        b.start_worker()
+        b.wait(lambda s: s.pos == head and s.flags & COMPLETE, 30)
+        assert dump(b) == before
+        b.send_role(*role)
+        b.wait_at(a.head(), 30)
+        assert_same(a, b)
+        assert (b.status.resumes, b.status.snapshots) == (1, 0)
+        assert not list(b.state.glob("diverged/*"))
 
 
 class Valve(Tap):

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from guard import DEADLINE, Guard, epoch
-from lab import Corosync, wait_until
+from lab import CommandError, Corosync, wait_until
 from lab.ovsdb import DATABASES
 from watch import private, status, wait_well
 
@@ -66,6 +66,19 @@ def test_wrong_configuration(lab, text, line, reason):
     said = refusal(node)
     node.root(CONF).unlink()
     assert f"{CONF}:{line}: " in said and reason in said
+
+
+def test_other_run_folder(lab):
+    """ovn-hactl looks where the configuration has ovn-had put its files; of
+    one that is wrong it takes nothing."""
+    node = lab["n2"]
+    for text, folder in (("[paths]\novn-run-dir = /run/other\n", "other"),
+                         ("[paths]\novn-run-dir = other\n", "ovn")):
+        node.root(CONF).write_text(text)
+        result = node.exec(lab.program("ovn-hactl", "."), "status",
+                           check=False)
+        assert f"/run/{folder}/ovn-had.pid" in result.stderr
+    node.root(CONF).unlink()
 
 
 def test_no_corosync(lab):
@@ -197,3 +210,39 @@ def test_clustered_file_on_a_member(lab):
         file.with_name("kept.db").rename(file)
         guard.verify()
         assert epoch(active) == before
+
+
+def test_other_sockets(lab):
+    """Where the configuration has the public sockets they are, on the active
+    alone, and all parts use them; a reload does not move them."""
+    sockets = {"nb": "/run/public/nb.sock", "sb": "/run/public/sb.sock"}
+    usual = {"nb": "/run/ovn/ovnnb_db.sock", "sb": "/run/ovn/ovnsb_db.sock"}
+    conf = "[paths]\n" + "".join(f"{db}-sock = {path}\n"
+                                 for db, path in sockets.items())
+    for node in lab.control:
+        node.service_stop("ovn-had")
+        node.exec("mkdir", "/run/public")
+        node.root(CONF).write_text(conf)
+        node.start_ovn_had()
+    old = wait_well(lab)
+    old.hactl("switchover", timeout=70)
+    active = wait_well(lab)
+    assert active is not old
+    for node in lab.control:
+        for db in DATABASES:
+            assert node.root(sockets[db]).exists() is (node is active)
+            assert not node.root(usual[db]).exists()
+    active.hactl("backup", "--output", "/var/lib/ovn-ha/of-start")
+    nbctl = ["ovn-nbctl", f"--db=unix:{sockets['nb']}", "--no-leader-only"]
+    active.out(*nbctl, "--wait=sb", "ls-add", "elsewhere")
+    assert "elsewhere" in active.out(
+        "ovn-sbctl", f"--db=unix:{sockets['sb']}", "--no-leader-only",
+        "--columns=external_ids", "list", "Datapath_Binding")
+    said = active.hactl("restore", "/var/lib/ovn-ha/of-start", "--yes",
+                        timeout=90)
+    assert "restored; the standbys have it" in said
+    assert "elsewhere" not in active.out(*nbctl, "ls-list")
+    active.root(CONF).unlink()
+    with pytest.raises(CommandError, match="nb-sock"):
+        active.hactl("reload")
+    assert wait_well(lab) is active

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from lab import Corosync, wait_until
 from lab.netns import inside
-from watch import (NoReplication, bring_up, cluster, local, others, status,
+from watch import (NoReplication, bring_up, cluster, local, others, shown, status,
                    wait_in_sync, wait_state, wait_well, wait_why)
 
 ETC = Path(__file__).resolve().parents[2] / "etc"
@@ -474,6 +474,77 @@ def descriptors(node):
     return len(os.listdir(f"/proc/{node.find('ovn-had')[0].pid}/fd"))
 
 
+# The control socket, with the tool of Open vSwitch.
+
+def appctl(node, *args, user=()):
+    """Exit status, output and errors of ovn-appctl."""
+    done = node.exec(*user, "ovn-appctl", "-t", control_path(node), *args,
+                     check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def control_path(node):
+    """Where its control socket is."""
+    pid = node.root("/run/ovn/ovn-had.pid").read_text().strip()
+    return f"/run/ovn/ovn-had.{pid}.ctl"
+
+
+def test_control(lab):
+    """All of it answers ovn-appctl; changing is for root, reading for the
+    group, too, and nothing for others."""
+    active, node = wait_well(lab), lab["n1"]
+    code_, out, _ = appctl(node, "list-commands")
+    assert code_ == 0 and {"status", "cluster/status", "replica/status",
+                           "vlog/set"} <= set(out.split())
+    for command in ("status", "cluster/status"):
+        code_, out, _ = appctl(node, command)
+        assert code_ == 0 and f"active {active.name}" in out
+    code_, out, _ = appctl(node, "replica/status")
+    assert code_ == 0 and "nb server: running\n" in out
+    assert json.loads(appctl(node, "replica/status", "--json")[1]).keys() \
+        == {"nb", "sb"}
+    for spec in ("dbg", "ANY:ANY:info"):
+        assert appctl(node, "vlog/set", spec) == (0, "", "")
+    assert "levels are" in appctl(node, "vlog/set", "vconn:dbg")[2]
+    gid = grp.getgrnam(GROUP).gr_gid
+    user = ("setpriv", "--reuid=65534", "--regid=65534")
+    member = (*user, f"--groups={gid}")
+    assert appctl(node, "replica/status", user=member)[0] == 0
+    for change in (("vlog/set", "dbg"), ("switchover",), ("exit",)):
+        code_, _, err = appctl(node, *change, user=member)
+        assert code_ and "only root may do that" in err
+    assert "Permission denied" in appctl(
+        node, "status", user=(*user, "--clear-groups"))[2]
+    assert wait_well(lab) is active
+
+
+def test_hostile_control(lab):
+    """Garbage, half-sent requests, and 1,000 connections that say nothing: who
+    asks is answered, and the active serves on."""
+    active = wait_well(lab)
+    epoch, before = cluster(active)["epoch"], descriptors(active)
+    path, socks = str(active.root(control_path(active))), []
+    try:
+        for i in range(1000):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.connect(path)
+            socks.append(sock)
+            try:
+                sock.send([b"{", b'{"method":"status"', b"x" * 70000, b"\0\n",
+                           b'{"id":1,"method":"status","params":[[]]}'][i % 5],
+                          socket.MSG_DONTWAIT)
+            except OSError:
+                pass
+            if i % 100 == 0:
+                assert appctl(active, "version")[0] == 0
+        assert appctl(active, "version")[0] == 0
+        assert descriptors(active) < before + 50
+    finally:
+        for sock in socks:
+            sock.close()
+    assert wait_well(lab) is active and cluster(active)["epoch"] == epoch
+
+
 # In trouble.
 
 def test_through_a_failover(lab):
@@ -539,6 +610,8 @@ def test_isolated(lab):
         assert 'ovn_ha_problem_seconds{node="",code="no-active"}' in found
         assert f'ovn_ha_problem_seconds{{node="{node.name}",' \
             'code="no-quorum"}' in found
+        shown(node, "no-quorum")
+        shown(node, "no-active")
         assert promtool(node, get(node, "/metrics")[2]) == (0, "")
     finally:
         lab.heal()

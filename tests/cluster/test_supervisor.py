@@ -2,6 +2,7 @@
 """ovn-had comes and goes, and the databases do not notice: reload, upgrade,
 crash, stop."""
 
+import re
 import shutil
 import signal
 
@@ -9,7 +10,7 @@ import pytest
 from guard import DEADLINE, Guard, epoch, pick
 from lab import CommandError, Corosync, wait_until
 from lab.shell import build_folder, run
-from watch import bring_up, cluster, status, wait_well
+from watch import bring_up, cluster, local, status, wait_well
 
 ROLES = ["active", "standby"]
 PROGRAMS = ["ovn-had", "ovn-ha-fence", "ovn-ha-replica", "ovn-hactl",
@@ -148,6 +149,13 @@ def _version(node):
     return status(node).get("version")
 
 
+def systemctl_reload(node):
+    """What the unit has systemd do, by the program that was built."""
+    unit = (build_folder() / "etc/ovn-had.service").read_text()
+    words = re.search(r"^ExecReload=\S*/(\S+) (.*)$", unit, re.M)
+    node.exec(node.lab.program(words[1], "."), *words[2].split())
+
+
 def test_reload_with_a_wrong_file(lab):
     """A reload that cannot work is refused, with file, line and reason, and
     everything goes on."""
@@ -166,6 +174,8 @@ def test_reload_with_a_wrong_file(lab):
                 r"/ovn-ha\.conf:2: \[paths\] run-dir cannot become "
                 r"/run/elsewhere by a reload")):
             node.hactl("reload")
+        with pytest.raises(CommandError, match="cannot become"):
+            systemctl_reload(node)
         node.send_signal("ovn-had", signal.SIGHUP)
         wait_until(lambda: "reload refused" in log(node), DEADLINE)
         conf.unlink()
@@ -233,6 +243,32 @@ def test_crash_for_good(lab):
         assert not node.find("northd")
         node.start_ovn_had()
         guard.verify(bound_ms=bound_ms)
+
+
+def test_start_of_a_slow_fence_worker(lab):
+    """One that needs more time than is first given to it gets more at the
+    next try, each time anew."""
+    node = pick(lab, "standby")
+    program, late = lab.program("ovn-ha-fence", "."), node.root("/run/late")
+    told = "does not listen on /run/ovn-ha/fence.sock"
+    with Guard(lab) as guard:
+        node.exec("sh", "-ec", f"""
+            mkdir /run/real
+            cp {program} /run/real/ovn-ha-fence""")
+        late.write_text("#!/bin/sh\nsleep 1.2\n"
+                        'exec /run/real/ovn-ha-fence "$@"\n')
+        late.chmod(0o755)
+        node.exec("mount", "--bind", "/run/late", program)
+        for times in (1, 2):
+            node.kill("fence")
+            wait_until(lambda n=times: node.log("lab/ovn-had.log").count(
+                "within 1000 ms; killed") == n, DEADLINE)
+            wait_until(lambda: local(node).get("fence", {}).get("connected"),
+                       DEADLINE, lambda: local(node).get("fence"))
+        assert told in node.log("lab/ovn-had.log")
+        node.exec("umount", "--lazy", program)
+        node.kill("fence")
+        guard.verify()
 
 
 def test_stop_of_a_slow_fence_worker(lab):

@@ -2,12 +2,15 @@
 """Planned moves: no acknowledged write is lost, and what may not be is
 refused in one clear line."""
 
+import signal
 import time
 
 import pytest
+from dog import build_driver
 from lab import Corosync, wait_until
-from watch import (DataPlane, NoReplication, Watch, bring_up, cluster, others,
-                   row, wait_equal, wait_in_sync, wait_well)
+from watch import (DataPlane, NoReplication, Watch, bring_up, cluster, local,
+                   others, row, shown, switch_to, wait_equal, wait_in_sync,
+                   wait_state, wait_well)
 
 MOVES = 10
 
@@ -126,8 +129,7 @@ def test_not_in_sync(lab):
                            10, "everyone knows")
                 assert_refused(node, 1, "may not become active: it was not "
                                "in sync", "--to", stale.name)
-                assert row(node, stale.name)["not_eligible"]["code"] \
-                    == "not-in-sync"
+                shown(node, "not-in-sync")
             watch.busy()
             had = watch.everywhere([good])
             fault = lab.crash(active.name)
@@ -219,6 +221,47 @@ def test_called_off(lab):
         watch.busy()
         watch.assert_none_lost(active)
         watch.assert_one_at_a_time(active, active)
+    wait_equal(lab)
+
+
+def test_door_closes_slowly(lab, tmp_path):
+    """A database server of the old active stands still, is killed so that the
+    door is shut, and does not end, as if it waited for its disk.  Whoever was
+    named waits for it, for longer than any lease, and nobody serves; then
+    nothing is lost."""
+    new = wait_well(lab)
+    old = others(lab, new)[0]
+    # What ovn-had and its fence worker kill lives on while this file is there.
+    immortal = old.root("/run/watchdog0.state.immortal")
+    old.service_stop("ovn-had")
+    old.root("/etc/ld.so.preload").write_text(f"{build_driver(tmp_path)}\n")
+    old.start_ovn_had()
+    switch_to(lab, old)
+    epoch = int(cluster(old)["epoch"].split(".")[0])
+    with Watch(lab, "slow") as watch:
+        watch.busy()
+        immortal.touch()
+        server, = old.find("sb")
+        with new.popen(lab.program("ovn-hactl", "."), "switchover", "--to",
+                       new.name, "--no-verify") as move:
+            server.send_signal(signal.SIGSTOP)
+            wait_state(new, "promoting")
+            wait_until(lambda: "killing ovsdb-server" in old.log(
+                "ovn/ovn-ha-workers.log"), 20, "its server is killed")
+            wait_until(lambda: local(new)["state_ms"]
+                       > 3 * cluster(new)["lease_ms"], 20,
+                       "the old one's lease is long over")
+            assert local(new)["state"] == "promoting"
+            assert local(old)["state"] == "demoting"
+            assert not lab.serving("nb") and not server.gone()
+            immortal.unlink()
+            assert move.wait(60) == 0
+        old.root("/etc/ld.so.preload").unlink()
+        assert wait_well(lab) is new
+        assert int(cluster(new)["epoch"].split(".")[0]) == epoch + 1
+        watch.busy()
+        watch.assert_none_lost(new)
+        watch.assert_one_at_a_time(old, new)
     wait_equal(lab)
 
 

@@ -3,10 +3,12 @@
 quorum.  That alone lets nobody serve."""
 
 import pytest
+from chaos.rounds import assert_rounds
+from chaos.topologies import TOPOLOGIES
 from lab import CommandError, wait_until
-from pairs import assert_takes_a_proof, fenced_pair, mend, wait_devices
-from watch import (Watch, cluster, local, others, wait_state, wait_well,
-                   wait_why)
+from pairs import (assert_takes_a_proof, fenced_pair, mend, phases,
+                   wait_devices)
+from watch import Watch, cluster, others, shown, wait_state, wait_well
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +68,16 @@ def test_cold_start(lab):
     standby, = others(lab, active)
     lab.crash(active.name, standby.name)
     lab.boot(standby.name)
-    wait_why(standby, "unmet", 60)
+    shown(standby, "unmet", 60)
     wait_state(standby, "blocked")
     assert not cluster(standby)["quorate"]
-
-    def phases():
-        told = local(standby).get("fencing") or {}
-        return [node["phase"] for node in told.get("nodes", [])]
-    wait_until(phases, 20, "its fence devices are looked after")
-    assert phases() == ["idle"]
+    wait_until(lambda: phases(standby), 20,
+               "its fence devices are looked after")
+    assert phases(standby) == ["idle"]
     lab.boot(active.name)
     wait_well(lab)
+
+
+def test_random_rounds(lab):
+    """Rounds of random faults, as tests/chaos/run plays many of."""
+    assert_rounds(lab, TOPOLOGIES["two-node"], seed=1, numbers=[7, 5])

@@ -4,6 +4,7 @@ though nothing else can see it, and what differs is named."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ from lab import Corosync, wait_until
 from replica_parts import (COMPLETE, DIFFERS, P_FOLLOWING, SCHEMAS,
                            V_DIFFERS, V_EQUAL, V_FAILED, V_RUNNING, Writer,
                            edit_file, pair, program, running, write)
-from watch import (bring_up, cluster, local, others, row, wait_equal,
+from watch import (bring_up, cluster, local, others, row, shown, wait_equal,
                    wait_well)
 
 # Two names of one length, for one row that will be edited.
@@ -273,12 +274,15 @@ def test_one_at_a_time(parts):
         assert n.wait_verified(token, 60).state == V_EQUAL
 
 
+def verifiers():
+    """The folders in /proc of those that this build has started."""
+    lines = [(p.parent, read(p)) for p in Path("/proc").glob("[0-9]*/cmdline")]
+    return [folder for folder, line in lines
+            if b"--verify=" in line and str(program()).encode() in line]
+
+
 def test_nothing_is_left_behind(parts):
     """No process of a verification outlives it, however it ends."""
-    def verifiers():
-        return [p for p in Path("/proc").glob("[0-9]*/cmdline")
-                if b"--verify=" in read(p) and str(program()).encode()
-                in read(p)]
     a, b = pair(parts)
     write(a)
     assert b.verify().state == V_EQUAL
@@ -289,6 +293,38 @@ def test_nothing_is_left_behind(parts):
     b.stop_worker()
     a.stop_worker()
     wait_until(lambda: not verifiers(), 10, "no verifier is left")
+
+
+def test_verifies_when_nothing_else_is_to_be_done(parts):
+    """On both sides, for processor and disk."""
+    a, b = pair(parts)
+    write(a, 300)
+    found, asked = {}, b.ask_verify()
+
+    def look():
+        nonlocal asked
+        if any(v.token == asked and v.state >= V_EQUAL
+               for v in b.verifications):
+            asked = b.ask_verify()
+        for folder in verifiers():
+            parent = read(folder / "stat").rpartition(b")")[2].split()[1:2]
+            if parent:
+                found.setdefault(int(parent[0]), set()).add(
+                    how_urgent(int(folder.name)))
+        return all((19, "idle") in found.get(n.worker.pid, ()) for n in (a, b))
+    wait_until(look, 20, lambda: f"both at low priority: {found}",
+               interval=0.001)
+
+
+def how_urgent(pid):
+    """Its nice value, and its class for disks."""
+    try:
+        nice = os.getpriority(os.PRIO_PROCESS, pid)
+    except ProcessLookupError:
+        return None
+    ionice = subprocess.run(["ionice", "-p", str(pid)], capture_output=True,
+                            text=True, check=False).stdout.strip()
+    return nice, ionice
 
 
 def test_newer_schema_on_the_standby(parts, tmp_path):
@@ -395,6 +431,47 @@ def test_verify_says_what_it_compared(lab):
                    == "equal", 10)
     assert f"verified  {one.name} NB equal" in active.hactl(
         "status", check=False)
+
+
+def test_verify_shows_progress(lab):
+    """On a terminal: of which node and database, doing what, how far."""
+    one = others(lab, wait_well(lab))[0]
+    master, terminal = os.openpty()
+    os.set_blocking(master, False)
+    said, verify = b"", None
+
+    def at_work():
+        return [p for p in one.processes()
+                if any("--verify=" in arg for arg in p.args)]
+
+    def caught():
+        """Tries again if it was too fast."""
+        nonlocal verify
+        if not verify or verify.poll() is not None:
+            verify = one.popen(one.lab.program("ovn-hactl", "."), "verify",
+                               one.name, stdout=subprocess.DEVNULL,
+                               stderr=terminal)
+        for process in at_work():
+            process.send_signal(signal.SIGSTOP)
+        return any(p.state == "T" for p in at_work())
+
+    def shown_progress():
+        nonlocal said
+        try:
+            said += os.read(master, 65536)
+        except BlockingIOError:
+            pass
+        return re.search(rb"%s (NB|SB): [a-z]+, \d+ %%" % one.name.encode(),
+                         said)
+    try:
+        wait_until(caught, 30, "it verifies", interval=0.001)
+        wait_until(shown_progress, 10, lambda: f"progress; it says {said}")
+    finally:
+        for process in at_work():
+            process.send_signal(signal.SIGCONT)
+    assert verify.wait(30) == 0
+    os.close(master)
+    os.close(terminal)
 
 
 @pytest.mark.parametrize("name, text", [
@@ -521,9 +598,11 @@ def test_in_sync_and_yet_different(lab):
     assert wait_ready(lab, standby) is active
     active.nbctl("ls-add", "market-hall")
     active.nbctl("set", "NB_Global", ".", "external_ids:hide=1")
+    active.nbctl("--wait=sb", "sync")
     wait_equal(lab)
-    edit_file(standby.root("/var/lib/ovn/ovnnb_db.db"), b"market-hall",
-              b"market-hal1")
+    for db in ("nb", "sb"):
+        edit_file(standby.root(f"/var/lib/ovn/ovn{db}_db.db"), b"market-hall",
+                  b"market-hal1")
     assert hactl(active, "verify", standby.name)[0] == 5
 
     def stuck():
@@ -532,8 +611,12 @@ def test_in_sync_and_yet_different(lab):
             and (r.get("not_eligible") or {}).get("code") == "incomplete" \
             and cluster(active)["health"] == "degraded"
     wait_until(stuck, 60, lambda: f"{row(active, standby.name)}")
-    standby.kill("nb")
-    wait_until(lambda: local(standby)["nb"]["server"] == "running", 20)
+    shown(active, "incomplete")
+    shown(active, "nb-differs")
+    shown(active, "sb-differs")
+    for db in ("nb", "sb"):
+        standby.kill(db)
+        wait_until(lambda d=db: local(standby)[d]["server"] == "running", 20)
 
     def mended():
         """A verification after the server's start puts it right, once the

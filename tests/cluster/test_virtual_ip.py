@@ -14,10 +14,21 @@ from lab.ovsdb import DATABASES, refusal
 from lab.shell import run
 from lab.writer import TABLES
 from watch import (Watch, bring_up, cluster, configure, local, others, row,
-                   status, switch_to, wait_state, wait_well, wait_why)
+                   shown, status, switch_to, wait_state, wait_well, wait_why)
 
 VIP, VIP6 = "10.10.0.100", "fd00:10::100"
 BOTH = [VIP, VIP6]
+# As what an earlier life of ours has given.
+LIFETIME = ["valid_lft", "300", "preferred_lft", "300"]
+# No question can be asked.
+MUTE = """
+table netdev mute {
+    chain out {
+        type filter hook egress device eth0 priority 0
+        ether type arp arp operation request arp saddr ip 0.0.0.0 drop
+    }
+}
+"""
 CONF = f"[virtual-ip]\naddress = {VIP}/24, {VIP6}/64\ninterface = "
 
 
@@ -186,8 +197,28 @@ def test_removed_by_someone(lab):
         wait_held(lab, active)
         assert f"{address} is not on eth0 any more" in log_of(active)
     standby = others(lab, active)[0]
-    standby.exec("ip", "addr", "add", f"{VIP6}/64", "dev", "lo", "nodad")
+    standby.exec("ip", "addr", "add", f"{VIP6}/64", "dev", "lo", "nodad",
+                 *LIFETIME)
     wait_held(lab, active)
+
+
+def test_own_address(lab):
+    """What a node has for good is never removed: nobody of us gave it that.
+    Such a node does not become active, and says why."""
+    active = wait_well(lab)
+    standby = others(lab, active)[0]
+    standby.exec("ip", "addr", "add", f"{VIP}/32", "dev", "lo")
+    wait_until(lambda: f"{VIP} is an address of this node, on lo" in
+               virtual_ip(standby).get("why", ""), 10,
+               lambda: f"{virtual_ip(standby)}")
+    wait_until(lambda: row(active, standby.name).get("not_eligible"), 10,
+               "it is not eligible")
+    standby.service_stop("ovn-had")
+    standby.start_ovn_had()
+    wait_until(lambda: virtual_ip(standby).get("unfit"), 20, "it looks again")
+    assert has(standby) == [VIP]
+    standby.exec("ip", "addr", "del", f"{VIP}/32", "dev", "lo")
+    wait_held(lab, wait_well(lab))
 
 
 # The active role moves.
@@ -340,9 +371,24 @@ def let_die(lab, still):
     if still == "worker":
         old.kill("fence")
     if still == "child":
-        child.send_signal(signal.SIGKILL)
+        # Or it would go on some day, and leave what others have taken.
+        wait_until(child.gone, 10, "the orphan was ended")
     else:
         old.cont("ovn-had")
+    wait_held(lab, wait_well(lab))
+
+
+def test_child_hangs(lab):
+    """One that does not answer is replaced, on the active and elsewhere."""
+    for node in wait_well(lab), others(lab, wait_well(lab))[0]:
+        child = child_of(node)
+        node.stop(child.pid)
+        if node is not wait_well(lab):
+            configure(node, CONF + "eth0\ndetect-ms = 101\n")
+            node.hactl("reload")
+        wait_until(child.gone, 20, "it was ended")
+        wait_until(lambda n=node: [p for p in n.processes() if p.comm ==
+                                   "ovn-ha-address"], 10, "there is another")
     wait_held(lab, wait_well(lab))
 
 
@@ -355,11 +401,12 @@ def test_worker_dies(lab, still):
 
 
 def test_found_at_start(lab):
-    """Whatever an earlier life, or a person, left there."""
+    """Whatever an earlier life left there."""
     node = others(lab, wait_well(lab))[0]
     node.service_stop("ovn-had")
     for address, bits in ((VIP, 24), (VIP6, 64)):
-        node.exec("ip", "addr", "add", f"{address}/{bits}", "dev", "lo")
+        node.exec("ip", "addr", "add", f"{address}/{bits}", "dev", "lo",
+                  *LIFETIME)
     assert has(node) == BOTH
     node.start_ovn_had()
     wait_until(lambda: not has(node), 10, "they are gone")
@@ -385,7 +432,7 @@ def test_pause(lab):
     lab.partition([active.name], [n.name for n in apart])
     for node in apart:
         wait_why(node, "paused")
-    assert local(active)["fence"]["acks"] == 0
+    wait_until(lambda: local(active)["fence"]["acks"] == 0, 10)
     wait_held(lab, active)
     lab.heal()
     wait_paused(lab)
@@ -459,6 +506,22 @@ def test_duplicate(lab, address):
     mover.wait(70)
 
 
+def test_nobody_can_be_asked(lab):
+    """An address is not taken before others were asked for it: a frame that
+    could not be sent was no question."""
+    to = others(lab, wait_well(lab))[0]
+    to.exec("nft", "-f", "-", stdin=MUTE)
+    mover = to.popen(lab.program("ovn-hactl", "."), "switchover", "--to",
+                     to.name)
+    wait_until(lambda: f"cannot ask on eth0 who has {VIP}" in
+               virtual_ip(to).get("why", ""), 30,
+               lambda: f"{virtual_ip(to)}")
+    assert not has(to)
+    to.exec("nft", "delete", "table", "netdev", "mute")
+    wait_held(lab, wait_well(lab))
+    mover.wait(70)
+
+
 def test_claimed_later(lab):
     """Someone else says that it is his while it is held: told, and denied."""
     active = wait_well(lab)
@@ -470,7 +533,7 @@ def test_claimed_later(lab):
                             active.address]), check=False)
     wait_until(lambda: "another host on eth0 has it" in virtual_ip(active).get(
         "why", ""), 10, lambda: f"{virtual_ip(active)}")
-    assert any(p["code"] == "virtual-ip" for p in status(active)["problems"])
+    shown(active, "virtual-ip")
     strange(lab, "del", VIP)
     assert has(active) == BOTH
 
@@ -488,6 +551,7 @@ def test_interface(lab):
         "check", check=False)
     wait_until(lambda: (row(new, old.name).get("not_eligible") or {}).get(
         "code") == "database", 10, "it is not eligible")
+    shown(new, "database")
     old.exec("ip", "link", "add", "cl0", "type", "veth", "peer", "cl1")
     for name in ("cl0", "cl1"):
         old.exec("ip", "link", "set", name, "up")
@@ -506,11 +570,12 @@ def test_interface(lab):
 def test_refused_configuration(lab):
     """What can be known to be wrong is not taken."""
     node = others(lab, wait_well(lab))[0]
-    configure(node, f"[virtual-ip]\naddress = {node.address}/24\n"
-              "interface = eth0\n")
-    result = node.exec(node.lab.program("ovn-hactl", "."), "reload",
-                       check=False)
-    assert result.returncode and f"{node.address}/24 is the address of " \
-        f"{node.name} in corosync's nodelist" in result.stderr
+    for own in f"{node.address}/24", f"{node.address6}/64":
+        configure(node, f"[virtual-ip]\naddress = {own}\n"
+                  "interface = eth0\n")
+        result = node.exec(node.lab.program("ovn-hactl", "."), "reload",
+                           check=False)
+        assert result.returncode and f"{own} is the address of " \
+            f"{node.name} in corosync's nodelist" in result.stderr
     configure(node, CONF + "eth0\n")
     node.hactl("reload")

@@ -5,8 +5,10 @@ the two go on without the other."""
 import json
 
 import pytest
+from chaos.rounds import assert_rounds
+from chaos.topologies import TOPOLOGIES
 from lab import CommandError, Corosync, wait_until
-from watch import (Watch, bring_up, cluster, local, others, row, status,
+from watch import (Watch, bring_up, cluster, local, others, row, shown, status,
                    wait_in_sync, wait_state, wait_well, wait_why)
 
 WITNESS = "[node]\nwitness = yes\n"
@@ -77,7 +79,7 @@ def test_power_cut(lab):
         watch.busy()
         lab.crash(new.name)
         lab.boot(old.name)
-        wait_why(old, "not-eligible")
+        shown(old, "not-eligible")
         wait_state(old, "blocked")
         wait_until(lambda: (row(old, old.name).get("not_eligible")
                             or {}).get("code") == "not-in-sync", 20,
@@ -122,3 +124,8 @@ def test_partition(lab):
         watch.busy()
         watch.assert_lost_in_flight(new, old, had)
         watch.assert_one_at_a_time(old, new)
+
+
+def test_random_rounds(lab):
+    """Rounds of random faults, as tests/chaos/run plays many of."""
+    assert_rounds(lab, TOPOLOGIES["witness"], seed=1, numbers=[1, 2])

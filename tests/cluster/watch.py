@@ -3,10 +3,12 @@
 witnesses that watch it from outside through whatever a test does."""
 
 import json
+import re
 
 from lab import CommandError, FlowWatch, Prober, Traffic, Writer, wait_until
 from lab.ovsdb import DATABASES, Closed, Session, dial
 from lab.prober import overlaps
+from lab.shell import TOP
 from lab.writer import STOPPED, TABLES
 
 SCHEMAS = {"nb": "/usr/share/ovn/ovn-nb.ovsschema",
@@ -49,6 +51,46 @@ def setting(node, name):
     raise KeyError(name)
 
 
+def problem_codes(node):
+    """What a node says is not well, anywhere."""
+    return {p["code"] for p in status(node).get("problems", [])}
+
+
+# Words of doc/FAILURES.md that stand for others.
+PLACES = re.compile(r"\b(ADDRESS|DEVICE|DB|FILE|FOLDER|INTERFACE|MAC|N|NODE|"
+                    r"PROGRAM|REASON|STATE|TABLE|TEXT|TIME)\b")
+
+
+def documented(code):
+    """The lines that doc/FAILURES.md says status shows for a code, as a
+    pattern."""
+    text = (TOP / "doc" / "FAILURES.md").read_text()
+    lines = re.findall(rf"^\| [^|]* \| [^|]*`{code}`[^|]* \| ([^|]*) \| ",
+                       text, re.M)
+    assert lines, f"doc/FAILURES.md has no line for {code}"
+    return re.compile("|".join("".join(
+        ".+" if i % 2 else re.escape(part)
+        for i, part in enumerate(PLACES.split(line))) for line in lines))
+
+
+def shown(node, code, deadline=40, about=None):
+    """Waits until ovn-hactl status says on a node what doc/FAILURES.md says of
+    this code, below "not well", and of a node if one is named; returns the
+    line."""
+    pattern = documented(code)
+
+    def line():
+        texts = [p["text"] for p in status(node).get("problems", [])
+                 if p["code"] == code and pattern.fullmatch(p["text"])
+                 and (not about or p["text"].startswith(about.name))]
+        _, _, table = node.hactl("status", check=False).partition(
+            "\nnot well:\n")
+        return next((t for t in texts if f"  {t}\n" in table), None)
+    return wait_until(line, deadline, lambda: f'{node.name} says '
+                      f'"{pattern.pattern}"; it says '
+                      f'{status(node).get("problems")}', interval=0.05)
+
+
 def wait_state(node, state, deadline=40):
     """Waits until a node is in a state by its own account."""
     wait_until(lambda: local(node).get("state") == state, deadline,
@@ -86,6 +128,13 @@ def wait_in_sync(active, names, deadline=60):
 def others(lab, *nodes):
     """The control nodes but these."""
     return [n for n in lab.control if n not in nodes]
+
+
+def with_data(lab):
+    """The control nodes but witnesses."""
+    return [n for n in lab.control if "witness = yes" not in
+            (n.root("/etc/ovn-ha/ovn-ha.conf").read_text()
+             if n.root("/etc/ovn-ha/ovn-ha.conf").exists() else "")]
 
 
 # Bringing it up.
@@ -182,13 +231,13 @@ def _canonical(row_):
 
 def differences(lab):
     """What rows differ between nodes, as text."""
-    found = []
+    found, nodes = [], with_data(lab)
     for db in DATABASES:
         try:
-            first, *rest = [contents(n, db) for n in lab.control]
+            first, *rest = [contents(n, db) for n in nodes]
         except (OSError, Closed) as err:
             return [f"{db}: {err}"]
-        for node, its in zip(lab.control[1:], rest):
+        for node, its in zip(nodes[1:], rest):
             if its != first:
                 keys = [k for k in first.keys() | its.keys()
                         if first.get(k) != its.get(k)]
@@ -226,7 +275,7 @@ class Watch:
     def __enter__(self):
         self.prober.start()
         for writer in self.writers.values():
-            writer.start(20)
+            writer.start(40)
         return self
 
     def __exit__(self, *_):

@@ -244,6 +244,9 @@ carry_out(struct model *m, struct mnode *nd, const struct ha_action *a)
     case HA_ACT_FENCE_NODE:
         nd->asked = true;
         break;
+    case HA_ACT_FORGET:
+        assert(!"nobody comes from another one");
+        break;
     case HA_ACT_FENCE_ENDLESS:
         assert(!"nobody pauses this cluster");
         break;

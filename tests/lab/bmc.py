@@ -114,6 +114,19 @@ class Bmc:
         """It hangs no more."""
         self.process.send_signal(signal.SIGCONT)
 
+    def switches(self):
+        """Whether it is about to switch the node, maybe for an agent that has
+        given up meanwhile."""
+        folder = os.fsencode(str(self.folder))
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                args = file.read_bytes().replace(b"\0", b" ")
+            except OSError:
+                continue
+            if folder in args and b" set " in args:
+                return True
+        return False
+
     def close(self):
         """It is gone."""
         if self.process:

@@ -71,6 +71,10 @@ def takes_writes(dial_it, db, timeout):
         session.close()
 
 
+def _second_link(node):
+    return f"\n        ring1_addr: {node.address6}" if node.address6 else ""
+
+
 @dataclass
 class Corosync:
     """What may differ between one lab's corosync and another's."""
@@ -90,18 +94,18 @@ class Corosync:
 
     def text(self, lab):
         """corosync.conf."""
-        interface = """
-    interface {
-        linknumber: 0
+        interface = "".join(f"""
+    interface {{
+        linknumber: {link}
         knet_ping_interval: 200
         knet_ping_timeout: 1000
         knet_pong_count: 1
-    }""" if self.ping_cure else ""
+    }}""" for link in range(1 + lab.ipv6)) if self.ping_cure else ""
         nodes = "".join(f"""
     node {{
         nodeid: {node.index}
         name: {node.name}
-        ring0_addr: {node.address}
+        ring0_addr: {node.address}{_second_link(node)}
     }}""" for node in lab.control if not self.nodes or node.name in self.nodes)
         quorum = "".join(f"\n    {key}: {value}"
                          for key, value in self.quorum.items())

@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .shell import CommandError, build_folder, run
@@ -23,7 +23,7 @@ class Process:
     pid: int
     comm: str
     args: list
-    state: str
+    state: str = field(compare=False)  # When it was found.
 
     def send_signal(self, number):
         """Sends a signal; a process that is gone already is fine."""

@@ -154,8 +154,10 @@ class Session:
             left = end - time.monotonic()
             if left <= 0:
                 raise Closed("no answer in time")
-            select.select([self], [self] if self.wants_write() else [], [],
-                          left)
+            ready = select.poll()     # Of a test with any number of sockets.
+            ready.register(self, select.POLLIN
+                           | (select.POLLOUT if self.wants_write() else 0))
+            ready.poll(left * 1000)
 
     def transact(self, database, *operations, timeout=10.0):
         """Waits for a transaction's results; raises RuntimeError when it was

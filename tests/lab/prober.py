@@ -240,7 +240,7 @@ class Prober:
              "--period-ms", str(self.period_ms), str(self.path),
              json.dumps(nodes)],
             stdin=subprocess.DEVNULL, start_new_session=True)
-        wait_until(self.path.exists, 10, "the prober runs")
+        wait_until(self.path.exists, 40, "the prober runs")
         return self
 
     def _lines(self, kind):

@@ -18,6 +18,7 @@ tests_sim_sim_SOURCES = \
 	tests/sim/replica.c \
 	tests/sim/script.c \
 	tests/sim/sim.h \
+	tests/sim/watchdog.c \
 	tests/sim/world.c
 tests_sim_sim_LDADD = ha/core/libcore.a fence/liblease.a
 tests_sim_sim_CFLAGS = $(HA_CFLAGS) -O2
@@ -25,9 +26,11 @@ tests_sim_sim_CFLAGS = $(HA_CFLAGS) -O2
 SIM = tests/sim/sim
 SIM_SEEDS = $(srcdir)/tests/sim/seeds
 SIM_STORIES = \
+	tests/sim/address-lost.sim \
 	tests/sim/bootstrap-cut.sim \
 	tests/sim/cold-start.sim \
 	tests/sim/disk-full.sim \
+	tests/sim/disk-low.sim \
 	tests/sim/double-failure.sim \
 	tests/sim/empty-disk.sim \
 	tests/sim/empty-disk-all.sim \
@@ -43,6 +46,8 @@ SIM_STORIES = \
 	tests/sim/last-resort-gone-on.sim \
 	tests/sim/last-resort-pair.sim \
 	tests/sim/move-called-off.sim \
+	tests/sim/move-record-full.sim \
+	tests/sim/move-slow-door.sim \
 	tests/sim/other-life.sim \
 	tests/sim/pair.sim \
 	tests/sim/pair-fence.sim \
@@ -61,9 +66,11 @@ SIM_STORIES = \
 	tests/sim/server-crash.sim \
 	tests/sim/shutdown.sim \
 	tests/sim/switchover.sim \
+	tests/sim/two-wait.sim \
 	tests/sim/upgrade.sim \
+	tests/sim/watchdog.sim \
 	tests/sim/witness.sim
-EXTRA_DIST += tests/sim/README.md tests/sim/seeds $(SIM_STORIES) $(SIM_STORIES:.sim=.golden)
+EXTRA_DIST += tests/sim/README.md tests/sim/long tests/sim/seeds $(SIM_STORIES) $(SIM_STORIES:.sim=.golden)
 
 # The stories; a second's work.
 check-local: $(SIM)
@@ -78,15 +85,14 @@ check-sim: $(SIM) $(EXPLORE)
 	$(SIM) --tap --witness --seeds 1 300
 	$(SIM) --tap --nodes 2 --seeds 1 200
 	$(SIM) --tap --qdevice --seeds 1 200
+	$(SIM) --tap --two-node --seeds 1 200
+	$(SIM) --tap --watchdog --seeds 1 200
+	$(SIM) --tap --compact --seeds 1 200
 	$(SIM) --tap --nodes 1 --seeds 1 100
 	$(EXPLORE) --tap
 
-# Until somebody stops it, or a violation does.
+# Every kind of cluster, until somebody stops it.
 SIM_FROM = 1000000
 sim-long: $(SIM)
-	from=$(SIM_FROM); \
-	while $(SIM) --seeds $$from 20000 \
-	      && $(SIM) --nodes 5 --seeds $$from 4000; do \
-	    from=`expr $$from + 20000`; \
-	done
+	$(srcdir)/tests/sim/long --sim $(SIM) --from $(SIM_FROM)
 .PHONY: check-sim sim-long

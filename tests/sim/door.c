@@ -4,7 +4,7 @@
  *
  * The door is the node's, not the process's: it stays open when the worker
  * dies or freezes, and then only the kernel-held lease (DESIGN.md) stops
- * replies from leaving. */
+ * replies from leaving, or a watchdog. */
 
 #include "tests/sim/sim.h"
 
@@ -23,7 +23,7 @@ bool
 door_lets_out(const struct world *w, const struct node *nd)
 {
     return nd->up && !nd->frozen && nd->door_open
-           && node_clock(w, nd).us < nd->kernel_until;
+           && (w->opt.watchdog || node_clock(w, nd).us < nd->kernel_until);
 }
 
 #define MARGIN_MAX_US (250 * MS)
@@ -121,12 +121,17 @@ door_closed(struct world *w, struct node *nd, uint64_t seq, void *ptr)
         || f->door_seq != seq) {
         return;
     }
+    if (w->now < nd->door_stuck_until) {
+        world_in(w, 50 * MS, door_closed, nd, seq, NULL);
+        return;
+    }
     if (nd->door_open) {
         tell(w, nd, "door: closed (epoch %u.%u)", nd->door_epoch.n,
              nd->door_epoch.node);
     }
     nd->door_open = false;
     nd->kernel_until = INT64_MIN;
+    watchdog_disarm(nd);
     f->proven = true;
     f->door = epoch_none(f->serve) ? WIRE_DOOR_CLOSED : WIRE_DOOR_WAITING;
     if (f->support_pending) {
@@ -205,6 +210,7 @@ static void
 renew_kernel(struct world *w, struct node *nd)
 {
     nd->kernel_until = lease_holder_until(&nd->fence.holder).us;
+    watchdog_feed(w, nd);
     watch_lease(w, nd);
     oracle_doors(w);
 }
@@ -354,6 +360,9 @@ beat_timer(struct world *w, struct node *nd, uint64_t life, void *ptr)
             send_beat(w, nd);
             settle_lease(w, nd);
             open_door_if_alive(w, nd);
+        }
+        if (f->door == WIRE_DOOR_OPEN && f->holder.end != LEASE_ORDINARY) {
+            watchdog_feed(w, nd);
         }
     }
     world_in(w, w->beat_us, beat_timer, nd, life, NULL);
@@ -666,6 +675,7 @@ fence_stop(struct world *w, struct node *nd)
     nd->fence.alive = false;
     nd->door_open = false;
     nd->kernel_until = INT64_MIN;
+    watchdog_disarm(nd);
 }
 
 void

@@ -19,6 +19,7 @@ enum fault {
     FAULT_SERVER_CRASH,
     FAULT_NORTHD,
     FAULT_UNFIT,
+    FAULT_DOOR,
     FAULT_FREEZE_HAD,
     FAULT_FREEZE_FENCE,
     FAULT_FREEZE_NODE,
@@ -98,7 +99,7 @@ mend_node(struct world *w, const struct trouble *t)
         }
         break;
     case FAULT_UNFIT:
-        nd->unfit = false;
+        nd->unfit = nd->address_unfit = nd->low_disk = false;
         node_local(w, nd);
         break;
     case FAULT_REPLICA_MUTE:
@@ -136,11 +137,13 @@ mend_node(struct world *w, const struct trouble *t)
     }
 }
 
-/* A worker that hangs is no excuse for a planned move that loses. */
+/* A worker that hangs, a door that closes slowly, or a virtual IP that cannot
+ * be had, is no excuse for a planned move that loses. */
 static void
 count_fault(struct world *w, const struct trouble *t, int by)
 {
-    if (t->fault != FAULT_REPLICA_MUTE) {
+    if (t->fault != FAULT_REPLICA_MUTE && t->fault != FAULT_DOOR
+        && !(t->fault == FAULT_UNFIT && t->flaps)) {
         w->n_broken += by;
         oracle_fault(w);
     }
@@ -210,6 +213,7 @@ flap(struct world *w, struct node *nd, uint64_t cut, void *ptr)
     if (w->faults_over || !t->flaps--) {
         return;
     }
+    oracle_fault(w); /* It may go on when it counts as mended. */
     net_cut(w, bit_of(t->node->id), bit_of(t->other->id), cut);
     world_in(w, rnd_in(w, 50, 1800) * MS, flap, nd, !cut, t);
 }
@@ -280,10 +284,23 @@ strike_process(struct world *w, struct trouble *t)
         server_crash(w, nd, rnd(w) % HA_N_DBS);
         return 1500 * MS;
     case FAULT_UNFIT:
-        tell(w, nd, "== cannot mend a database soon");
-        nd->unfit = true;
+        t->flaps = rnd_chance(w, 666);
+        if (!t->flaps) {
+            tell(w, nd, "== cannot mend a database soon");
+            nd->unfit = true;
+        } else if (rnd_chance(w, 500)) {
+            tell(w, nd, "== cannot have the virtual IP");
+            nd->address_unfit = true;
+        } else {
+            tell(w, nd, "== the disk is nearly full");
+            nd->low_disk = true;
+        }
         node_local(w, nd);
-        return some_time(w, 8000);
+        return some_time(w, t->flaps ? 20000 : 8000);
+    case FAULT_DOOR:
+        tell(w, nd, "== its door would close slowly");
+        nd->door_stuck_until = w->now + some_time(w, 14000);
+        return nd->door_stuck_until - w->now;
     case FAULT_NORTHD:
         tell(w, nd, "== northd dies");
         northd_kill(w, nd);
@@ -339,6 +356,7 @@ strike_slowness(struct world *w, struct trouble *t)
     case FAULT_PERSIST:
         nd->disk.fails_until = w->now + some_time(w, 5000);
         tell(w, nd, "== the disk is full");
+        node_local(w, nd);
         return nd->disk.fails_until - w->now;
     case FAULT_SLOW_DISK:
         nd->disk.slow_until = w->now + some_time(w, 5000);
@@ -568,7 +586,8 @@ faults_end(struct world *w)
         nd->disk.fails_until = nd->disk.slow_until = 0;
         nd->had.busy_until = 0;
         nd->had.crash_in = 0;
-        nd->unfit = false;
+        nd->unfit = nd->address_unfit = nd->low_disk = false;
+        nd->door_stuck_until = 0;
         replica_mute(w, nd, HA_NB, false);
         replica_mute(w, nd, HA_SB, false);
         node_local(w, nd);

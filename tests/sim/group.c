@@ -75,6 +75,16 @@ pass_view(struct world *w, struct node *nd, int64_t at)
     pass_up(w, nd, &ev, at, &nd->coro.cpg_last);
 }
 
+static bool
+is_quorate(const struct world *w, const struct node *nd, unsigned members)
+{
+    if (w->opt.two_node) {
+        return nd->coro.saw_all;
+    }
+    return members + (w->opt.qdevice && w->device == nd->coro.ring)
+           > (w->n + w->opt.qdevice) / 2;
+}
+
 static void
 pass_quorum(struct world *w, struct node *nd, int64_t at)
 {
@@ -88,9 +98,8 @@ pass_quorum(struct world *w, struct node *nd, int64_t at)
     memset(&ev, 0, sizeof ev);
     ev.type = HA_EV_QUORUM;
     ev.quorum.members = set_of_mask(members);
-    ev.quorum.quorate =
-        ev.quorum.members.n + (w->opt.qdevice && w->device == nd->coro.ring)
-        > (w->n + w->opt.qdevice) / 2;
+    nd->coro.saw_all |= ev.quorum.members.n == w->n;
+    ev.quorum.quorate = is_quorate(w, nd, ev.quorum.members.n);
     pass_up(w, nd, &ev, at, &nd->coro.quorum_last);
 }
 
@@ -626,6 +635,7 @@ void
 group_boot(struct world *w, struct node *nd)
 {
     nd->coro.up = true;
+    nd->coro.saw_all = false;
     nd->coro.frozen = false;
     nd->coro_run++;
     group_changed(w);

@@ -32,11 +32,14 @@ usage(FILE *out)
           "  --seed N            run one seed\n"
           "  --seeds FROM COUNT  run COUNT seeds\n"
           "  --file FILE         run the seeds of FILE: lines of\n"
-          "                      'SEED [NODES [FAULTS]]'\n"
+          "                      'SEED [NODES [FAULTS [KIND]]]'\n"
           "  --nodes N           nodes of the cluster [3]\n"
           "  --faults K          faults of a run [40]\n"
           "  --witness           the last node has no databases\n"
           "  --qdevice           a pair with a quorum device\n"
+          "  --two-node          a pair whose corosync has two_node\n"
+          "  --watchdog          watchdogs, and no lease in the kernel\n"
+          "  --compact           databases are compacted now and then\n"
           "  --update            write the golden files of the stories\n"
           "  --keep-going        do not end at the first violation\n"
           "  --coverage          print which edges and reasons were seen\n"
@@ -210,10 +213,17 @@ run_file(struct run *r)
     while (!stop_now(r) && fgets(line, sizeof line, f)) {
         struct sim_options opt = r->opt;
         unsigned long long seed;
+        char kind[16] = "";
 
-        if (sscanf(line, "%llu %u %u", &seed, &opt.n_nodes, &opt.faults)
+        if (sscanf(line, "%llu %u %u %15s", &seed, &opt.n_nodes, &opt.faults,
+                   kind)
             >= 1) {
             opt.seed = seed;
+            opt.qdevice = !strcmp(kind, "qdevice");
+            opt.two_node = !strcmp(kind, "two-node");
+            opt.witness = !strcmp(kind, "witness");
+            opt.watchdog = !strcmp(kind, "watchdog");
+            opt.compact = !strcmp(kind, "compact");
             run_seed(r, &opt);
         }
     }
@@ -285,6 +295,9 @@ enum {
     OPT_FAULTS,
     OPT_WITNESS,
     OPT_QDEVICE,
+    OPT_TWO_NODE,
+    OPT_WATCHDOG,
+    OPT_COMPACT,
     OPT_UPDATE,
     OPT_KEEP_GOING,
     OPT_COVERAGE,
@@ -299,6 +312,9 @@ static const struct option long_options[] = {
     { "faults", required_argument, NULL, OPT_FAULTS },
     { "witness", no_argument, NULL, OPT_WITNESS },
     { "qdevice", no_argument, NULL, OPT_QDEVICE },
+    { "two-node", no_argument, NULL, OPT_TWO_NODE },
+    { "watchdog", no_argument, NULL, OPT_WATCHDOG },
+    { "compact", no_argument, NULL, OPT_COMPACT },
     { "update", no_argument, NULL, OPT_UPDATE },
     { "keep-going", no_argument, NULL, OPT_KEEP_GOING },
     { "coverage", no_argument, NULL, OPT_COVERAGE },
@@ -345,6 +361,16 @@ main(int argc, char *argv[])
         case OPT_QDEVICE:
             r.opt.qdevice = true;
             r.opt.n_nodes = 2;
+            break;
+        case OPT_TWO_NODE:
+            r.opt.two_node = true;
+            r.opt.n_nodes = 2;
+            break;
+        case OPT_WATCHDOG:
+            r.opt.watchdog = true;
+            break;
+        case OPT_COMPACT:
+            r.opt.compact = true;
             break;
         case OPT_UPDATE:
             r.update = true;

@@ -180,6 +180,13 @@ carry_out(struct world *w, struct node *nd, const struct ha_action *a)
     case HA_ACT_EXIT:
         leave(w, nd);
         break;
+    case HA_ACT_FORGET:
+        leave(w, nd);
+        memset(&nd->disk.durable, 0, sizeof nd->disk.durable);
+        nd->disk.has_durable = nd->disk.other_life = false;
+        oracle_persisted(w, nd);
+        had_restart(w, nd);
+        break;
     case HA_ACT_CONSENT: /* Replicas here never ask. */
         break;
     case HA_ACT_FENCE_NODE:
@@ -354,6 +361,9 @@ node_local(struct world *w, struct node *nd)
     ev.local.witness = nd->witness;
     ev.local.priority = nd->priority;
     ev.local.unfit = nd->unfit;
+    ev.local.address_unfit = nd->address_unfit;
+    ev.local.low_disk = nd->low_disk;
+    ev.local.record_full = w->now < nd->disk.fails_until;
     if (h->local_posted
         && !memcmp(&ev.local, &h->last_local, sizeof ev.local)) {
         return;
@@ -556,6 +566,8 @@ node_power_cut(struct world *w, struct node *nd)
     fence_crash(w, nd);
     nd->door_open = false;
     nd->kernel_until = INT64_MIN;
+    nd->watchdog_ticks = false;
+    watchdog_disarm(nd);
     replica_power_cut(w, nd);
     northd_kill(w, nd);
     group_down(w, nd);
@@ -594,6 +606,7 @@ node_freeze(struct world *w, struct node *nd)
     if (nd->up && !nd->frozen) {
         tell(w, nd, "== everything freezes");
         nd->frozen = true;
+        nd->frozen_at = w->now;
         group_changed(w);
     }
 }
@@ -606,6 +619,11 @@ node_thaw(struct world *w, struct node *nd)
     }
     tell(w, nd, "== everything thaws");
     nd->frozen = false;
+    if (w->opt.two_node && rnd_chance(w, 500)) {
+        /* A virtual machine whose clock stood still, too: it takes its lease
+         * to be alive.  Nobody may have been promoted but on a proof. */
+        nd->clock_off -= w->now - nd->frozen_at;
+    }
     if (!nd->coro.frozen) {
         group_thaw(w, nd);
     }

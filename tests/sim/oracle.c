@@ -921,6 +921,7 @@ is_sound(const struct world *w, const struct node *nd)
 {
     return had_runs(nd) && fence_runs(nd) && !nd->coro.frozen
            && !nd->had.core.leaving && !nd->had.crash_in && !nd->unfit
+           && !nd->address_unfit && w->now >= nd->door_stuck_until
            && w->now >= nd->had.busy_until && w->now >= nd->disk.fails_until
            && w->now >= nd->disk.slow_until
            && (nd->witness

@@ -186,7 +186,7 @@ take_snapshot(struct world *w, struct node *nd, enum ha_db db,
         return;
     }
     d->snapshot_until = 0;
-    oracle_cut(w, nd, db, src, 0);
+    oracle_cut(w, nd, db, src, db_common_prefix(d, s));
     d->set_aside += d->n;
     d->n = 0;
     d->data_before = s->data_before;
@@ -194,12 +194,32 @@ take_snapshot(struct world *w, struct node *nd, enum ha_db db,
     for (size_t i = 0; i < s->synced; i++) {
         log_push(d, &s->log[i]);
     }
-    d->synced = d->n;
+    d->synced = d->base = d->compact = d->n;
     d->wiped = false;
     tell(w, nd, "replica: %s: snapshot of n%u, now at %u.%u/%zu",
          ha_db_name(db), src->id, db_pos(d, d->n).epoch.n,
          db_pos(d, d->n).epoch.node, d->n);
     oracle_accepts(w, nd, db);
+}
+
+/* The file is written anew; a hard link keeps the one before. */
+static void
+compact(struct world *w, struct db *d)
+{
+    if (w->opt.compact && d->n >= d->compact + 100 && rnd_chance(w, 5)) {
+        d->base = d->compact;
+        d->compact = d->n;
+    }
+}
+
+/* What this file is continued from is its own from now on. */
+static void
+cut_log(struct db *d, size_t n)
+{
+    d->set_aside += d->n - n;
+    d->n = d->synced = n;
+    d->base = d->base < n ? d->base : n;
+    d->compact = d->compact < n ? d->compact : n;
 }
 
 /* One round of applying what the source has. */
@@ -211,7 +231,8 @@ pull(struct world *w, struct node *nd, enum ha_db db, struct node *src)
     bool from_active = s->role == WIRE_R_ACTIVE;
     size_t common;
 
-    if (d->lineage != s->lineage || (!d->n && s->n)) {
+    if (d->lineage != s->lineage || (!d->n && s->n)
+        || db_common_prefix(d, s) < s->base) {
         if (from_active) {
             take_snapshot(w, nd, db, src);
         }
@@ -227,13 +248,11 @@ pull(struct world *w, struct node *nd, enum ha_db db, struct node *src)
         oracle_cut(w, nd, db, src, common);
         tell(w, nd, "replica: %s: %zu records are set aside", ha_db_name(db),
              d->n - common);
-        d->set_aside += d->n - common;
-        d->n = d->synced = common;
+        cut_log(d, common);
     } else if (common < d->n && from_active && common == s->n) {
         /* Ahead of the active: an unsynced tail that it lost. */
         oracle_cut(w, nd, db, src, common);
-        d->set_aside += d->n - common;
-        d->n = d->synced = common;
+        cut_log(d, common);
     }
     for (size_t i = d->n; i < s->synced && i < common + BATCH; i++) {
         log_push(d, &s->log[i]);
@@ -295,6 +314,7 @@ round_of(struct world *w, struct node *nd, enum ha_db db)
             d->synced = d->n;
         }
     }
+    compact(w, d);
     post_peers(w, nd, db);
     node_local(w, nd);
 }
@@ -576,7 +596,7 @@ replica_wipe(struct world *w, struct node *nd)
     for (int i = 0; i < HA_N_DBS; i++) {
         struct db *d = &nd->db[i];
 
-        d->n = d->synced = d->set_aside = 0;
+        d->n = d->synced = d->set_aside = d->base = d->compact = 0;
         d->lineage = 0;
         d->data_before = false;
         d->wiped = true;

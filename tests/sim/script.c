@@ -348,6 +348,19 @@ do_operator(struct story *s, enum ha_event_type type)
     had_post(s->w, nd, &ev);
 }
 
+/* "reinit 1 on 2": asked of the ovn-had of 2. */
+static void
+do_reinit(struct story *s)
+{
+    struct ha_event ev = { .type = HA_EV_CONSENT,
+                           .ctl.request = HA_REQ_REINIT };
+    struct node *nd = node_arg(s, 3);
+
+    ev.ctl.to = node_arg(s, 1)->id;
+    tell(s->w, nd, "== an operator asks to reinit n%u", ev.ctl.to);
+    had_post(s->w, nd, &ev);
+}
+
 /* "pause on 2", "resume on 2": by that node's ovn-had. */
 static void
 do_pause(struct story *s, enum ha_event_type type)
@@ -418,6 +431,42 @@ do_disk(struct story *s)
 
     tell(s->w, nd, "== the disk is full");
     nd->disk.fails_until = s->w->now + time_arg(s, 3);
+    node_local(s->w, nd);
+}
+
+/* "door of 1 sticks for 9s": it is not closed before. */
+static void
+do_door(struct story *s)
+{
+    struct node *nd = node_arg(s, 2);
+
+    tell(s->w, nd, "== its door would close slowly");
+    nd->door_stuck_until = s->w->now + time_arg(s, 5);
+}
+
+/* "address of 1 lost", "... back": the virtual IP cannot be had there. */
+static void
+do_address(struct story *s)
+{
+    struct node *nd = node_arg(s, 2);
+
+    nd->address_unfit = !strcmp(word(s, 3), "lost");
+    tell(s->w, nd, "== can%s have the virtual IP",
+         nd->address_unfit ? "not" : "");
+    node_local(s->w, nd);
+}
+
+/* "disk-low N", "disk-low N over". */
+static void
+do_disk_low(struct story *s)
+{
+    struct node *nd = node_arg(s, 1);
+
+    nd->low_disk = strcmp(word(s, 2), "over") != 0;
+    tell(s->w, nd,
+         nd->low_disk ? "== the disk is nearly full"
+                      : "== the disk has room again");
+    node_local(s->w, nd);
 }
 
 /* "fencing", "fencing with proof", "fencing without devices": the pair's
@@ -495,16 +544,24 @@ do_command(struct story *s)
         do_flap(s);
     } else if (!strcmp(verb, "disk-full")) {
         do_disk(s);
+    } else if (!strcmp(verb, "disk-low")) {
+        do_disk_low(s);
     } else if (!strcmp(verb, "fencing")) {
         do_fencing(s);
     } else if (!strcmp(verb, "device")) {
         do_device(s);
+    } else if (!strcmp(verb, "door")) {
+        do_door(s);
+    } else if (!strcmp(verb, "address")) {
+        do_address(s);
     } else if (!strcmp(verb, "qnetd")) {
         group_qnetd(s->w, !strcmp(word(s, 1), "up"));
     } else if (!strcmp(verb, "vouch")) {
         do_vouch(s);
     } else if (!strcmp(verb, "switchover")) {
         do_operator(s, HA_EV_SWITCH);
+    } else if (!strcmp(verb, "reinit")) {
+        do_reinit(s);
     } else if (!strcmp(verb, "failover")) {
         do_failover(s);
     } else if (!strcmp(verb, "pause")) {
@@ -614,6 +671,8 @@ begin(struct story *s, bool verbose, struct coverage *cov)
         opt.n_nodes = (unsigned) atoi(word(s, 1));
         opt.witness = !strcmp(word(s, 3), "witness");
         opt.qdevice = opt.n_nodes == 2 && !strcmp(word(s, 3), "qdevice");
+        opt.two_node = opt.n_nodes == 2 && !strcmp(word(s, 3), "two_node");
+        opt.watchdog = !strcmp(word(s, 3), "watchdog");
     }
     if (opt.n_nodes < 1 || opt.n_nodes > HA_MAX_NODES) {
         opt.n_nodes = 3;

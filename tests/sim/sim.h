@@ -90,6 +90,7 @@ struct corosync {
     bool up;
     bool frozen;
     struct ring *ring; /* NULL: none formed yet. */
+    bool saw_all;      /* Since it started: for wait_for_all. */
     size_t have;       /* Messages of 'ring' received. */
     size_t delivered;  /* ... passed up. */
     bool deaf;         /* Lost one: gets no more of this ring. */
@@ -195,6 +196,11 @@ struct fence {
     unsigned queue_n;
 };
 
+/* ---- watchdog.c ----------------------------------------------------- */
+
+void watchdog_feed(struct world *, struct node *);
+void watchdog_disarm(struct node *);
+
 /* ---- bmc.c ---------------------------------------------------------- */
 
 enum bmc_mode { BMC_WORKS, BMC_FAILS, BMC_HANGS, BMC_LIES };
@@ -237,6 +243,9 @@ struct db {
     size_t n;
     size_t synced;
     size_t allocated;
+    size_t base;      /* Records before it are in no file any more; */
+    size_t compact;   /* the last compaction left those before it in the file
+                     * that a hard link keeps. */
     size_t set_aside; /* Records put away as diverged. */
     bool wiped;       /* Lost it all, not complete again yet. */
 
@@ -271,12 +280,15 @@ struct node {
     bool stopped; /* Shut down by an operator. */
     bool wiped;   /* Disk lost, not readmitted yet. */
     bool nofailover;
-    bool witness; /* Has no databases. */
-    bool unfit;   /* Its supervisor would rather hand over. */
+    bool witness;       /* Has no databases. */
+    bool unfit;         /* Its supervisor would rather hand over, */
+    bool address_unfit; /* ... as the virtual IP cannot be had, */
+    bool low_disk;      /* ... as its disk fills. */
     int32_t priority;
     uint64_t boot;
     uint64_t coro_run; /* Of its corosync, of all boots. */
     int64_t clock_off;
+    int64_t frozen_at;
     int64_t drift_ppb;
     struct disk disk;
     struct corosync coro;
@@ -287,7 +299,10 @@ struct node {
     /* What clients reach; outlives the fence worker. */
     bool door_open;
     struct ha_epoch door_epoch;
-    int64_t kernel_until; /* Own clock: packets leave until then. */
+    int64_t kernel_until;     /* Own clock: packets leave until then. */
+    int64_t door_stuck_until; /* A server that is killed does not end. */
+    int64_t watchdog_bites;   /* Own clock; 0: it is not armed. */
+    bool watchdog_ticks;      /* It is looked at then. */
 
     struct db db[HA_N_DBS];
     struct {
@@ -359,8 +374,11 @@ struct sim_options {
     uint64_t seed;
     unsigned n_nodes;
     unsigned faults;
-    bool witness; /* The last node is one. */
-    bool qdevice; /* A pair has a quorum device. */
+    bool witness;  /* The last node is one. */
+    bool qdevice;  /* A pair has a quorum device. */
+    bool two_node; /* A pair's corosync has two_node and wait_for_all. */
+    bool compact;  /* Databases are compacted now and then. */
+    bool watchdog; /* Nodes have one; none has a lease in the kernel. */
     bool verbose;
     bool calm; /* No jitter: for stories. */
 };

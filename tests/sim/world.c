@@ -340,10 +340,11 @@ settle_config(struct world *w)
     w->policy.stale_us = w->opt.calm ? 600 * SEC : rnd_in(w, 5, 60) * SEC;
     if (w->opt.calm) {
         w->detect_jitter_us = 0;
-        if (w->opt.qdevice) {
+        if (w->opt.qdevice || w->opt.two_node) {
             world_fence_policy(w, true, false);
         }
-    } else if (w->opt.qdevice || (w->n == 2 && rnd_chance(w, 600))) {
+    } else if (w->opt.qdevice || w->opt.two_node
+               || (w->n == 2 && rnd_chance(w, 600))) {
         world_fence_policy(w, rnd_chance(w, 850), rnd_chance(w, 500));
         if (!w->opt.qdevice) {
             w->policy.delay_us = rnd_in(w, 0, 4000) * MS;

@@ -67,7 +67,7 @@ setup(void **state)
     child = fds[1];
     now = (mono_t){ 1000000000 };
     memset(&wish, 0, sizeof wish);
-    address_init(&address);
+    address_init(&address, "/nonexistent");
     address.helper.fd = fds[0];
     assert_true(address_is_held(&address) && address_is_left(&address));
     address_set(&address, &conf, now);

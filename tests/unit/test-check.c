@@ -27,7 +27,8 @@ static const char healthy[] =
     "  'runtime.config.totem.token': '1000', 'totem.transport': 'knet',"
     "  'totem.crypto_cipher': 'aes256', 'totem.crypto_hash': 'sha256'},"
     " 'conf': {'lease_ms': 1000, 'replication_tls': true, 'fenced': [],"
-    "          'policy': 'auto'},"
+    "          'policy': 'auto', 'beat_ms': 100, 'drift_ppm': 10000,"
+    "          'watchdog_ms': 0},"
     " 'certificates': [{'what': 'w', 'file': '/f', 'error': '',"
     "                   'until': 9000000}],"
     " 'databases': {"
@@ -238,6 +239,14 @@ room(void **state)
     NOTHING({ "databases/nb/free_bytes", "103000000" });
     FOUND(CHECK_CRITICAL, "disk-room", "SB: 11 MB free",
           { "databases/sb/free_bytes", "10999999" });
+    FOUND(CHECK_WARNING, "disk-room", "NB: 300 MB free in /var/lib/ovn",
+          { "databases/nb/free_bytes", "299999999" },
+          { "conf/warn_mb", "300" });
+    NOTHING({ "databases/nb/free_bytes", "300000000" },
+            { "conf/warn_mb", "300" });
+    FOUND(CHECK_CRITICAL, "disk-room", "NB: 250 MB free in /var/lib/ovn",
+          { "databases/nb/free_bytes", "249999999" }, { "conf/low_mb", "250" },
+          { "conf/warn_mb", "300" });
     FOUND(CHECK_WARNING, "descriptors", "may open 1024 files, has 449",
           { "databases/nb/server/fds_used", "449" });
     NOTHING({ "databases/nb/server/fds_used", "448" });
@@ -302,6 +311,29 @@ node(void **state)
           { "status/local/fencing/devices/0/tried_ms", "null" });
     NOTHING({ "status/local/fencing/devices/0/well", "false" },
             { "status/local/fencing/devices/0/tried_ms", "null" });
+}
+
+static void
+watchdog(void **state)
+{
+    static const char armed[] = "{'watchdog': {'state': 'armed', 'why': '',"
+                                " 'device': '/d', 'nowayout': false}}";
+
+    (void) state;
+    NOTHING({ "conf/watchdog_ms", "0" }, { "status/local/fence", armed });
+    FOUND(CHECK_OK, "watchdog-timing",
+          "watchdog 2000 ms + 2 * beat 100 ms <= lease 1000 ms < 1010 ms",
+          { "conf/watchdog_ms", "2000" }, { "status/local/fence", armed });
+    FOUND(CHECK_WARNING, "watchdog", "watchdog /d: another process has it",
+          { "conf/watchdog_ms", "2000" },
+          { "status/local/fence",
+            "{'watchdog': {'state': 'missing', 'device': '/d',"
+            " 'why': 'another process has it'}}" });
+    FOUND(CHECK_WARNING, "watchdog-nowayout", "/d cannot be disarmed",
+          { "conf/watchdog_ms", "2000" },
+          { "status/local/fence",
+            "{'watchdog': {'state': 'armed', 'device': '/d', 'why': '',"
+            " 'nowayout': true}}" });
 }
 
 static void
@@ -428,15 +460,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_is_well), cmocka_unit_test(no_facts),
-        cmocka_unit_test(quorum),      cmocka_unit_test(tie_breaker),
-        cmocka_unit_test(totem),       cmocka_unit_test(probes),
-        cmocka_unit_test(schemas),     cmocka_unit_test(room),
-        cmocka_unit_test(chassis),     cmocka_unit_test(owners),
-        cmocka_unit_test(node),        cmocka_unit_test(virtual_ip),
-        cmocka_unit_test(daemon_down), cmocka_unit_test(peers),
-        cmocka_unit_test(client),      cmocka_unit_test(corosync_lines),
-        cmocka_unit_test(rendering),
+        cmocka_unit_test(all_is_well),    cmocka_unit_test(no_facts),
+        cmocka_unit_test(quorum),         cmocka_unit_test(tie_breaker),
+        cmocka_unit_test(totem),          cmocka_unit_test(probes),
+        cmocka_unit_test(schemas),        cmocka_unit_test(room),
+        cmocka_unit_test(chassis),        cmocka_unit_test(owners),
+        cmocka_unit_test(node),           cmocka_unit_test(virtual_ip),
+        cmocka_unit_test(watchdog),       cmocka_unit_test(daemon_down),
+        cmocka_unit_test(peers),          cmocka_unit_test(client),
+        cmocka_unit_test(corosync_lines), cmocka_unit_test(rendering),
     };
 
     return cmocka_run_group_tests_name("check", tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -50,6 +51,17 @@ static mono_t
 deadline(void)
 {
     return mono_add_ms(mono_now(), DEADLINE_MS);
+}
+
+/* Higher than it may be: everybody may do that. */
+static void
+oom_score(int score)
+{
+    FILE *f = fopen("/proc/self/oom_score_adj", "w");
+
+    assert_non_null(f);
+    fprintf(f, "%d", score);
+    assert_int_equal(fclose(f), 0);
 }
 
 static struct child
@@ -156,6 +168,60 @@ lock(void **state)
     child_close(&child);
     assert_int_equal(fcntl(fd, F_SETLK, &query), 0);
     close(fd);
+}
+
+/* A child that waits for a disk, here for a reader of its log, holds nothing of
+ * ours: neither before it executes its program nor after. */
+static void
+waiting_for_the_disk(void **state)
+{
+    const char *const argv[] = { "/bin/true", NULL };
+    struct child_spec spec = { .argv = argv, .log_path = log_path };
+    struct pollfd pfd = { .events = POLLIN };
+    struct child child;
+    int fds[2], reader, closed;
+    char byte;
+
+    (void) state;
+    unlink(log_path);
+    assert_int_equal(mkfifo(log_path, 0600), 0);
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    assert_int_equal(child_spawn(&spec, &child), 0);
+    close(fds[1]);
+    pfd.fd = fds[0];
+    closed = poll(&pfd, 1, DEADLINE_MS);
+    assert_int_equal(child_signal(&child, 0), 0);
+    reader = open(log_path, O_RDONLY | O_CLOEXEC);
+    assert_ends(&child, W_EXITCODE(0, 0));
+    close(reader);
+    assert_int_equal(closed, 1);
+    assert_int_equal(read(fds[0], &byte, 1), 0);
+    close(fds[0]);
+    unlink(log_path);
+}
+
+/* What systemd tells a service is for the service alone. */
+static void
+systemd_and_memory(void **state)
+{
+    const char *const argv[] = { "/bin/sh", "-c",
+                                 "echo ${NOTIFY_SOCKET-unset} $HOME;"
+                                 "cat /proc/self/oom_score_adj",
+                                 NULL };
+    struct child_spec spec = { .argv = argv, .log_path = log_path };
+    struct child child;
+
+    (void) state;
+    setenv("NOTIFY_SOCKET", "/run/x", 1);
+    setenv("HOME", "/home", 1);
+    oom_score(5);
+    for (int i = 0; i < 2; i++) {
+        spec.reset_oom = i;
+        unlink(log_path);
+        assert_int_equal(child_spawn(&spec, &child), 0);
+        assert_ends(&child, W_EXITCODE(0, 0));
+        assert_log(i ? "unset /home\n0\n" : "unset /home\n5\n");
+    }
 }
 
 static void
@@ -352,6 +418,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(environment_output_and_status),
         cmocka_unit_test(lock),
+        cmocka_unit_test(waiting_for_the_disk),
+        cmocka_unit_test(systemd_and_memory),
         cmocka_unit_test(missing_program),
         cmocka_unit_test(descriptors),
         cmocka_unit_test(signals_are_default_in_the_child),

@@ -102,6 +102,8 @@ defaults(void **state)
     assert_int_equal(conf->beat_port, 6663);
     assert_int_equal(conf->no_quorum_policy, CONF_POLICY_AUTO);
     assert_int_equal(conf->lag_records, 1000);
+    assert_int_equal(conf->verify_interval_s, 3600);
+    assert_int_equal(conf->shrink_guard, 70);
     conf_destroy(conf);
     conf_destroy(NULL);
 }
@@ -169,6 +171,69 @@ values(void **state)
     conf_destroy(conf);
 }
 
+/* Nodes compare what they were told. */
+static void
+addresses_are_alike_however_they_are_written(void **state)
+{
+    struct conf *one = load("[virtual-ip]\ninterface = e\naddress = "
+                            "2001:DB8:0::9/64 192.0.2.9/24");
+    struct conf *two = load("[virtual-ip]\ninterface = e\naddress = "
+                            "192.0.2.9/24,2001:db8::9/64");
+
+    (void) state;
+    for (size_t i = 0; i < CONF_N_OPTIONS; i++) {
+        char *a = conf_get_meaning(one, &conf_options[i]);
+        char *b = conf_get_meaning(two, &conf_options[i]);
+
+        assert_string_equal(a, b);
+        if (!strcmp(conf_options[i].name, "address")
+            && !strcmp(conf_options[i].section, "virtual-ip")) {
+            assert_string_equal(a, "192.0.2.9/24, 2001:db8::9/64");
+        }
+        free(a);
+        free(b);
+    }
+    conf_destroy(one);
+    conf_destroy(two);
+}
+
+static void
+watchdog(void **state)
+{
+    struct conf *conf = load("[timing]\nlease-ms = 2600\n"
+                             "[watchdog]\nidentity = i6300ESB timer\n");
+
+    (void) state;
+    assert_true(conf_has_watchdog(conf));
+    assert_string_equal(conf->watchdog_identity, "i6300ESB timer");
+    assert_int_equal(conf_watchdog_max_ms(conf), 2600 - 2 * 260);
+    assert_int_equal(conf_watchdog_timeout_s(conf), 2);
+    conf_destroy(conf);
+    conf = load("[watchdog]\ndevice = /dev/watchdog0\n"
+                "[node]\nwitness = yes\n");
+    assert_false(conf_has_watchdog(conf)); /* Nothing there is served. */
+    conf_destroy(conf);
+    assert_refused("[watchdog]\ndevice = /dev/watchdog0\n",
+                   ":2: unsafe timing: the watchdog has to bite within the "
+                   "lease, but 1000 * timeout-s + 2 * beat-ms <= lease-ms "
+                   "does not hold: 1000 * 1 + 2 * 100 > 1000; raise [timing] "
+                   "lease-ms on every node");
+    assert_refused("[timing]\nlease-ms = 2500\n"
+                   "[watchdog]\ndevice = /dev/watchdog0\ntimeout-s = 3\n",
+                   ":5: unsafe timing: the watchdog has to bite within the "
+                   "lease, but 1000 * timeout-s + 2 * beat-ms <= lease-ms "
+                   "does not hold: 1000 * 3 + 2 * 250 > 2500; raise [timing] "
+                   "lease-ms on every node");
+    assert_refused("[timing]\nlease-ms = 2500\n"
+                   "[watchdog]\ndevice = /dev/watchdog0\n"
+                   "pretimeout-s = 2\n",
+                   ":5: unsafe timing: [watchdog] pretimeout-s < timeout-s "
+                   "does not hold: 2 >= 2");
+    assert_refused(
+        "[watchdog]\nidentity = 123456789012345678901234567890123\n",
+        ":2: [watchdog] identity has more than 32 characters");
+}
+
 static void
 errors_name_line_and_reason(void **state)
 {
@@ -184,6 +249,8 @@ errors_name_line_and_reason(void **state)
     assert_refused("[timing]\nlease-ms = 99999999999999999999\n",
                    ":2: [timing] lease-ms: 99999999999999999999 is out of "
                    "range: from 200 to 60000");
+    assert_refused("[events]\nprogram = /usr/bin/\xe4\n",
+                   ":2: [events] program: it is not UTF-8");
     assert_refused("[timing]\nlease-ms = 1s\n",
                    ":2: [timing] lease-ms: \"1s\" is not a whole number");
     assert_refused("[timing]\nlease-ms =\n",
@@ -599,6 +666,8 @@ main(void)
         cmocka_unit_test(defaults),
         cmocka_unit_test(missing_file),
         cmocka_unit_test(values),
+        cmocka_unit_test(addresses_are_alike_however_they_are_written),
+        cmocka_unit_test(watchdog),
         cmocka_unit_test(errors_name_line_and_reason),
         cmocka_unit_test(remotes),
         cmocka_unit_test(unsafe_combinations),

@@ -34,7 +34,7 @@ struct node {
 struct world {
     mono_t now;
     uint32_t n;
-    struct node nodes[5];
+    struct node nodes[HA_MAX_NODES];
     struct {
         uint32_t from;
         struct ha_msg msg;
@@ -399,6 +399,33 @@ test_power_cut_waits_for_lease(void **state)
     assert_int_equal(w->nodes[1].serves, 1);
 }
 
+/* As many nodes as there can be: nothing looks for one beyond the last. */
+static void
+test_largest_cluster(void **state)
+{
+    struct ha_event ev = { .type = HA_EV_SWITCH };
+    struct node *last;
+
+    (void) state;
+    world(HA_MAX_NODES);
+    last = &w->nodes[HA_MAX_NODES - 1];
+    assert_ptr_equal(active(), &w->nodes[0]);
+    assert_int_equal(last->core.state, HA_STANDBY);
+    assert_null(ha_core_peer(&last->core, HA_MAX_NODES + 1));
+    power_off(&w->nodes[0]);
+    settle(2000);
+    assert_ptr_equal(active(), &w->nodes[1]);
+    ev.ctl.to = last->id;
+    feed(last, &ev);
+    settle(1000);
+    assert_ptr_equal(active(), last);
+    start(&w->nodes[0]);
+    tell_group();
+    settle(3000);
+    assert_int_equal(w->nodes[0].core.state, HA_STANDBY);
+    assert_int_equal(last->core.record.in_sync.n, HA_MAX_NODES);
+}
+
 static void
 test_death_of_standby_changes_nothing(void **state)
 {
@@ -585,6 +612,7 @@ main(void)
         cmocka_unit_test(test_bootstrap),
         cmocka_unit_test(test_bootstrap_needs_all),
         cmocka_unit_test(test_power_cut_waits_for_lease),
+        cmocka_unit_test(test_largest_cluster),
         cmocka_unit_test(test_death_of_standby_changes_nothing),
         cmocka_unit_test(test_quorum_lost),
         cmocka_unit_test(test_switchover),

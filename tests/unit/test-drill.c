@@ -14,6 +14,7 @@
 
 #include "ctl/drill-chassis.h"
 #include "ctl/drill-plan.h"
+#include "ctl/drill-phases.h"
 #include "ctl/drill-report.h"
 
 static mono_t
@@ -299,6 +300,7 @@ make_report(const char *verdict)
 {
     json_t *report = json_loads(
         "{\"kind\": \"kill-nb\", \"node\": \"n1\", \"began\": \"today\","
+        " \"active\": {\"before\": \"n1\", \"after\": \"\"},"
         " \"why\": \"<b>&\\\"\", \"duration_ms\": 4000,"
         " \"checks\": [{\"name\": \"outage\", \"measured\": \"2 s\","
         "               \"limit\": \"1 s\", \"pass\": false},"
@@ -339,6 +341,95 @@ assert_has(const char *text, const char *part)
     }
 }
 
+/* ---- Phases -------------------------------------------------------------- */
+
+struct moment {
+    int ms;
+    const char *text;
+};
+
+static void
+assert_phases(const struct moment *told, size_t n, const char *want)
+{
+    json_t *timeline = json_array(), *phases = json_array();
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(
+            timeline,
+            json_pack("{s:i, s:s}", "ms", told[i].ms, "text", told[i].text));
+    }
+    phases_add_told(phases, timeline, "n2", "2.2");
+    for (size_t i = 0; i < json_array_size(phases); i++) {
+        const json_t *phase = json_array_get(phases, i);
+
+        fprintf(f, "%d %.8s\n",
+                (int) json_integer_value(json_object_get(phase, "ms")),
+                json_string_value(json_object_get(phase, "name")));
+    }
+    fclose(f);
+    assert_string_equal(text, want);
+    free(text);
+    json_decref(timeline);
+    json_decref(phases);
+}
+
+static void
+test_phases(void **state)
+{
+    /* The old epoch is in force again, and its active is known again, before
+     * another one is elected. */
+    static const struct moment isolated[] = {
+        { 0, "on n2: cuts the active off from corosync" },
+        { 10, "group: members are 1 3" },
+        { 20, "record: epoch 2.2 in force, in sync: 1 2 3; standby -> "
+              "blocked: waits until the old active's lease has provably run "
+              "out; election: node 1 for epoch 3, because the active is "
+              "gone" },
+        { 30, "record: epoch 3.1 proposed by node 1" },
+        { 35, "the cluster is down" },
+        { 40, "n2 is active" },
+        { 50, "record: epoch 3.1 in force, in sync: 1 2 3; promoting: waits "
+              "until the old active's lease has provably run out" },
+        { 60, "promoting: the replica workers take over the log" },
+        { 70, "n1 is active" },
+        { 80, "door: open; promotion: listening" },
+        { 90, "promoting -> active" },
+        { 99, "the cluster is ok" },
+    };
+    static const struct moment fenced[] = {
+        { 20, "verdict: node 2 serves no more: a fence device has proven that "
+              "it is off" },
+        { 30, "n22 is active" },
+    };
+    static const struct moment elsewhere[] = {
+        { 20, "record: epoch 3.1 in force, in sync: 1 2 3" },
+        { 30, "n3 is active" },
+        { 40, "n3 is promoting: the members exchange their records" },
+        { 50, "n3 is promoting: the replica workers take over the log" },
+        { 60, "n3: door: open" },
+        { 70, "n3: promoting -> active" },
+    };
+    static const struct moment restarted[] = {
+        { 20, "record: epoch 2.2 in force, in sync: 1 2 3; promoting: the "
+              "replica workers take over the log" },
+        { 30, "n2 is active" },
+    };
+
+    (void) state;
+    assert_phases(isolated, sizeof isolated / sizeof isolated[0],
+                  "10 detected\n35 no longe\n20 election\n50 elected:\n"
+                  "60 fenced: \n70 another \n80 the door\n90 ovn-nort\n"
+                  "99 the clus\n");
+    assert_phases(fenced, 2, "20 fenced: \n30 another \n");
+    assert_phases(elsewhere, sizeof elsewhere / sizeof elsewhere[0],
+                  "20 elected:\n50 fenced: \n30 another \n60 the door\n"
+                  "70 ovn-nort\n");
+    assert_phases(restarted, 2, "");
+}
+
 static void
 test_text(void **state)
 {
@@ -349,6 +440,7 @@ test_text(void **state)
     assert_has(text, "FAIL   outage                   2 s; limit 1 s\n");
     assert_has(text, "       delay                    1 s\n");
     assert_has(text, "1900 ms  <end>");
+    assert_has(text, "n1 was active, nobody is now\n");
     assert_has(text, "to be mended by hand:\n  <mend>\n");
     free(text);
 }
@@ -377,6 +469,7 @@ test_html(void **state)
     assert_has(text, "<span class=\"verdict FAIL\">FAIL</span>");
     assert_has(text, "<td class=\"no\">FAIL</td>");
     assert_has(text, "<li>&lt;mend></li>");
+    assert_has(text, "n1 was active, nobody is now. ");
     assert_has(text, "&lt;end>, 1900 ms</text>");
     /* From the act on the picture is 3.5 s of 4 s wide: 830 of 960. */
     assert_has(text, "<line class=\"act\" x1=\"213.8\"");
@@ -393,8 +486,9 @@ main(void)
         cmocka_unit_test(test_outage),    cmocka_unit_test(test_never_back),
         cmocka_unit_test(test_lost),      cmocka_unit_test(test_seen_twice),
         cmocka_unit_test(test_obstacles), cmocka_unit_test(test_remotes),
-        cmocka_unit_test(test_text),      cmocka_unit_test(test_junit),
-        cmocka_unit_test(test_html),      cmocka_unit_test(test_chassis),
+        cmocka_unit_test(test_phases),    cmocka_unit_test(test_text),
+        cmocka_unit_test(test_junit),     cmocka_unit_test(test_html),
+        cmocka_unit_test(test_chassis),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

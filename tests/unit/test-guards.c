@@ -20,6 +20,7 @@
 #define TAIL_US 3000000
 #define OPEN_US 5000000
 #define LINEAGE 0x1234
+#define RETRY_US 10000000
 #define SELF 3 /* Of nodes 1 to 3: never the first to propose. */
 
 /* The node under test, and what it asked for so far. */
@@ -32,12 +33,13 @@ static struct {
     bool lazy_replica; /* Commands to the replica workers go unheard. */
     bool lazy_fence;   /* The same for orders to support. */
     bool disk_full;
+    bool deaf; /* What it sends does not come back. */
     unsigned n_sent[8];
     struct ha_msg last[8]; /* By type. */
     unsigned n_requests[HA_REQ_RESUME + 1];
     struct ha_msg last_request[HA_REQ_RESUME + 1];
-    unsigned n_acts[HA_ACT_FENCE_ENDLESS + 1];
-    struct ha_action last_act[HA_ACT_FENCE_ENDLESS + 1];
+    unsigned n_acts[HA_ACT_FORGET + 1];
+    struct ha_action last_act[HA_ACT_FORGET + 1];
     struct ha_action last_role[HA_N_DBS];
     char tell[HA_TELL_LEN]; /* Last one that was not empty. */
 } t;
@@ -87,7 +89,9 @@ act(const struct ha_action *a)
         ev.type = HA_EV_MSG; /* It comes back through the group. */
         ev.msg.from = t.core.cfg.self;
         ev.msg.msg = a->msg;
-        feed(&ev);
+        if (!t.deaf) {
+            feed(&ev);
+        }
         break;
     case HA_ACT_FENCE_SUPPORT:
         if (!t.lazy_fence) {
@@ -278,7 +282,7 @@ start_as(uint32_t self, uint32_t n_nodes)
         .grace_us = 5000000,
         .tail_us = TAIL_US,
         .open_us = OPEN_US,
-        .retry_us = 10000000,
+        .retry_us = RETRY_US,
         .lag_records = 10,
         .lag_us = 500000,
     };
@@ -499,6 +503,21 @@ test_mute_suspect(void **state)
     assert_int_equal(t.core.stage, HA_STAGE_DOOR);
 }
 
+/* A suspect that is in the nodelist no more cannot be here: leases decide. */
+static void
+test_suspect_of_another_nodelist(void **state)
+{
+    struct ha_record rec = takeover();
+
+    (void) state;
+    start();
+    rec.suspects = set_of(9, 0, 0);
+    name_self(&rec);
+    assert_int_equal(t.core.stage, HA_STAGE_AGREE);
+    say_support(2, 2, 5, 1, 50);
+    assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+}
+
 /* In a pair silence proves nothing, however long it lasts, and though both
  * support: the suspect did not say that it has stopped. */
 static void
@@ -520,6 +539,7 @@ test_pair_needs_proof(void **state)
     assert_int_equal(t.core.state, HA_PROMOTING);
     assert_int_equal(t.core.why, HA_WHY_VERDICT);
     assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 0);
+    assert_int_equal(t.core.wake.us, MONO_NEVER.us); /* Nothing runs out. */
 }
 
 /* ---- Tail ------------------------------------------------------------- */
@@ -604,6 +624,28 @@ test_tail_is_pulled(void **state)
         t.local.db[db].pos.seq = 60;
         feed_local();
         assert_int_equal(t.core.stage, HA_STAGE_DOOR);
+    }
+}
+
+/* Who has served waits with its own log for the end of another, however long;
+ * but not for one of a later epoch, before which its own gives way. */
+static void
+test_tail_of_a_later_epoch(void **state)
+{
+    (void) state;
+    for (uint32_t later = 0; later < 2; later++) {
+        struct ha_record rec = takeover();
+        struct ha_msg m;
+
+        start();
+        t.core.handed = true;
+        name_self(&rec);
+        m = support_of(2, 2, 5, 1, 60);
+        m.pos[HA_SB].epoch.n += later;
+        say(2, &m);
+        assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+        wait_us(TAIL_US + 100000);
+        assert_int_equal(t.core.state, later ? HA_DEMOTING : HA_PROMOTING);
     }
 }
 
@@ -746,6 +788,41 @@ test_door_without_worker(void **state)
     assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 1);
 }
 
+/* The order to serve is given once; anew when the worker gave up, as it does
+ * when a lease runs out. */
+static void
+test_order_to_serve(void **state)
+{
+    (void) state;
+    start();
+    promote();
+    feed_fence(); /* It has not heard it yet. */
+    wait_us(100000);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 1);
+    t.fence.serve = t.core.hold;
+    feed_fence();
+    wait_us(100000);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 1);
+    memset(&t.fence.serve, 0, sizeof t.fence.serve);
+    feed_fence();
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SERVE], 2);
+}
+
+/* What a worker that is gone said last of its door is nothing to go by. */
+static void
+test_door_of_a_lost_worker(void **state)
+{
+    (void) state;
+    start();
+    serve();
+    t.fence.closed = true;
+    t.fence.connected = false;
+    feed_fence();
+    assert_false(t.core.fence.open);
+    assert_false(t.core.fence.closed);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+}
+
 /* northd is resumed once, not with each tick, and again after a door that
  * closed and opened. */
 static void
@@ -787,6 +864,26 @@ test_northd_stage(void **state)
     wait_us(200000);
     assert_int_equal(t.n_acts[HA_ACT_PROBE], probes);
     assert_int_equal(t.n_acts[HA_ACT_NORTHD], resumed + 2);
+
+    /* Its answer comes late: behind a closed door nobody is active. */
+    ev.probed.token = t.core.probe_token;
+    ev.probed.error = 0;
+    feed(&ev);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    t.fence.open = true;
+    feed_fence();
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.n_acts[HA_ACT_PROBE], probes + 1);
+
+    ev.probed.token = t.core.probe_token;
+    feed(&ev);
+    assert_int_equal(t.core.state, HA_ACTIVE);
+    resumed = t.n_acts[HA_ACT_NORTHD];
+    ev.probed.token = 0; /* Nobody's. */
+    ev.probed.error = -1;
+    feed(&ev);
+    assert_int_equal(t.n_acts[HA_ACT_NORTHD], resumed);
+    assert_null(strstr(t.tell, "no NB change"));
 }
 
 /* ---- The active ------------------------------------------------------- */
@@ -912,6 +1009,13 @@ test_unfit_hands_over(void **state)
 
     start();
     serve_settled();
+    t.local.address_unfit = true;
+    feed_local();
+    wait_us(2 * MUTE_US);
+    assert_true(t.n_requests[HA_REQ_SWITCH] > 0);
+
+    start();
+    serve_settled();
     st.leaving = true;
     say_status(2, &st);
     t.local.unfit = true;
@@ -919,6 +1023,112 @@ test_unfit_hands_over(void **state)
     wait_us(2 * MUTE_US);
     assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
     assert_int_equal(t.core.state, HA_ACTIVE);
+}
+
+/* A disk that fills has the role go to a node with more room, to no other, and
+ * not at once after it came here. */
+static void
+test_low_disk_hands_over(void **state)
+{
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    (void) state;
+    start();
+    serve_settled();
+    t.local.low_disk = true;
+    feed_local();
+    wait_us(RETRY_US - MUTE_US
+            - mono_us_between(t.core.state_since, t.core.now));
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
+    wait_us(3 * MUTE_US);
+    assert_true(t.n_requests[HA_REQ_SWITCH] > 0);
+    assert_int_equal(t.last_request[HA_REQ_SWITCH].node, 2);
+
+    start();
+    serve_settled();
+    t.local.low_disk = st.local.low_disk = true;
+    say_status(2, &st);
+    feed_local();
+    wait_us(2 * RETRY_US);
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
+    assert_int_equal(t.core.state, HA_ACTIVE);
+    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_NONE);
+
+    /* Of two that are alike the one with room takes over. */
+    t.local.low_disk = false;
+    feed_local();
+    st = status_of(1, HA_STANDBY);
+    ha_set_add(&t.core.view, 1);
+    ha_set_add(&t.core.record.in_sync, 1);
+    say_status(1, &st);
+    assert_int_equal(ha_core_heir(&t.core), 1);
+    st.local.low_disk = true;
+    say_status(1, &st);
+    st = status_of(2, HA_STANDBY);
+    say_status(2, &st);
+    assert_int_equal(ha_core_heir(&t.core), 2);
+
+    /* One that cannot write its record is worse than one with little room. */
+    st.local.record_full = true;
+    say_status(2, &st);
+    assert_int_equal(ha_core_heir(&t.core), 1);
+}
+
+/* Nothing is handed over to a node that could not begin. */
+static void
+test_heir_with_a_full_record(void **state)
+{
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    (void) state;
+    start();
+    serve_settled();
+    st.local.record_full = t.local.unfit = true;
+    say_status(2, &st);
+    feed_local();
+    wait_us(2 * MUTE_US);
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
+    st.local.record_full = false;
+    say_status(2, &st);
+    wait_us(2 * MUTE_US);
+    assert_int_equal(t.last_request[HA_REQ_SWITCH].node, 2);
+}
+
+/* One whose record does not fit on its disk could not agree to a move: none is
+ * begun, unless no client reaches it anyway. */
+static void
+test_full_record_hands_nothing_over(void **state)
+{
+    bool *const reasons[] = { &t.local.unfit, &t.local.address_unfit };
+
+    (void) state;
+    for (int i = 0; i < 2; i++) {
+        start();
+        serve_settled();
+        t.local.low_disk = t.local.record_full = true;
+        feed_local();
+        wait_us(2 * RETRY_US);
+        assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
+        *reasons[i] = true;
+        feed_local();
+        wait_us(3 * MUTE_US);
+        assert_true(t.n_requests[HA_REQ_SWITCH] > 0);
+        *reasons[i] = false;
+    }
+}
+
+/* ... and when it is shut down it closes its door at once. */
+static void
+test_full_record_shuts_down(void **state)
+{
+    (void) state;
+    start();
+    serve_settled();
+    t.local.record_full = true;
+    feed_local();
+    feed_type(HA_EV_SHUTDOWN);
+    assert_int_equal(t.core.state, HA_DEMOTING);
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
 }
 
 static void
@@ -1032,13 +1242,113 @@ test_consent_arrives(void **state)
     assert_int_equal(t.last_act[HA_ACT_CONSENT].consent.db, HA_SB);
     assert_int_equal(t.last_act[HA_ACT_CONSENT].consent.ask, HA_ASK_SHRINK);
     assert_int_equal(t.last_act[HA_ACT_CONSENT].consent.until, 60);
-    t.local.db[HA_SB].ask = HA_ASK_REINIT;
+    assert_non_null(strstr(t.tell, "accept-shrink: SB may lose rows"));
+    t.local.db[HA_SB].ask = HA_ASK_NONE;
     t.local.db[HA_SB].ask_seq = 0;
+    feed_local();
+    t.local.db[HA_SB].ask = HA_ASK_REINIT;
     feed_local();
     assert_non_null(strstr(t.tell, "own SB is of another lineage"));
     say_consent(HA_REQ_REINIT, SELF, LINEAGE, 0);
+    assert_non_null(strstr(t.tell, "reinit: own SB gives way"));
     assert_int_equal(t.n_acts[HA_ACT_CONSENT], 2);
     assert_int_equal(t.last_act[HA_ACT_CONSENT].consent.ask, HA_ASK_REINIT);
+
+    /* Without a record there is no lineage to let go on. */
+    t.core.record.lineage = 0;
+    t.local.db[HA_SB].ask = HA_ASK_SHRINK;
+    feed_local();
+    say_consent(HA_REQ_ACCEPT_SHRINK, SELF, 0, 100);
+    assert_int_equal(t.n_acts[HA_ACT_CONSENT], 2);
+}
+
+/* Only the record of a node that takes no part is set aside: of one that finds
+ * it foreign, or, while none is in force, of any that serves nothing. */
+static void
+test_record_is_forgotten(void **state)
+{
+    struct ha_status st = status_of(2, HA_STARTING);
+    const struct ha_msg *m = &t.last_request[HA_REQ_REINIT];
+
+    (void) state;
+    start();
+    serve_settled();
+    st.why = HA_WHY_AGREEING;
+    say_status(2, &st);
+    assert_false(ha_core_may_forget(&t.core, 2));
+    st.why = HA_WHY_LINEAGES;
+    say_status(2, &st);
+    assert_true(ha_core_may_forget(&t.core, 2));
+    assert_false(ha_core_may_forget(&t.core, 3));
+    assert_false(ha_core_may_forget(&t.core, SELF));
+    consent(2, HA_REQ_REINIT);
+    assert_int_equal(t.n_requests[HA_REQ_REINIT], 1);
+    assert_int_equal(m->node, 2);
+    assert_int_equal(m->pos[HA_NB].lineage | m->pos[HA_SB].lineage, 0);
+    /* It serves after all, or is on its way to. */
+    st.hold = t.core.record.epoch;
+    say_status(2, &st);
+    assert_false(ha_core_may_forget(&t.core, 2));
+    /* Nobody can have the record of the active set aside. */
+    say_consent(HA_REQ_REINIT, SELF, 0, 0);
+    assert_int_equal(t.n_acts[HA_ACT_FORGET], 0);
+    t.core.in_force = false;
+    say_consent(HA_REQ_REINIT, SELF, 0, 0);
+    assert_int_equal(t.n_acts[HA_ACT_FORGET], 0);
+}
+
+/* Nobody's record is set aside for another reason, or by another word. */
+static void
+test_what_is_not_forgotten(void **state)
+{
+    struct ha_status st = status_of(2, HA_STARTING);
+    struct ha_status well = status_of(2, HA_STARTING);
+    struct ha_msg m = { .type = HA_MSG_REQUEST, .request = HA_REQ_REINIT };
+
+    (void) state;
+    start();
+    serve_settled();
+    assert_false(ha_core_may_forget(&t.core, 9));
+    st.why = HA_WHY_LINEAGES;
+    say_status(2, &st);
+    t.core.peers[1].heard = false; /* So it was in another view. */
+    assert_false(ha_core_may_forget(&t.core, 2));
+    st.state = HA_BLOCKED;
+    say_status(2, &st);
+    assert_false(ha_core_may_forget(&t.core, 2));
+
+    start();
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_status(1, &well);
+    t.core.peers[1].status.why = HA_WHY_LINEAGES; /* In another view. */
+    assert_false(ha_core_may_forget(&t.core, 1));
+    t.core.foreign = true;
+    assert_true(ha_core_may_forget(&t.core, 1));
+    assert_false(ha_core_may_forget(&t.core, 2));
+    t.core.foreign = false;
+    say_status(2, &well);
+    assert_false(ha_core_may_forget(&t.core, 2)); /* All is of one. */
+    say_consent(HA_REQ_REINIT, SELF, 0, 0);
+    t.core.foreign = true; /* Or this node's is not. */
+    assert_true(ha_core_may_forget(&t.core, 2));
+    t.core.in_force = true;
+    assert_false(ha_core_may_forget(&t.core, 2));
+    say_consent(HA_REQ_REINIT, SELF, 0, 0);
+    t.core.in_force = false;
+    consent(2, HA_REQ_ACCEPT_SHRINK);
+    assert_int_equal(t.n_requests[HA_REQ_REINIT], 0);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_AGREEING);
+    say_consent(HA_REQ_ACCEPT_SHRINK, SELF, 0, 0);
+    m.node = SELF;
+    m.pos[HA_NB].lineage = LINEAGE; /* About data. */
+    say(2, &m);
+    t.core.durable.accepted.n = 0; /* There is none. */
+    say_consent(HA_REQ_REINIT, SELF, 0, 0);
+    assert_int_equal(t.n_acts[HA_ACT_FORGET], 0);
+    t.core.durable.accepted.n = 1;
+    say_consent(HA_REQ_REINIT, SELF, 0, 0);
+    assert_int_equal(t.n_acts[HA_ACT_FORGET], 1);
 }
 
 /* An answer reaches no further than what was asked, while the active has not
@@ -1060,6 +1370,12 @@ test_consent_without_active(void **state)
     consent(2, HA_REQ_ACCEPT_SHRINK);
     assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_ABSENT);
     say_status(2, &st);
+    t.core.peers[SELF - 1].heard = true; /* Its log is of another lineage. */
+    t.core.peers[SELF - 1].status.local.db[HA_SB].pos = pos_at(2, 3, 99);
+    t.core.peers[SELF - 1].status.local.db[HA_SB].pos.lineage++;
+    consent(2, HA_REQ_ACCEPT_SHRINK);
+    assert_int_equal(t.last_request[HA_REQ_ACCEPT_SHRINK].pos[HA_SB].seq, 60);
+    t.n_requests[HA_REQ_ACCEPT_SHRINK] = 1;
     consent(2, HA_REQ_SWITCH); /* Nothing that is consented to. */
     assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_NOT_ELIGIBLE);
     t.core.in_force = false;
@@ -1125,6 +1441,30 @@ test_strangers(void **state)
     }
 }
 
+/* A view is of those that it counts.  Without this node in it, it is one in
+ * which others are not heard. */
+static void
+test_view_of_others(void **state)
+{
+    struct ha_event v = { .type = HA_EV_VIEW };
+    struct ha_status st = status_of(1, HA_STANDBY);
+
+    (void) state;
+    start();
+    v.view.members = set_of(1, 2, 0);
+    v.view.members.id[2] = SELF; /* Left over. */
+    feed(&v);
+    assert_int_equal(t.core.view.n, 2);
+    say_status(1, &st);
+    assert_false(t.core.peers[0].heard);
+    view(set_of(1, 2, 3));
+    say_status(1, &st);
+    assert_true(t.core.peers[0].heard);
+    view(set_of(0, 2, 3));
+    assert_int_equal(t.core.peers[0].left_at.us, t.now.us);
+    assert_int_equal(t.core.peers[1].left_at.us, 0);
+}
+
 /* What others act upon is told at once; how far the log went, by the clock. */
 static void
 test_what_is_told_at_once(void **state)
@@ -1152,6 +1492,9 @@ test_what_is_told_at_once(void **state)
     ASSERT_TOLD(l->nofailover = !l->nofailover);
     ASSERT_TOLD(l->witness = !l->witness);
     ASSERT_TOLD(l->unfit = !l->unfit);
+    ASSERT_TOLD(l->address_unfit = !l->address_unfit);
+    ASSERT_TOLD(l->low_disk = !l->low_disk);
+    ASSERT_TOLD(l->record_full = !l->record_full);
     ASSERT_TOLD(l->northd_ok = !l->northd_ok);
     ASSERT_TOLD(l->priority++);
     ASSERT_TOLD(db->complete = !db->complete);
@@ -1161,6 +1504,11 @@ test_what_is_told_at_once(void **state)
     ASSERT_TOLD(db->ask = HA_ASK_SHRINK);
     ASSERT_TOLD(db->ask_seq++);
     ASSERT_TOLD(db->pos.lineage++);
+    /* Or as if the others had been told something else. */
+    ASSERT_TOLD(t.core.told.hold.n++);
+    ASSERT_TOLD(t.core.told.ended.n++);
+    ASSERT_TOLD(t.core.told.log_ready = !t.core.told.log_ready);
+    ASSERT_TOLD(t.core.told.open = !t.core.told.open);
 #undef ASSERT_TOLD
 }
 
@@ -1554,14 +1902,271 @@ static void
 test_broken_owes_for_a_while(void **state)
 {
     (void) state;
-    hand_over(true);
-    t.local.db[HA_NB].server_ok = false;
-    feed_local();
-    wait_us(8000000);
+    for (int db = 0; db < HA_N_DBS; db++) {
+        hand_over(true);
+        t.local.db[db].server_ok = false;
+        feed_local();
+        wait_us(8000000);
+        assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+        wait_us(2000000);
+        assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 2);
+        assert_false(t.last[HA_MSG_SUPPORT].owes);
+    }
+}
+
+/* What a standby holds came from the active, which tells of it. */
+static void
+test_standby_owes_nothing(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    struct ha_msg m = { .type = HA_MSG_ACCEPT, .ballot = { 5, 2 }, .rev = 1 };
+
+    (void) state;
+    start();
+    t.lazy_replica = true;
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    m.planned = m.elected = true;
+    m.durable.record = rec;
+    say(2, &m);
+    wait_us(2 * MUTE_US);
     assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
-    wait_us(2000000);
-    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 2);
     assert_false(t.last[HA_MSG_SUPPORT].owes);
+}
+
+/* An end of log counts for the proposal with which it was told: if this is
+ * told anew, and the node is mute, it had its time. */
+static void
+test_tail_of_an_earlier_support(void **state)
+{
+    struct ha_record rec = record_of(2, SELF);
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(1, 2, 5, 1, 60);
+    assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+    say_accept(2, 5, 2, &rec);
+    say_support(2, 2, 5, 2, 50);
+    assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+    wait_us(MUTE_US + 50000);
+    assert_true(t.core.stage > HA_STAGE_TAIL);
+}
+
+/* The fence worker hears of an epoch once that is on disk, or after a new view,
+ * which takes back what was proposed in the old one. */
+static void
+test_support_waits_for_disk(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    t.n_acts[HA_ACT_FENCE_SUPPORT] = 0;
+    t.disk_full = true;
+    say_accept(2, 5, 1, &rec);
+    wait_us(MUTE_US);
+    view(set_of(0, 2, 3));
+    wait_us(MUTE_US);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SUPPORT], 0);
+    t.disk_full = false;
+    wait_us(2000000);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_SUPPORT], 1);
+}
+
+/* A SUPPORT that corosync has lost is told again, until it comes back. */
+static void
+test_lost_support_is_told_again(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    wait_us(1);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+    t.core.peers[SELF - 1].supports = false; /* As if it were gone. */
+    t.core.support_at = t.now;
+    wait_us(MUTE_US - 50000);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+    wait_us(2 * MUTE_US);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 2);
+}
+
+/* Nobody begins an epoch that is not on the disk, that was proposed in an
+ * earlier view, or that was overtaken meanwhile. */
+static void
+test_named_waits_for_disk(void **state)
+{
+    (void) state;
+    for (int i = 0; i < 2; i++) {
+        struct ha_record mine = record_of(2, SELF);
+        struct ha_record other = record_of(3, 2);
+        struct ha_status st;
+
+        start();
+        view(set_of(1, 2, 3));
+        ha_core_status(&t.core, &st);
+        assert_int_equal(st.hold.n, 0);
+        say_prepare(2, 5);
+        t.disk_full = true;
+        say_accept(2, 5, 1, &mine);
+        wait_us(MUTE_US / 2);
+        assert_int_equal(t.core.hold.n, 0);
+        assert_int_equal(t.core.named.n, 2);
+        /* It may begin it, so nobody takes it for one that does not. */
+        ha_core_status(&t.core, &st);
+        assert_int_equal(st.hold.n, 2);
+        if (i == 0) {
+            view(set_of(0, 2, 3));
+        } else {
+            say_accept(2, 5, 2, &other);
+        }
+        ha_core_status(&t.core, &st);
+        assert_int_equal(st.hold.n, i == 0 ? 2 : 0);
+        t.n_acts[HA_ACT_FENCE_CLOSE] = 0;
+        t.disk_full = false;
+        wait_us(1050000);
+        assert_int_equal(t.core.hold.n, 0);
+        assert_int_equal(t.n_acts[HA_ACT_FENCE_CLOSE], 0);
+    }
+}
+
+/* A retry of the disk takes nothing from a step that has something to say, and
+ * a failure that nobody waits for is none of this node's. */
+static void
+test_disk_and_answer(void **state)
+{
+    struct ha_event ev = { .type = HA_EV_SWITCH };
+    struct ha_actions out;
+    bool refused = false;
+
+    (void) state;
+    start();
+    feed_type(HA_EV_PERSIST_FAILED);
+    assert_int_equal(t.n_acts[HA_ACT_PERSIST], 0);
+    view(set_of(1, 2, 3));
+    t.disk_full = true;
+    say_prepare(2, 5);
+    assert_true(t.core.disk_bad);
+    t.disk_full = false;
+    t.now = mono_add_us(t.now, 1100000);
+    ev.now = t.now;
+    ha_step(&t.core, &ev, &out);
+    for (size_t i = 0; i < out.n; i++) {
+        refused |= out.a[i].type == HA_ACT_REFUSED;
+        assert_int_not_equal(out.a[i].type, HA_ACT_PERSIST);
+    }
+    assert_true(refused);
+    t.n_acts[HA_ACT_PERSIST] = 0;
+    feed_type(HA_EV_TICK);
+    assert_int_equal(t.n_acts[HA_ACT_PERSIST], 1);
+    assert_false(t.core.dirty);
+}
+
+/* Data of another lineage are no tail, however long they are. */
+static void
+test_no_tail_of_another_lineage(void **state)
+{
+    struct ha_record rec = record_of(2, SELF);
+    struct ha_msg m = support_of(1, 2, 5, 1, 900);
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    m.pos[HA_NB].lineage++;
+    say(1, &m);
+    assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+    assert_int_equal(t.last_role[HA_NB].replica.source, 0);
+    assert_int_equal(t.last_role[HA_SB].replica.source, 1);
+}
+
+/* A node of a pair without a record cannot go on alone, and waits for the
+ * other one as any first start does. */
+static void
+test_apart_without_record(void **state)
+{
+    struct ha_event ev = { .type = HA_EV_START };
+    struct ha_event policy = { .type = HA_EV_POLICY };
+    struct ha_config cfg;
+
+    (void) state;
+    start_as(2, 2);
+    cfg = t.core.cfg;
+    ha_core_init(&t.core, &cfg);
+    feed(&ev);
+    policy.policy.fence = true;
+    policy.policy.devices = set_of(1, 0, 0);
+    feed(&policy);
+    feed_fence();
+    feed_local();
+    view(set_of(0, 2, 0));
+    wait_us(10 * MUTE_US);
+    assert_int_equal(t.core.state, HA_STARTING);
+    assert_int_equal(t.core.why, HA_WHY_BOOTSTRAP_MEMBERS);
+}
+
+/* A door that has closed while nothing is in force leaves a node that starts
+ * anew with the others. */
+static void
+test_closed_while_agreeing(void **state)
+{
+    (void) state;
+    start();
+    serve_settled();
+    t.core.quorate = false;
+    feed_type(HA_EV_TICK);
+    assert_int_equal(t.core.state, HA_DEMOTING);
+    t.core.quorate = true;
+    view(set_of(0, 2, 3));
+    t.fence.open = false;
+    t.fence.closed = true;
+    feed_fence();
+    assert_int_equal(t.core.state, HA_STARTING);
+}
+
+/* An operator's word holds until another epoch is in force. */
+static void
+test_forced_until_another_epoch(void **state)
+{
+    struct ha_record rec = record_of(1, 1);
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(2, 2, 5, 1, 50);
+    assert_true(t.core.in_force);
+    t.core.forced = 2;
+    say_accept(2, 5, 2, &rec);
+    say_support(2, 2, 5, 2, 50);
+    assert_int_equal(t.core.forced, 2);
+    rec = record_of(2, 2);
+    say_accept(2, 5, 3, &rec);
+    say_support(2, 2, 5, 3, 50);
+    assert_int_equal(t.core.forced, 0);
+}
+
+/* One that only lacks the virtual IP has all its data. */
+static void
+test_without_address_owes_all_the_same(void **state)
+{
+    (void) state;
+    hand_over(true);
+    t.local.address_unfit = true;
+    feed_local();
+    wait_us(30000000);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+    assert_true(t.last[HA_MSG_SUPPORT].owes);
 }
 
 /* Once the new active has begun, nothing is owed any more.  Its log is not
@@ -1677,6 +2282,61 @@ test_heir_waits_for_what_is_owed(void **state)
     assert_int_equal(t.core.stage > HA_STAGE_TAIL, true);
 }
 
+/* SELF is named in the place of node 1, which is here and supports nothing
+ * yet.  Others have let the promises of node 1 run out by then. */
+static void
+name_self_beside_the_old_active(void)
+{
+    struct ha_record rec = record_of(2, SELF);
+
+    start();
+    rec.suspects = set_of(1, 0, 0);
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    say_support(2, 2, 5, 1, 50);
+}
+
+/* An old active that says that it still closes its door is waited for, within
+ * reason: it may hold what nobody else has. */
+static void
+test_heir_waits_for_a_slow_door(void **state)
+{
+    const struct ha_status closing = status_of(1, HA_DEMOTING);
+    const struct ha_status closed = status_of(1, HA_STANDBY);
+    const int64_t first_us = LEASE_US + 4 * MUTE_US;
+
+    (void) state;
+    /* It says nothing of the kind. */
+    name_self_beside_the_old_active();
+    say_status(1, &closed);
+    wait_us(first_us - 100000);
+    assert_int_equal(t.core.stage, HA_STAGE_VERDICT);
+    wait_us(150000);
+    assert_true(t.core.stage > HA_STAGE_VERDICT);
+
+    /* It says so, and then nothing more: its workers have their time. */
+    name_self_beside_the_old_active();
+    wait_us(first_us - 100000);
+    say_status(1, &closing);
+    wait_us(2 * MUTE_US - 50000);
+    say_status(1, &closed);
+    assert_int_equal(t.core.stage, HA_STAGE_VERDICT);
+    wait_us(100000);
+    assert_true(t.core.stage > HA_STAGE_VERDICT);
+
+    /* It goes on saying so. */
+    name_self_beside_the_old_active();
+    for (int64_t us = 0; us < first_us + 9900000; us += 100000) {
+        assert_int_equal(t.core.stage, HA_STAGE_VERDICT);
+        say_status(1, &closing);
+        wait_us(100000);
+    }
+    say_status(1, &closing);
+    wait_us(150000);
+    assert_true(t.core.stage > HA_STAGE_VERDICT);
+}
+
 /* SELF coordinates a view in which 'rec' is in force. */
 static void
 settle(struct ha_set members, const struct ha_record *rec)
@@ -1701,9 +2361,12 @@ test_move_is_called_off(void **state)
     struct ha_msg m;
 
     (void) state;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 7; i++) {
         start_as(1, 3);
-        rec.suspects = set_of(SELF, 0, 0);
+        rec.suspects = set_of(SELF, 9, 0); /* 9 is a member no more. */
+        if (i == 6) {
+            rec.suspects.n = 0; /* It is settled. */
+        }
         settle(set_of(1, 2, 3), &rec);
         t.core.support_since = t.now;
         st = status_of(2, HA_PROMOTING);
@@ -1717,6 +2380,7 @@ test_move_is_called_off(void **state)
         m.owes = i != 2;
         m.status.leaving = i == 3;
         m.status.local.unfit = i == 4;
+        m.status.local.address_unfit = i == 5;
         say(SELF, &m);
         assert_int_equal(t.n_sent[HA_MSG_ACCEPT], i == 0);
         if (i == 0) {
@@ -1920,6 +2584,47 @@ start_apart(enum ha_alone alone)
     wait_us(5 * LEASE_US);
 }
 
+/* Nor where it would change nothing yet. */
+static void
+test_force_is_refused(void **state)
+{
+    struct ha_event off = { .type = HA_EV_FENCED };
+    struct ha_record rec = record_of(2, 2);
+    struct ha_status st = status_of(2, HA_BLOCKED);
+
+    (void) state;
+    block();
+    st.local.nofailover = t.local.nofailover = true;
+    say_status(2, &st);
+    feed_local();
+    assert_force_refused(0, HA_WHY_NOT_ELIGIBLE);
+    t.core.in_force = false;
+    t.core.coord_why = HA_WHY_NONE;
+    assert_force_refused(SELF, HA_WHY_AGREEING);
+    t.core.quorate = false;
+    assert_force_refused(SELF, HA_WHY_NO_QUORUM);
+
+    /* A door that is open for another epoch serves nobody. */
+    start();
+    rec.in_sync = set_of(2, 0, 0);
+    name_self(&rec);
+    say_support(2, 2, 5, 1, 50);
+    st.open = true;
+    say_status(2, &st);
+    force(SELF);
+    assert_int_equal(t.n_requests[HA_REQ_FORCE], 1);
+
+    /* Apart, and in force by a proof: it is about to serve. */
+    start_apart(HA_ALONE_PROVEN);
+    off.fenced.node = 1;
+    off.fenced.proven = true;
+    feed(&off);
+    wait_us(50000);
+    assert_true(t.core.in_force);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_force_refused(2, HA_WHY_UNDER_WAY);
+}
+
 /* Who went on alone has the other one fenced, also after a restart; not so who
  * did it by an operator's word, since the other one may have been alone, too:
  * they would have one another fenced in turn.  A proof is enough for either. */
@@ -2035,6 +2740,70 @@ test_when_to_fence(void **state)
     t.core.durable.accepted.n = 0;
     wait_us(5 * LEASE_US);
     assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
+
+    /* Nor by who is in no group itself, or is about to end. */
+    start_left_by(&st, set_of(1, 2, 0));
+    t.core.hold = t.core.cleared = (struct ha_epoch){ 1, 2 };
+    view((struct ha_set){ 0 });
+    t.core.members = set_of(2, 0, 0);
+    wait_us(5 * LEASE_US);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
+
+    start_left_by(&st, (struct ha_set){ 0 });
+    t.core.hold = t.core.cleared = (struct ha_epoch){ 1, 2 };
+    t.core.members = set_of(2, 0, 0);
+    feed_type(HA_EV_SHUTDOWN);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
+
+    /* Who was named, and not cleared, is no active yet. */
+    start_left_by(&st, set_of(1, 2, 0));
+    t.core.hold = (struct ha_epoch){ 1, 2 };
+    wait_us(3 * LEASE_US);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 1);
+
+    /* A contact counts with a record in force only. */
+    start_left_by(&st, set_of(1, 2, 0));
+    t.core.peers[0].met = false;
+    view(set_of(1, 2, 0));
+    assert_false(t.core.in_force);
+    say_status(1, &st);
+    view(set_of(2, 0, 0));
+    wait_us(5 * LEASE_US);
+    assert_int_equal(t.core.why, HA_WHY_UNMET);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
+}
+
+/* What a proof is called, and what of it is refused. */
+static void
+test_who_is_believed(void **state)
+{
+    struct ha_event ev = { .type = HA_EV_POLICY };
+    struct ha_event quorum = { .type = HA_EV_QUORUM };
+
+    (void) state;
+    start();
+    say_fenced(1, true, false); /* Nobody is here to be told. */
+    assert_int_equal(t.n_requests[HA_REQ_FENCED], 0);
+    assert_int_equal(t.core.peers[0].proof, HA_PROOF_FENCED);
+    assert_non_null(strstr(t.tell, "a fence device has proven"));
+    say_fenced(SELF, true, true);
+    assert_int_equal(t.n_acts[HA_ACT_REFUSED], 1);
+    assert_non_null(strstr(t.tell, "not believed"));
+
+    start();
+    say_fenced(1, true, true);
+    assert_int_equal(t.core.peers[0].proof, HA_PROOF_OPERATOR);
+    assert_non_null(strstr(t.tell, "an operator vouches"));
+    view(set_of(1, 2, 3));
+    say_fenced(2, true, false);
+    assert_int_equal(t.n_acts[HA_ACT_REFUSED], 0);
+    assert_non_null(strstr(t.tell, "yet to notice"));
+
+    /* A policy for pairs means nothing to three. */
+    ev.policy.fence = ev.policy.quorum = true;
+    feed(&ev);
+    feed(&quorum);
+    assert_false(t.core.quorate);
 }
 
 /* The word of a node that ends is a proof only if it served nothing by then,
@@ -2072,6 +2841,29 @@ test_word_of_the_other(void **state)
     assert_int_equal(p->proof, HA_PROOF_NONE);
 }
 
+/* A door is still closing when ovn-had, started anew, is asked to end: its word
+ * is none before that is over. */
+static void
+test_word_of_a_closing_door(void **state)
+{
+    struct ha_status st;
+
+    (void) state;
+    for (int closed = 0; closed < 2; closed++) {
+        start();
+        view(set_of(1, 2, 3));
+        t.fence.connected = true;
+        t.fence.closed = closed;
+        feed_fence();
+        ha_core_status(&t.core, &st);
+        assert_false(st.open || st.leaving);
+        feed_type(HA_EV_SHUTDOWN);
+        ha_core_status(&t.core, &st);
+        assert_true(st.leaving);
+        assert_int_equal(st.open, !closed);
+    }
+}
+
 /* Three nodes have a majority to live on, whatever the policy says. */
 static void
 test_proof_is_for_pairs(void **state)
@@ -2101,9 +2893,10 @@ test_stale(void **state)
     start_left_by(&st, set_of(2, 0, 0));
     t.core.disk_bad = t.core.dirty = true; /* Nobody is promoted yet. */
     t.core.disk_at = mono_add_us(t.now, 900000000);
-    wait_us(60000000 - 1);
+    wait_us(60000000);
     feed(&off);
     wait_us(10000000);
+    assert_int_equal(t.core.why, HA_WHY_DISK);
     feed(&off); /* Says nothing new. */
     t.core.disk_bad = t.core.dirty = false;
     wait_us(50000);
@@ -2488,6 +3281,20 @@ test_unfit_before_active(void **state)
     feed_local();
     wait_us(100 * MUTE_US);
     assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
+
+    /* Nor while its door opens again. */
+    start();
+    serve_settled();
+    t.fence.open = false;
+    feed_fence();
+    t.fence.open = true;
+    feed_fence();
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.core.stage, HA_STAGE_NORTHD);
+    t.local.unfit = true;
+    feed_local();
+    wait_us(4 * MUTE_US);
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
 }
 
 /* ---- Role ------------------------------------------------------------- */
@@ -2553,6 +3360,33 @@ restart_paused(bool endless)
     t.fence.connected = true;
     t.fence.endless = endless;
     feed_fence();
+}
+
+/* The group may be known before the fence worker is, and quorum after it: what
+ * it serves goes on all the same, or ends after one lease. */
+static void
+test_adoption_while_isolated(void **state)
+{
+    (void) state;
+    for (int quorate = 0; quorate < 2; quorate++) {
+        struct ha_event q = { .type = HA_EV_QUORUM };
+
+        restart(SELF, false);
+        q.quorum.members = set_of(0, 2, 3);
+        feed(&q);
+        view(set_of(0, 2, 3));
+        t.core.quorate = false;
+        t.core.state = HA_ISOLATED;
+        feed_type(HA_EV_TICK);
+        assert_int_equal(t.core.state, HA_ISOLATED);
+        t.fence.connected = true;
+        feed_fence();
+        assert_int_equal(t.core.hold.n, 1);
+        assert_int_equal(t.core.state, HA_STARTING);
+        t.core.quorate = quorate;
+        wait_us(LEASE_US + 50000);
+        assert_int_equal(t.n_acts[HA_ACT_FENCE_CLOSE], !quorate);
+    }
 }
 
 /* Nothing else is adopted. */
@@ -2696,6 +3530,120 @@ test_standby_needs_active(void **state)
     assert_int_equal(t.core.state, HA_BLOCKED);
 }
 
+/* ---- Switchover ------------------------------------------------------- */
+
+static void
+ask_switch(uint32_t to)
+{
+    struct ha_event ev = { .type = HA_EV_SWITCH, .ctl.to = to };
+
+    t.n_requests[HA_REQ_SWITCH] = t.n_acts[HA_ACT_REFUSED] = 0;
+    feed(&ev);
+}
+
+static void
+assert_refused(enum ha_why why, const char *text)
+{
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH], 0);
+    assert_int_equal(t.n_acts[HA_ACT_REFUSED], 1);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, why);
+    assert_non_null(strstr(t.tell, text));
+}
+
+/* To whom, or to whoever is best; a refusal says what is in the way. */
+static void
+test_switchover_is_asked_for(void **state)
+{
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    (void) state;
+    start();
+    ask_switch(0); /* Before anything is agreed on. */
+    assert_refused(HA_WHY_AGREEING, ha_why_text(HA_WHY_AGREEING));
+    memset(&t.core.record, 0, sizeof t.core.record); /* Or ever was. */
+    ask_switch(0);
+    assert_refused(HA_WHY_AGREEING, ha_why_text(HA_WHY_AGREEING));
+
+    start();
+    serve_settled();
+    ask_switch(0);
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH], 1);
+    assert_int_equal(t.last_request[HA_REQ_SWITCH].node, 2);
+    ask_switch(2);
+    assert_int_equal(t.n_requests[HA_REQ_SWITCH], 1);
+    ask_switch(SELF);
+    assert_refused(HA_WHY_NONE, "it is the active already");
+    st.leaving = true;
+    say_status(2, &st);
+    ask_switch(2);
+    assert_refused(HA_WHY_LEAVING, ha_why_text(HA_WHY_LEAVING));
+    ask_switch(0);
+    assert_refused(HA_WHY_NOT_ELIGIBLE, ha_why_text(HA_WHY_NOT_ELIGIBLE));
+}
+
+/* A standby that supports another epoch goes not back to the old one, though
+ * that is still in force; nor does it follow who has not spoken yet. */
+static void
+test_standby_goes_not_back(void **state)
+{
+    struct ha_record rec = record_of(2, 2), next = record_of(3, 1);
+    struct ha_status st = status_of(2, HA_ACTIVE);
+    unsigned orders;
+
+    (void) state;
+    start();
+    name_self(&rec);
+    st.hold = rec.epoch;
+    st.log_ready = true;
+    say_status(2, &st);
+    say_support(2, 2, 5, 1, 50);
+    say_status(2, &st);
+    assert_int_equal(t.core.state, HA_STANDBY);
+    assert_int_equal(t.last_role[HA_NB].replica.role, 1);
+    say_accept(2, 5, 2, &next);
+    wait_us(MUTE_US);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 2);
+    assert_int_equal(t.core.record.epoch.n, 2);
+    assert_int_equal(t.core.state, HA_STANDBY);
+    assert_int_equal(t.last_role[HA_NB].replica.role, 0);
+    assert_int_equal(t.last_role[HA_SB].replica.role, 0);
+
+    start();
+    name_self(&rec);
+    say_status(2, &st);
+    say_support(2, 2, 5, 1, 50);
+    say_status(2, &st);
+    assert_int_equal(t.core.state, HA_STANDBY);
+    orders = t.n_acts[HA_ACT_REPLICA];
+    view(set_of(1, 2, 3));
+    say_prepare(1, 6);
+    say_accept(1, 6, 1, &rec);
+    say_support(1, 1, 6, 1, 50);
+    wait_us(MUTE_US);
+    assert_true(t.core.in_force);
+    assert_false(t.core.peers[1].heard);
+    assert_int_equal(t.core.state, HA_STANDBY);
+    assert_int_equal(t.n_acts[HA_ACT_REPLICA], orders);
+}
+
+/* Who waits for its disk says so, and not that nobody can be promoted. */
+static void
+test_blocked_by_the_disk(void **state)
+{
+    struct ha_record rec = record_of(1, 1);
+
+    (void) state;
+    block();
+    assert_int_equal(t.core.state, HA_BLOCKED);
+    t.disk_full = true;
+    rec.in_sync = set_of(1, 0, 0);
+    say_accept(2, 5, 2, &rec);
+    wait_us(6 * MUTE_US);
+    assert_true(t.core.in_force);
+    assert_int_equal(t.core.state, HA_BLOCKED);
+    assert_int_equal(t.core.why, HA_WHY_DISK);
+}
+
 /* ---- Leaving ---------------------------------------------------------- */
 
 /* An active hands over, saying why; with nobody to take over, it ends. */
@@ -2715,7 +3663,8 @@ test_leave_active(void **state)
     assert_int_equal(t.core.state, HA_ACTIVE);
     wait_us(8000000);
     assert_int_equal(t.core.state, HA_ACTIVE);
-    wait_us(2000000); /* Patience has an end. */
+    feed_type(HA_EV_SHUTDOWN); /* To ask again lengthens nothing. */
+    wait_us(2000000);          /* Patience has an end. */
     assert_int_equal(t.core.state, HA_DEMOTING);
     assert_int_equal(t.n_acts[HA_ACT_EXIT], 1);
 
@@ -2928,11 +3877,10 @@ test_settle_mute(void **state)
     assert_true(t.core.settled);
 }
 
-/* The first record: all are here, and at most one has data. */
+/* Node 1 of three that have no record yet collects their answers. */
 static void
-bootstrap_with(struct ha_status st[2])
+collect_none(bool nofailover)
 {
-    struct ha_durable none = held(0, 0, NULL);
     struct ha_event ev = { .type = HA_EV_START };
     struct ha_config cfg;
 
@@ -2945,8 +3893,18 @@ bootstrap_with(struct ha_status st[2])
         t.local.db[db].has_data = false;
         t.local.db[db].life = 1;
     }
+    t.local.nofailover = nofailover;
     feed_local();
     view(set_of(1, 2, 3));
+}
+
+/* The first record: all are here, and at most one has data. */
+static void
+bootstrap_with(struct ha_status st[2])
+{
+    struct ha_durable none = held(0, 0, NULL);
+
+    collect_none(false);
     say_state(2, &none, &st[0]);
     say_state(3, &none, &st[1]);
     wait_us(100000);
@@ -3025,8 +3983,10 @@ coordinate_in_force(void)
 static void
 test_why_not(void **state)
 {
+    struct ha_status well;
+
     (void) state;
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 13; i++) {
         struct ha_status st = status_of(2, HA_STANDBY);
         enum ha_why want = HA_WHY_NONE;
         uint32_t id = 2;
@@ -3067,6 +4027,10 @@ test_why_not(void **state)
             want = HA_WHY_DATABASE;
             break;
         case 11:
+            st.local.address_unfit = true;
+            want = HA_WHY_DATABASE;
+            break;
+        case 12:
             st.local.witness = true;
             want = HA_WHY_WITNESS;
             break;
@@ -3076,9 +4040,12 @@ test_why_not(void **state)
         assert_int_equal(ha_core_why_not(&t.core, id), want);
     }
     /* The active needs not be in its own set. */
-    t.core.record.active = 2;
+    well = status_of(2, HA_STANDBY);
+    say_status(2, &well);
     ha_set_del(&t.core.record.in_sync, 2);
-    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_WITNESS);
+    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_NOT_IN_SYNC);
+    t.core.record.active = 2;
+    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_NONE);
     assert_int_equal(ha_core_why_not(&t.core, 9), HA_WHY_ABSENT);
     view(set_of(1, 0, 3));
     assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_ABSENT);
@@ -3201,6 +4168,668 @@ test_requests(void **state)
     assert_false(t.core.switching);
 }
 
+/* ---- Coordinator, guard by guard -------------------------------------- */
+
+static void
+say_request(uint32_t from, enum ha_request request, uint32_t node)
+{
+    struct ha_msg m = { .type = HA_MSG_REQUEST, .request = request };
+
+    m.epoch = t.core.record.epoch;
+    m.node = node;
+    say(from, &m);
+}
+
+/* The active of 'rec', which is in force, as it serves under it. */
+static struct ha_status
+serving(const struct ha_record *rec)
+{
+    struct ha_status st = status_of(rec->active, HA_ACTIVE);
+
+    st.hold = rec->epoch;
+    st.open = st.log_ready = st.ever_active = true;
+    return st;
+}
+
+/* Node 1 coordinates three that are well; 'rec', of another active than node
+ * 1, is in force. */
+static void
+lead(const struct ha_record *rec)
+{
+    struct ha_durable d = held(1, 1, rec);
+    struct ha_status st = serving(rec);
+
+    start_as(1, 3);
+    t.core.durable.record = t.core.record = *rec;
+    view(set_of(1, 2, 3));
+    for (uint32_t id = 2; id <= 3; id++) {
+        struct ha_status other = status_of(id, HA_STANDBY);
+
+        say_state(id, &d, id == rec->active ? &st : &other);
+    }
+    for (uint32_t id = 2; id <= 3; id++) {
+        struct ha_msg m =
+            support_of(id, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+
+        m.status = id == rec->active ? st : m.status;
+        say(id, &m);
+    }
+    wait_us(50000);
+    assert_true(t.core.in_force);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+    t.n_sent[HA_MSG_ACCEPT] = 0;
+}
+
+/* Whose ballot was promised last leads, and nobody else does. */
+static void
+test_overtaken_coordinator(void **state)
+{
+    struct ha_record rec = record_of(1, 2);
+    struct ha_durable d = held(1, 1, &rec);
+    struct ha_status st = status_of(3, HA_STANDBY);
+
+    (void) state;
+    start_as(2, 3);
+    t.core.durable.record = t.core.record = rec;
+    view(set_of(1, 2, 3));
+    wait_us(2 * MUTE_US); /* Node 1 stays mute... */
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 1);
+    say_state(3, &d, &st);
+    wait_us(MUTE_US);
+    assert_true(t.core.settled);
+    say_support(3, 2, t.core.prop_ballot.n, t.core.prop_rev, 50);
+    assert_true(t.core.in_force);
+    t.n_sent[HA_MSG_ACCEPT] = 0;
+    say_prepare(1, 50); /* ... and is not mute any more. */
+    say_request(3, HA_REQ_SWITCH, 3);
+    assert_false(t.core.switching);
+    wait_us(2 * MUTE_US - 350000);
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 1);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    wait_us(MUTE_US);
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 2);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+
+    /* Answers to the ballot of another one are not for this node. */
+    start();
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_state(1, &d, &st);
+    assert_false(t.core.peers[0].answered);
+}
+
+/* An exchange has begun when the own PREPARE is back, and not before; what is
+ * asked for meanwhile is not kept. */
+static void
+test_before_settled(void **state)
+{
+    (void) state;
+    start_as(1, 3);
+    t.core.durable.promised = (struct ha_ballot){ 2, 2 };
+    t.deaf = true;
+    view(set_of(1, 2, 3));
+    wait_us(2 * MUTE_US);
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 1);
+    assert_int_equal(t.core.coord_why, HA_WHY_AGREEING);
+
+    coordinate();
+    say_request(2, HA_REQ_SWITCH, 2);
+    assert_false(t.core.switching);
+}
+
+/* A coordinator whose proposal is not followed begins anew, after a while. */
+static void
+test_proposal_is_not_followed(void **state)
+{
+    struct ha_record rec = record_of(1, 1);
+    struct ha_durable d = held(1, 1, &rec);
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    (void) state;
+    coordinate();
+    say_state(2, &d, &st);
+    say_state(3, &d, &st);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+    wait_us(4 * MUTE_US - 50000);
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 1);
+    wait_us(100000);
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 2);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+}
+
+/* Who cannot write down what it promises does not lead. */
+static void
+test_no_leader_without_disk(void **state)
+{
+    (void) state;
+    start_as(1, 3);
+    t.disk_full = true;
+    view(set_of(0, 1, 2));
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 1);
+    wait_us(10 * MUTE_US);
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 1);
+    say_prepare(2, 50);
+    wait_us(10 * MUTE_US);
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 1);
+    t.disk_full = false;
+    wait_us(1000000);
+    assert_true(t.n_sent[HA_MSG_PREPARE] > 1);
+}
+
+/* One whose promotion failed is named again only if nobody else can be, for a
+ * while. */
+static void
+test_failed_is_not_preferred(void **state)
+{
+    struct ha_status st = status_of(3, HA_STANDBY);
+    struct ha_peer *p;
+
+    (void) state;
+    coordinate_in_force();
+    p = t.core.peers;
+    assert_int_equal(ha_core_heir(&t.core), 2);
+    p[1].failed = true;
+    p[1].failed_at = t.now;
+    assert_int_equal(ha_core_heir(&t.core), 3);
+    p[2].failed = true;
+    p[2].failed_at = t.now;
+    assert_int_equal(ha_core_heir(&t.core), 2);
+    p[1].failed = false;
+    assert_int_equal(ha_core_heir(&t.core), 2);
+    st.local.db[HA_NB].pos.seq++;
+    say_status(3, &st);
+    assert_int_equal(ha_core_heir(&t.core), 2); /* Though it is fresher. */
+    p[2].failed_at = mono_add_us(t.now, -RETRY_US);
+    assert_int_equal(ha_core_heir(&t.core), 3);
+    p[1].failed = true;
+    p[1].failed_at = mono_add_us(t.now, -RETRY_US);
+    p[2].failed = false;
+    st.local.db[HA_NB].pos.seq--;
+    say_status(3, &st);
+    assert_int_equal(ha_core_heir(&t.core), 2);
+    t.core.in_force = false;
+    assert_int_equal(ha_core_heir(&t.core), 0);
+}
+
+/* A promotion has failed if the active of the record has given up its epoch,
+ * here; it is remembered from the first time on. */
+static void
+test_when_a_promotion_failed(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+
+    (void) state;
+    for (int i = 0; i < 5; i++) {
+        struct ha_status st = status_of(2, HA_BLOCKED);
+        struct ha_peer *p;
+        mono_t old;
+
+        lead(&rec);
+        p = &t.core.peers[1];
+        old = mono_add_us(t.now, i == 3 ? -RETRY_US : -RETRY_US / 2);
+        if (i >= 2) {
+            p->failed = true;
+            p->failed_at = old;
+        }
+        st.local.priority = 5;
+        if (i >= 1) {
+            st.ended = rec.epoch;
+        }
+        if (i == 4) { /* What it said in another view. */
+            p->failed = false;
+            p->status.ended = rec.epoch;
+            view(set_of(1, 0, 3));
+            assert_false(t.core.settled);
+            rec = t.core.durable.record;
+            st = status_of(3, HA_STANDBY);
+            say_state(3, &t.core.durable, &st);
+            say_support(3, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+            wait_us(3000000);
+            assert_int_equal(proposed()->active, 1);
+            assert_false(p->failed);
+            continue;
+        }
+        say_status(2, &st);
+        assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+        assert_int_equal(proposed()->epoch.n, 3);
+        assert_int_equal(proposed()->active, i == 0 ? 2 : 1);
+        assert_int_equal(p->failed, i > 0);
+        if (i > 0) {
+            assert_int_equal(p->failed_at.us, i == 2 ? old.us : t.now.us);
+        }
+    }
+}
+
+/* A new epoch is above those in records that did not win. */
+static void
+test_new_epoch_is_above_held(void **state)
+{
+    struct ha_record newest = record_of(4, 2), higher = record_of(5, 3);
+    struct ha_status st = status_of(2, HA_STANDBY);
+    struct ha_durable a, b;
+
+    (void) state;
+    for (int other = 0; other < 2; other++) {
+        higher.lineage = LINEAGE + other;
+        a = held(7, 1, &newest);
+        b = held(6, 1, &higher);
+        coordinate();
+        say_state(3, &b, &st);
+        say_state(2, &a, &st);
+        if (other) {
+            wait_us(MUTE_US);
+        }
+        assert_int_equal(proposed()->epoch.n, other ? 5 : 6);
+    }
+}
+
+/* What somebody said who is not here now, or has not answered, is no newer
+ * epoch; what one says who is here, is one. */
+static void
+test_newer_epoch(void **state)
+{
+    struct ha_record rec = record_of(2, 2), newer = record_of(3, 3);
+    struct ha_status st = status_of(3, HA_STANDBY);
+    struct ha_status active = serving(&rec);
+
+    (void) state;
+    for (int i = 0; i < 3; i++) {
+        struct ha_durable d = held(1, 1, &rec), n = held(0, 1, &newer);
+        struct ha_msg m;
+
+        start_as(1, 3);
+        t.core.durable.record = t.core.record = rec;
+        view(set_of(1, 2, 3));
+        st = status_of(3, HA_STANDBY);
+        st.hold = i == 1 ? newer.epoch : (struct ha_epoch){ 0, 0 };
+        st.ended = i == 2 ? newer.epoch : (struct ha_epoch){ 0, 0 };
+        n.accepted = (struct ha_ballot){ 1, 1 };
+        say_state(3, i == 0 ? &n : &d, &st);
+        view(set_of(1, 2, 0));
+        say_state(2, &d, &active);
+        m = support_of(2, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+        m.status = active;
+        say(2, &m);
+        wait_us(2000000);
+        assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+        assert_int_equal(proposed()->epoch.n, 2);
+    }
+    lead(&rec);
+    st = status_of(3, HA_STANDBY);
+    st.ended = (struct ha_epoch){ 2, 3 }; /* Of the same number. */
+    say_status(3, &st);
+    assert_int_equal(proposed()->epoch.n, 3);
+}
+
+/* All have to be known, and somebody has to be able to begin. */
+static void
+test_bootstrap_needs(void **state)
+{
+    struct ha_durable none = held(0, 0, NULL);
+    struct ha_status st[2];
+
+    (void) state;
+    for (int db = 0; db < HA_N_DBS; db++) {
+        empty(st);
+        st[0].local.db[db].life = 0; /* Its worker has not looked yet. */
+        bootstrap_with(st);
+        assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+        assert_int_equal(t.core.coord_why, HA_WHY_BOOTSTRAP_MEMBERS);
+    }
+    empty(st);
+    st[0].local.nofailover = st[1].local.nofailover = true;
+    collect_none(true);
+    say_state(2, &none, &st[0]);
+    say_state(3, &none, &st[1]);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    assert_int_equal(t.core.coord_why, HA_WHY_NOT_ELIGIBLE);
+    collect_none(true);
+    st[1].local.db[HA_SB].has_data = true; /* Data come before wishes. */
+    say_state(2, &none, &st[0]);
+    say_state(3, &none, &st[1]);
+    assert_int_equal(proposed()->active, 3);
+
+    /* Here, and well, but it may hold a record. */
+    collect_none(false);
+    empty(st);
+    say_state(2, &none, &st[0]);
+    say_status(3, &st[1]);
+    wait_us(2 * MUTE_US);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    assert_int_equal(t.core.coord_why, HA_WHY_BOOTSTRAP_MEMBERS);
+}
+
+/* A first active that never began is replaced by whoever can, unless it may
+ * have begun and has lost its disk since. */
+static void
+test_unbegun(void **state)
+{
+    (void) state;
+    for (int lost = 0; lost < 2; lost++) {
+        struct ha_record rec = record_of(1, 2);
+        struct ha_durable d, none = held(0, 0, NULL);
+        struct ha_status st[2];
+
+        rec.in_sync.n = 0;
+        d = held(1, 1, &rec);
+        start_as(1, 3);
+        t.core.durable.record = t.core.record = rec;
+        empty(st);
+        for (int db = 0; db < HA_N_DBS; db++) {
+            memset(&t.local.db[db].pos, 0, sizeof t.local.db[db].pos);
+            memset(&st[0].local.db[db].pos, 0, sizeof t.local.db[db].pos);
+            memset(&st[1].local.db[db].pos, 0, sizeof t.local.db[db].pos);
+            t.local.db[db].has_data = false;
+            t.local.db[db].life = 1;
+        }
+        feed_local();
+        view(set_of(1, 2, 3));
+        say_state(3, &d, &st[1]);
+        say_state(2, lost ? &none : &d, &st[0]);
+        wait_us(50000);
+        assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+        assert_int_equal(t.last[HA_MSG_ACCEPT].elected, !lost);
+        assert_int_equal(proposed()->epoch.n, lost ? 1 : 2);
+        assert_int_equal(proposed()->active, lost ? 2 : 1);
+    }
+}
+
+/* Of several lineages the one with a majority counts, wherever the others
+ * stand; without one nothing is settled. */
+static void
+test_settle_lineages(void **state)
+{
+    struct ha_record rec = record_of(1, 1), other = record_of(3, 3);
+    struct ha_durable d = held(1, 1, &rec), none = held(0, 0, NULL), o;
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    (void) state;
+    other.lineage++;
+    o = held(9, 1, &other);
+    coordinate();
+    say_state(2, &d, &st);
+    say_state(3, &o, &st);
+    assert_true(t.core.settled);
+    assert_int_equal(t.core.base.lineage, LINEAGE);
+
+    coordinate();
+    say_state(2, &o, &st);
+    say_state(3, &none, &st);
+    wait_us(2 * MUTE_US);
+    assert_false(t.core.settled);
+    assert_int_equal(t.core.coord_why, HA_WHY_LINEAGES);
+}
+
+/* An active that a node saw, before this one started and before it went away,
+ * does not make the start a warm one. */
+static void
+test_cold_without_witness(void **state)
+{
+    struct ha_record rec = record_of(1, 1);
+    struct ha_durable d = held(1, 1, &rec);
+    struct ha_status st = status_of(3, HA_STANDBY);
+
+    (void) state;
+    start_as(2, 3);
+    view(set_of(1, 2, 3));
+    st.ever_active = true;
+    say_status(1, &st);
+    view(set_of(0, 2, 3));
+    st.ever_active = false;
+    say_state(3, &d, &st);
+    say_support(3, 2, t.core.prop_ballot.n, t.core.prop_rev, 50);
+    wait_us(4000000);
+    assert_int_equal(t.core.coord_why, HA_WHY_GRACE);
+    assert_int_equal(proposed()->epoch.n, 1);
+}
+
+/* An active whose node is still here has one lease to come back, from when it
+ * left on; if it was never here, from when this view began. */
+static void
+test_restart_is_waited_for(void **state)
+{
+    const int64_t patience_us = LEASE_US + LEASE_US / 100 + MUTE_US;
+    struct ha_record rec = record_of(1, 3);
+    struct ha_durable d = held(1, 1, &rec);
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    (void) state;
+    for (int was_here = 0; was_here < 2; was_here++) {
+        struct ha_event v = { .type = HA_EV_VIEW };
+        struct ha_event q = { .type = HA_EV_QUORUM };
+
+        start_as(1, 3);
+        t.core.durable.record = t.core.record = rec;
+        t.core.ever_active = true;
+        if (was_here) {
+            view(set_of(1, 2, 3));
+        }
+        q.quorum.quorate = true;
+        q.quorum.members = set_of(1, 2, 3);
+        feed(&q);
+        v.view.members = set_of(1, 2, 0);
+        feed(&v);
+        if (was_here) {
+            wait_us(1000000);
+            feed(&v); /* For another reason. */
+        }
+        t.n_sent[HA_MSG_ACCEPT] = 0;
+        say_state(2, &d, &st);
+        say_support(2, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+        assert_true(t.core.in_force);
+        assert_int_equal(t.core.record.epoch.n, 1);
+        wait_us(patience_us - (was_here ? 1000000 : 0) - 50000);
+        assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+        assert_int_equal(t.core.coord_why, HA_WHY_LEASE);
+        wait_us(100000);
+        assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 2);
+        assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.epoch.n, 2);
+    }
+}
+
+/* An active that is here and says nothing is given time, and no more. */
+static void
+test_mute_active(void **state)
+{
+    const int64_t patience_us = LEASE_US + LEASE_US / 100 + 4 * MUTE_US;
+    struct ha_record rec = record_of(1, 3);
+    struct ha_durable d = held(1, 1, &rec);
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    (void) state;
+    start_as(1, 3);
+    t.core.durable.record = t.core.record = rec;
+    view(set_of(1, 2, 3));
+    say_state(2, &d, &st);
+    wait_us(MUTE_US);
+    assert_true(t.core.settled);
+    assert_false(t.last[HA_MSG_ACCEPT].elected);
+    assert_int_equal(proposed()->epoch.n, 1);
+    say_support(2, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+    assert_true(t.core.in_force);
+    wait_us(patience_us - 50000);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+    assert_int_equal(t.core.coord_why, HA_WHY_AGREEING);
+    wait_us(100000);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 2);
+    assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.epoch.n, 2);
+    assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.active, 1);
+}
+
+/* The last resort for who is being promoted already begins no epoch. */
+static void
+test_force_for_the_active(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    struct ha_status st = serving(&rec);
+
+    (void) state;
+    lead(&rec);
+    st.state = HA_PROMOTING;
+    st.open = st.log_ready = false;
+    say_status(2, &st);
+    wait_us(TAIL_US + OPEN_US);
+    say_request(3, HA_REQ_FORCE, 2);
+    assert_int_equal(t.core.forced, 2);
+    wait_us(MUTE_US);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+}
+
+/* An active may change its own record, while it is in force and no other epoch
+ * is on its way. */
+static void
+test_requests_of_the_active(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    struct ha_msg m = { .type = HA_MSG_REQUEST, .epoch = rec.epoch };
+
+    (void) state;
+    rec.suspects = set_of(3, 0, 0);
+    for (int i = 0; i < 4; i++) {
+        lead(&rec);
+        switch (i) {
+        case 0:
+            m.request = HA_REQ_SETTLED;
+            say(3, &m);
+            m.request = HA_REQ_IN_SYNC;
+            m.set = set_of(2, 0, 0);
+            say(3, &m);
+            break;
+        case 1: /* Not in force yet. */
+            t.core.in_force = false;
+            t.core.in_flight = true;
+            break;
+        case 2: /* Another epoch is on its way. */
+            say_request(3, HA_REQ_SWITCH, 3);
+            assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+            assert_true(t.last[HA_MSG_ACCEPT].planned);
+            t.n_sent[HA_MSG_ACCEPT] = 0;
+            break;
+        case 3: /* It is about an earlier time of the same node. */
+            m.epoch.n = 1;
+            break;
+        }
+        if (i > 0) {
+            m.request = HA_REQ_SETTLED;
+            say(2, &m);
+            m.request = HA_REQ_IN_SYNC;
+            say(2, &m);
+        }
+        assert_false(t.core.req_settled);
+        assert_false(t.core.req_in_sync);
+        assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    }
+    m.epoch = rec.epoch;
+
+    /* Each changes its own part of the record only. */
+    lead(&rec);
+    m.request = HA_REQ_SETTLED;
+    say(2, &m);
+    assert_int_equal(proposed()->suspects.n, 0);
+    assert_int_equal(proposed()->in_sync.n, 3);
+    lead(&rec);
+    m.request = HA_REQ_IN_SYNC;
+    m.set = set_of(1, 0, 0); /* The active always is. */
+    say(2, &m);
+    assert_int_equal(proposed()->suspects.n, 1);
+    assert_int_equal(proposed()->in_sync.n, 2);
+    assert_true(ha_set_has(&proposed()->in_sync, 2));
+
+    /* What is so already needs no proposal. */
+    lead(&rec);
+    m.set = rec.in_sync;
+    say(2, &m);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    assert_false(t.core.req_in_sync);
+    rec.suspects.n = 0;
+    lead(&rec);
+    m.request = HA_REQ_SETTLED;
+    say(2, &m);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    assert_false(t.core.req_settled);
+}
+
+/* What the active asks for between an election and its coming back through the
+ * group is about a record that is no more. */
+static void
+test_request_meets_an_election(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    struct ha_msg m = { .type = HA_MSG_REQUEST, .epoch = rec.epoch };
+    struct ha_msg election;
+
+    (void) state;
+    rec.suspects = set_of(1, 0, 0);
+    lead(&rec);
+    t.deaf = true;
+    say_request(3, HA_REQ_SWITCH, 3);
+    election = t.last[HA_MSG_ACCEPT];
+    assert_int_equal(election.durable.record.epoch.n, 3);
+    m.request = HA_REQ_SETTLED;
+    say(2, &m);
+    m.request = HA_REQ_IN_SYNC;
+    m.set = set_of(2, 0, 0);
+    say(2, &m);
+    t.deaf = false;
+    t.n_sent[HA_MSG_ACCEPT] = 0;
+    say(1, &election);
+    say_support(2, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+    assert_true(t.core.in_force);
+    assert_int_equal(t.core.record.epoch.n, 3);
+    assert_true(ha_set_has(&t.core.record.suspects, 2));
+    assert_int_equal(t.core.record.in_sync.n, 3);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+}
+
+/* Things may have changed since an operator was told that it can be. */
+static void
+test_switch_is_refused(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    struct ha_status st = status_of(3, HA_STANDBY);
+
+    (void) state;
+    lead(&rec);
+    say_request(2, HA_REQ_SWITCH, 2);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    assert_non_null(strstr(t.tell, "switchover: refused"));
+    assert_false(t.core.switching);
+    st.leaving = true;
+    say_status(3, &st);
+    say_request(2, HA_REQ_SWITCH, 3);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    assert_non_null(strstr(t.tell, ha_why_text(HA_WHY_LEAVING)));
+    assert_false(t.core.switching);
+}
+
+/* An election that its coordinator leaves undone is taken up by another member,
+ * when it has been due for long enough with a record in force. */
+static void
+test_undone_election(void **state)
+{
+    const int64_t turn_us = 2 * MUTE_US + 4 * MUTE_US;
+    struct ha_record rec = record_of(1, 1);
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    (void) state;
+    for (int eligible = 0; eligible < 2; eligible++) {
+        start();
+        t.core.ever_active = true;
+        rec.in_sync = eligible ? set_of(1, 2, 3) : set_of(1, 0, 0);
+        view(set_of(0, 2, 3));
+        say_status(2, &st);
+        say_prepare(2, 5);
+        wait_us(2 * MUTE_US - 50000); /* Due, but not in force. */
+        say_accept(2, 5, 1, &rec);
+        say_support(2, 2, 5, 1, 50);
+        assert_true(t.core.in_force);
+        wait_us(turn_us - 50000);
+        assert_int_equal(t.n_sent[HA_MSG_PREPARE], 0);
+        wait_us(100000);
+        assert_int_equal(t.n_sent[HA_MSG_PREPARE], eligible);
+    }
+}
+
 /* ---- Pause ------------------------------------------------------------ */
 
 /* Node 1 coordinates, and is active and serves. */
@@ -3294,6 +4923,7 @@ test_pause_is_recorded_by_all(void **state)
     assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 0);
     say_support(3, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
     assert_int_equal(proposed_pause(), HA_PAUSE_ON);
+    assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.paused_ms, 1234567);
     assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 0);
     others_support(2); /* In force, and others know. */
     assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 1);
@@ -3325,6 +4955,7 @@ test_pause_is_called_off(void **state)
     wait_us(50000);
     say_support(3, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
     assert_int_equal(proposed_pause(), HA_PAUSE_NONE);
+    assert_non_null(strstr(t.tell, ha_why_text(HA_WHY_UNSERVED)));
 
     /* An operator has thought better of it. */
     coordinate_and_serve();
@@ -3332,6 +4963,59 @@ test_pause_is_called_off(void **state)
     others_support(2);
     ask_pause(false);
     assert_int_equal(proposed_pause(), HA_PAUSE_NONE);
+    assert_non_null(strstr(t.tell, "node 3 has not recorded it"));
+
+    /* Just when all have recorded it. */
+    coordinate_and_serve();
+    ask_pause(true);
+    others_support(2);
+    t.core.in_flight = true;
+    say_support(3, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+    say_request(2, HA_REQ_RESUME, 0);
+    assert_int_equal(proposed_pause(), HA_PAUSE_ASKED);
+    t.core.in_flight = false;
+    feed_type(HA_EV_TICK);
+    assert_int_equal(proposed_pause(), HA_PAUSE_NONE);
+    assert_non_null(strstr(t.tell, "an operator says so"));
+}
+
+/* What was not refused when it was asked for may have to be when it comes, and
+ * asks for one thing. */
+static void
+test_pause_comes_late(void **state)
+{
+    (void) state;
+    coordinate_and_serve();
+    t.n_sent[HA_MSG_ACCEPT] = 0;
+    say_request(2, HA_REQ_RESUME, 0);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    t.core.peers[2].supports = false;
+    say_request(2, HA_REQ_PAUSE, 0);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    assert_non_null(strstr(t.tell, "pause: asked for on node 2"));
+    assert_non_null(strstr(t.tell, "pause: refused"));
+
+    pause_all();
+    t.n_sent[HA_MSG_ACCEPT] = 0;
+    say_request(2, HA_REQ_PAUSE, 0);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    say_request(2, HA_REQ_RESUME, 0);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
+    assert_non_null(strstr(t.tell, "resume: asked for on node 2"));
+}
+
+/* While it is asked for, roles stay already. */
+static void
+test_pause_holds(void **state)
+{
+    (void) state;
+    coordinate_and_serve();
+    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_NONE);
+    t.core.record.paused = HA_PAUSE_ASKED;
+    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_PAUSED);
+    assert_int_equal(ha_core_pause_waits(&t.core), HA_WHY_PAUSED);
+    t.core.record.paused = HA_PAUSE_ENDING;
+    assert_int_equal(ha_core_why_not(&t.core, 2), HA_WHY_NONE);
 }
 
 static void
@@ -3344,7 +5028,7 @@ test_pause_is_refused(void **state)
     t.core.quorate = false;
     assert_int_equal(ha_core_pause_why_not(&t.core, &node), HA_WHY_NO_QUORUM);
     coordinate_and_serve();
-    t.core.peers[2].heard = false;
+    t.core.peers[2].supports = false;
     assert_int_equal(ha_core_pause_why_not(&t.core, &node), HA_WHY_ABSENT);
     assert_int_equal(node, 3);
     ask_pause(true);
@@ -3365,6 +5049,65 @@ test_pause_is_refused(void **state)
     t.core.in_force = true;
     t.core.record.paused = HA_PAUSE_ENDING;
     assert_int_equal(ha_core_pause_why_not(&t.core, &node), HA_WHY_RESUMING);
+    coordinate_and_serve();
+    t.core.in_group = false;
+    assert_int_equal(ha_core_pause_why_not(&t.core, &node), HA_WHY_NO_GROUP);
+}
+
+/* The active that is to be paused has to be one that serves the very epoch. */
+static void
+test_pause_needs_a_sound_active(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+
+    (void) state;
+    for (int i = 0; i < 4; i++) {
+        struct ha_status st = serving(&rec);
+        uint32_t node;
+
+        start();
+        name_self(&rec);
+        st.open = i != 1;
+        st.hold.n = i != 2 ? 2 : 1;
+        say_support(2, 2, 5, 1, 50);
+        say_status(2, &st);
+        t.core.peers[1].heard = i != 3;
+        assert_true(t.core.in_force);
+        assert_int_equal(ha_core_pause_why_not(&t.core, &node),
+                         i == 0 ? HA_WHY_ABSENT : HA_WHY_UNSERVED);
+        assert_int_equal(node, i == 0);
+    }
+}
+
+static void
+assert_resume_refused(enum ha_why why)
+{
+    t.n_acts[HA_ACT_REFUSED] = 0;
+    ask_pause(false);
+    assert_int_equal(t.n_acts[HA_ACT_REFUSED], 1);
+    assert_int_equal(t.last_act[HA_ACT_REFUSED].why, why);
+    assert_int_equal(t.n_requests[HA_REQ_RESUME], 0);
+    assert_non_null(strstr(t.tell, "resume: refused"));
+}
+
+static void
+test_resume_is_refused(void **state)
+{
+    (void) state;
+    pause_all();
+    t.core.in_force = false;
+    assert_resume_refused(HA_WHY_AGREEING);
+    t.core.in_force = true;
+    t.core.quorate = false;
+    assert_resume_refused(HA_WHY_NO_QUORUM);
+    t.core.in_group = false;
+    assert_resume_refused(HA_WHY_NO_GROUP);
+    t.core.quorate = true;
+    assert_resume_refused(HA_WHY_NO_GROUP);
+    pause_all();
+    t.core.record.paused = HA_PAUSE_ENDING;
+    t.core.in_flight = true;
+    assert_resume_refused(HA_WHY_RESUMING);
 }
 
 /* Once it is in force, the active needs neither quorum nor group nor a
@@ -3429,6 +5172,93 @@ test_endless_needs_a_record_in_force(void **state)
     assert_int_equal(t.core.hold.n, 1);
     assert_int_equal(t.core.state, HA_PROMOTING);
     assert_int_equal(t.n_acts[HA_ACT_FENCE_CLOSE], 0);
+
+    /* However late it is heard. */
+    restart(SELF, false);
+    t.core.durable.record.paused = t.core.record.paused = HA_PAUSE_ON;
+    wait_us(2 * LEASE_US);
+    t.fence.connected = t.fence.endless = true;
+    feed_fence();
+    assert_int_equal(t.core.hold.n, 1);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_CLOSE], 0);
+}
+
+/* An order for an endless lease rests on a record of the epoch that is held,
+ * in force and supported here, goes to a worker that hears it, and is given
+ * anew in another epoch. */
+static void
+test_endless_order(void **state)
+{
+    (void) state;
+    for (int i = 0; i < 7; i++) {
+        pause_all();
+        t.core.endless_order.sent = false;
+        t.n_acts[HA_ACT_FENCE_ENDLESS] = 0;
+        memset(&t.core.endless, 0, sizeof t.core.endless);
+        t.deaf = true;
+        switch (i) {
+        case 1:
+            t.core.in_force = false;
+            break;
+        case 2:
+            t.core.supported = false;
+            break;
+        case 3: /* The one in force is of an older epoch. */
+            t.core.durable.record.epoch.n = t.core.hold.n = 2;
+            t.core.serve_sent.n = 2;
+            break;
+        case 4:
+            t.core.fence.connected = false;
+            break;
+        case 5: /* One was given for an older epoch. */
+            t.core.endless_order.sent = t.core.endless_order.on = true;
+            t.core.durable.record.epoch.n = t.core.hold.n = 2;
+            t.core.record.epoch.n = t.core.proposal.epoch.n = 2;
+            t.core.serve_sent.n = 2;
+            break;
+        case 6: /* The record on the disk is of a newer epoch. */
+            t.core.durable.record.epoch.n = 2;
+            break;
+        }
+        feed_type(HA_EV_TICK);
+        assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], i == 0 || i == 5);
+    }
+}
+
+/* What the fence worker says of another order, or of none, ends nothing. */
+static void
+test_endless_is_given_back_once(void **state)
+{
+    (void) state;
+    pause_all();
+    t.fence.endless = false; /* An order to be endless. */
+    t.fence.endless_token = t.last_act[HA_ACT_FENCE_ENDLESS].endless.token;
+    feed_fence();
+    assert_int_equal(t.core.endless.n, 1);
+
+    /* It gave up by itself just then: it is asked anew. */
+    ask_pause(false);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 2);
+    t.fence.endless_token = t.last_act[HA_ACT_FENCE_ENDLESS].endless.token;
+    t.fence.open = false;
+    t.fence.closed = true;
+    t.fence.serve.n = 0;
+    feed_fence();
+    wait_us(50000);
+    assert_int_equal(t.core.endless.n, 1);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 3);
+    assert_false(t.last_act[HA_ACT_FENCE_ENDLESS].endless.on);
+
+    /* A door that is closed proves it as well, and it is told once. */
+    t.fence.serve.n = 1;
+    t.fence.endless_token = t.last_act[HA_ACT_FENCE_ENDLESS].endless.token;
+    feed_fence();
+    assert_int_equal(t.core.endless.n, 0);
+    assert_non_null(strstr(t.tell, "the ordinary one again"));
+    strcpy(t.tell, "");
+    feed_fence();
+    assert_string_equal(t.tell, "");
 }
 
 /* To resume is over only when the active says, after the fence worker has done
@@ -3462,7 +5292,12 @@ test_resume_waits_for_the_lease(void **state)
     assert_int_equal(proposed_pause(), HA_PAUSE_ENDING);
     ask_pause(true);
     assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_RESUMING);
-    t.fence.endless = false;
+    t.fence.endless = false; /* Of one started anew, with the old door. */
+    t.fence.open = false;
+    feed_fence();
+    ha_core_status(&t.core, &st);
+    assert_true(st.endless);
+    t.fence.open = true;
     feed_fence();
     ha_core_status(&t.core, &st);
     assert_false(st.endless);
@@ -3588,6 +5423,35 @@ test_resumed_needs_a_proof(void **state)
     feed(&force);
     assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
     assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.active, 2);
+
+    /* Up to the last moment, if there was a contact at all. */
+    for (int met = 0; met < 2; met++) {
+        lose_paused_active(HA_PAUSE_ENDING, 10000000);
+        t.core.peers[2].contact_at = mono_add_us(t.now, -10000000);
+        t.core.peers[2].met = met;
+        say_fenced(3, true, false);
+        assert_int_equal(t.n_sent[HA_MSG_ACCEPT], met);
+    }
+}
+
+/* An active that serves no more says nothing about its lease by that. */
+static void
+test_pause_ends_with_the_epoch(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+    struct ha_status st = status_of(2, HA_BLOCKED);
+
+    (void) state;
+    rec.in_sync = set_of(2, 0, 0);
+    rec.suspects = set_of(3, 0, 0);
+    rec.paused = HA_PAUSE_ENDING;
+    lead(&rec);
+    t.core.record.suspects.n = 0;
+    st.local.db[HA_NB].complete = false;
+    say_status(2, &st);
+    wait_us(100000);
+    assert_true(t.core.in_force);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
 }
 
 /* What it said when it left is a proof, too. */
@@ -3685,10 +5549,13 @@ test_pair_with_a_device(void **state)
         assert_int_equal(t.core.state == HA_ISOLATED, !quorate);
         assert_int_not_equal(ha_core_peer(&t.core, 1)->proof, HA_PROOF_NONE);
 
-        /* When the vote was elsewhere meanwhile, a proof is old. */
+        /* When the vote was elsewhere meanwhile, a proof is old, and what is in
+         * force by it is not any more. */
+        assert_int_equal(t.core.in_force, quorate);
         for (int again = 0; quorate && again < 2; again++) {
             quorum.quorum.quorate = again;
             feed(&quorum);
+            assert_false(t.core.in_force);
             assert_int_equal(ha_core_peer(&t.core, 1)->proof, HA_PROOF_NONE);
             wait_us(5 * LEASE_US);
             assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 1 + again);
@@ -3716,6 +5583,8 @@ test_paused_active_leaves(void **state)
 {
     (void) state;
     pause_all();
+    ask_switch(0);
+    assert_refused(HA_WHY_PAUSED, ha_why_text(HA_WHY_PAUSED));
     feed_type(HA_EV_SHUTDOWN);
     assert_int_equal(t.core.state, HA_DEMOTING);
     assert_int_equal(t.core.why, HA_WHY_LEAVING);
@@ -3730,30 +5599,82 @@ test_paused_active_leaves(void **state)
     assert_int_equal(t.core.why, HA_WHY_LEAVING);
 }
 
+/* ---- Sets and ballots ------------------------------------------------- */
+
+static void
+test_sets(void **state)
+{
+    struct ha_set a = set_of(1, 2, 30), b = set_of(1, 2, 31);
+    char text[16];
+
+    (void) state;
+    assert_false(ha_set_equal(&a, &b));
+    ha_set_del(&a, 30);
+    ha_set_del(&b, 31);
+    assert_true(ha_set_equal(&a, &b));
+    a.n = 1; /* What stands behind the end is in no set. */
+    ha_set_del(&a, 2);
+    assert_int_equal(a.n, 1);
+    assert_false(ha_set_equal(&a, &b));
+
+    /* A text that is too long is cut. */
+    a = set_of(1, 22, 333);
+    ha_set_add(&a, 4444);
+    memset(text, '#', sizeof text);
+    assert_string_equal(ha_set_print(&a, text, 4), "1 2");
+    assert_memory_equal(text + 4, "############", 12);
+}
+
+static void
+test_ballots(void **state)
+{
+    (void) state;
+    for (uint32_t n = 1; n <= 2; n++) {
+        const struct ha_ballot low = { n, 1 }, high = { n, 2 };
+        const struct ha_ballot next = { n + 1, 1 };
+
+        assert_true(ha_ballot_cmp(low, high) < 0);
+        assert_true(ha_ballot_cmp(high, low) > 0);
+        assert_true(ha_ballot_cmp(high, next) < 0);
+        assert_true(ha_ballot_cmp(next, high) > 0);
+        assert_int_equal(ha_ballot_cmp(low, low), 0);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_ballots),
         cmocka_unit_test(test_promotion_by_hand),
         cmocka_unit_test(test_promise_is_waited_for),
         cmocka_unit_test(test_fenced_is_a_verdict),
         cmocka_unit_test(test_fenced_is_told),
         cmocka_unit_test(test_suspect_not_stopped),
         cmocka_unit_test(test_mute_suspect),
+        cmocka_unit_test(test_suspect_of_another_nodelist),
         cmocka_unit_test(test_pair_needs_proof),
         cmocka_unit_test(test_who_may_be_fresher),
         cmocka_unit_test(test_not_heard_in_this_view),
         cmocka_unit_test(test_tail_is_pulled),
+        cmocka_unit_test(test_tail_of_a_later_epoch),
         cmocka_unit_test(test_tail_patience),
         cmocka_unit_test(test_tail_of_another_lineage),
         cmocka_unit_test(test_own_data),
         cmocka_unit_test(test_log_stage),
         cmocka_unit_test(test_door_stage),
         cmocka_unit_test(test_door_without_worker),
+        cmocka_unit_test(test_order_to_serve),
+        cmocka_unit_test(test_door_of_a_lost_worker),
         cmocka_unit_test(test_northd_stage),
         cmocka_unit_test(test_active_without_door),
         cmocka_unit_test(test_in_sync),
         cmocka_unit_test(test_unfit_hands_over),
+        cmocka_unit_test(test_low_disk_hands_over),
+        cmocka_unit_test(test_heir_with_a_full_record),
+        cmocka_unit_test(test_full_record_hands_nothing_over),
+        cmocka_unit_test(test_full_record_shuts_down),
         cmocka_unit_test(test_prepare),
         cmocka_unit_test(test_prepare_waits_for_disk),
         cmocka_unit_test(test_malformed_records),
@@ -3766,6 +5687,19 @@ main(void)
         cmocka_unit_test(test_support_of_the_old_active_waits_longer),
         cmocka_unit_test(test_handed_log_is_owed),
         cmocka_unit_test(test_broken_owes_for_a_while),
+        cmocka_unit_test(test_adoption_while_isolated),
+        cmocka_unit_test(test_support_waits_for_disk),
+        cmocka_unit_test(test_lost_support_is_told_again),
+        cmocka_unit_test(test_named_waits_for_disk),
+        cmocka_unit_test(test_disk_and_answer),
+        cmocka_unit_test(test_no_tail_of_another_lineage),
+        cmocka_unit_test(test_apart_without_record),
+        cmocka_unit_test(test_closed_while_agreeing),
+        cmocka_unit_test(test_standby_owes_nothing),
+        cmocka_unit_test(test_tail_of_an_earlier_support),
+        cmocka_unit_test(test_forced_until_another_epoch),
+        cmocka_unit_test(test_without_address_owes_all_the_same),
+        cmocka_unit_test(test_heir_waits_for_a_slow_door),
         cmocka_unit_test(test_owes_nothing_once_begun),
         cmocka_unit_test(test_called_off_waits_for_workers),
         cmocka_unit_test(test_called_off_without_database),
@@ -3773,11 +5707,14 @@ main(void)
         cmocka_unit_test(test_move_is_called_off),
         cmocka_unit_test(test_force),
         cmocka_unit_test(test_force_is_not_needed),
+        cmocka_unit_test(test_force_is_refused),
         cmocka_unit_test(test_force_is_void),
         cmocka_unit_test(test_force_elects),
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_when_to_fence),
+        cmocka_unit_test(test_who_is_believed),
         cmocka_unit_test(test_word_of_the_other),
+        cmocka_unit_test(test_word_of_a_closing_door),
         cmocka_unit_test(test_proof_is_for_pairs),
         cmocka_unit_test(test_stale),
         cmocka_unit_test(test_apart_is_not_forced),
@@ -3803,6 +5740,9 @@ main(void)
         cmocka_unit_test(test_quorum_and_group),
         cmocka_unit_test(test_starting),
         cmocka_unit_test(test_standby_needs_active),
+        cmocka_unit_test(test_standby_goes_not_back),
+        cmocka_unit_test(test_blocked_by_the_disk),
+        cmocka_unit_test(test_switchover_is_asked_for),
         cmocka_unit_test(test_leave_active),
         cmocka_unit_test(test_leave_standby),
         cmocka_unit_test(test_leave_blocked),
@@ -3814,24 +5754,53 @@ main(void)
         cmocka_unit_test(test_asking_is_not_eligible),
         cmocka_unit_test(test_consent_is_sent),
         cmocka_unit_test(test_consent_arrives),
+        cmocka_unit_test(test_record_is_forgotten),
+        cmocka_unit_test(test_what_is_not_forgotten),
         cmocka_unit_test(test_consent_without_active),
         cmocka_unit_test(test_guard_is_told_once),
         cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_view_of_others),
         cmocka_unit_test(test_what_is_told_at_once),
         cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_election),
         cmocka_unit_test(test_new_epoch_is_highest),
         cmocka_unit_test(test_grace),
         cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_overtaken_coordinator),
+        cmocka_unit_test(test_before_settled),
+        cmocka_unit_test(test_proposal_is_not_followed),
+        cmocka_unit_test(test_no_leader_without_disk),
+        cmocka_unit_test(test_failed_is_not_preferred),
+        cmocka_unit_test(test_when_a_promotion_failed),
+        cmocka_unit_test(test_new_epoch_is_above_held),
+        cmocka_unit_test(test_newer_epoch),
+        cmocka_unit_test(test_bootstrap_needs),
+        cmocka_unit_test(test_unbegun),
+        cmocka_unit_test(test_settle_lineages),
+        cmocka_unit_test(test_cold_without_witness),
+        cmocka_unit_test(test_restart_is_waited_for),
+        cmocka_unit_test(test_mute_active),
+        cmocka_unit_test(test_force_for_the_active),
+        cmocka_unit_test(test_requests_of_the_active),
+        cmocka_unit_test(test_request_meets_an_election),
+        cmocka_unit_test(test_switch_is_refused),
+        cmocka_unit_test(test_undone_election),
         cmocka_unit_test(test_pause_is_recorded_by_all),
         cmocka_unit_test(test_pause_is_called_off),
+        cmocka_unit_test(test_pause_comes_late),
+        cmocka_unit_test(test_pause_holds),
         cmocka_unit_test(test_pause_is_refused),
+        cmocka_unit_test(test_pause_needs_a_sound_active),
+        cmocka_unit_test(test_resume_is_refused),
         cmocka_unit_test(test_paused_goes_on),
         cmocka_unit_test(test_endless_needs_a_record_in_force),
+        cmocka_unit_test(test_endless_order),
+        cmocka_unit_test(test_endless_is_given_back_once),
         cmocka_unit_test(test_resume_waits_for_the_lease),
         cmocka_unit_test(test_paused_active_is_not_replaced),
         cmocka_unit_test(test_paused_active_is_not_forced),
         cmocka_unit_test(test_resumed_needs_a_proof),
+        cmocka_unit_test(test_pause_ends_with_the_epoch),
         cmocka_unit_test(test_word_of_a_paused_active),
         cmocka_unit_test(test_endless_is_never_over),
         cmocka_unit_test(test_paused_pair_is_not_fenced),

@@ -109,6 +109,38 @@ test_one_peer_counts_once(void **state)
     assert_false(lease_holder_alive(&h, AT(1000)));
 }
 
+/* As many peers, and members, as there can be: nothing looks for one beyond
+ * the last. */
+static void
+test_largest_cluster(void **state)
+{
+    uint32_t ids[HA_MAX_NODES];
+    struct lease_holder h;
+    struct lease_supporter s;
+    struct lease_beat b;
+
+    (void) state;
+    for (uint32_t i = 0; i < HA_MAX_NODES; i++) {
+        ids[i] = i + 2;
+    }
+    lease_holder_init(&h, 7);
+    lease_holder_set(&h, LEASE_US, 1, ids, HA_MAX_NODES);
+    lease_holder_start(&h, EPOCH(3, 1));
+    b = lease_holder_beat(&h, AT(1000));
+    assert_false(lease_holder_ack(&h, HA_MAX_NODES + 2, &b));
+    assert_true(lease_holder_ack(&h, HA_MAX_NODES + 1, &b));
+    assert_int_equal(lease_holder_until(&h).us, 1000 + LEASE_US);
+    assert_int_equal(lease_holder_n_bound(&h, AT(1000)), 1);
+    lease_holder_stop(&h);
+    assert_int_equal(lease_holder_n_bound(&h, AT(1000)), 0);
+
+    lease_supporter_init(&s, LEASE_US, DRIFT_PPM, AT(0));
+    lease_supporter_set_members(&s, ids, HA_MAX_NODES);
+    b.epoch = EPOCH(3, 1);
+    assert_int_equal(lease_supporter_beat(&s, 1, &b, AT(10 * LEASE_US)),
+                     LEASE_NOT_MEMBER);
+}
+
 static void
 test_forged_and_foreign_acks_are_ignored(void **state)
 {
@@ -214,6 +246,8 @@ test_endless_while_paused(void **state)
     (void) state;
     holder_setup(&h, 1, 2);
     assert_false(lease_holder_settle(&h, AT(0)));
+    lease_holder_set_endless(&h, false); /* It is ordinary. */
+    assert_false(lease_holder_alive(&h, AT(0)));
     lease_holder_set_endless(&h, true);
     assert_int_equal(lease_holder_until(&h).us, MONO_NEVER.us);
     b = lease_holder_beat(&h, AT(1000));
@@ -250,6 +284,7 @@ test_endless_ends_with_the_epoch(void **state)
     lease_holder_stop(&h);
     assert_int_equal(lease_holder_until(&h).us, MONO_MIN.us);
     lease_holder_set_endless(&h, true); /* Of nothing. */
+    assert_int_equal(h.end, LEASE_ORDINARY);
     lease_holder_start(&h, EPOCH(5, 1));
     assert_false(lease_holder_alive(&h, AT(0)));
 }
@@ -850,6 +885,7 @@ main(void)
         cmocka_unit_test(test_lease_counts_from_send_time),
         cmocka_unit_test(test_lease_ends_with_the_weakest_needed_peer),
         cmocka_unit_test(test_one_peer_counts_once),
+        cmocka_unit_test(test_largest_cluster),
         cmocka_unit_test(test_forged_and_foreign_acks_are_ignored),
         cmocka_unit_test(test_a_forgotten_beat_cannot_be_acknowledged),
         cmocka_unit_test(test_restart_forgets),

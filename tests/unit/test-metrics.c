@@ -26,12 +26,15 @@ static const char full[] =
     "  {'name': 'n3', 'state': 'absent', 'in_group': false}],"
     " 'local': {'state_ms': 2500, 'corosync': true,"
     "  'fence': {'connected': true, 'lease_left_ms': 750, 'acks': 2,"
-    "   'lease_losses': 4, 'virtual_ip': {'held': true}},"
+    "   'lease_losses': 4, 'virtual_ip': {'held': true},"
+    "   'watchdog': {'state': 'armed', 'timeout_ms': 2000}},"
     "  'nb': {'server': 'running', 'server_starts': 1,"
     "   'file_bytes': 160000000000},"
     "  'sb': {'server': 'hung', 'resumes': 3},"
     "  'northd': {'state': 'paused', 'starts': 5},"
-    "  'events': {'told': 7, 'failed': 1, 'dropped': 8}},"
+    "  'events': {'told': 7, 'failed': 1, 'dropped': 8},"
+    "  'disk': {'folders': [{'folder': '/var/lib/ovn', 'free_bytes': 4096}],"
+    "   'low': true}},"
     " 'problems': [{'node': null, 'code': 'no-active', 'seconds': 9},"
     "  {'node': 'n3', 'code': 'absent', 'seconds': 70}]}";
 
@@ -94,12 +97,16 @@ values(void **state)
         "ovn_ha_lease_left_seconds 0.75",
         "ovn_ha_lease_losses_total 4",
         "ovn_ha_virtual_ip_held 1",
+        "ovn_ha_watchdog_armed 1",
+        "ovn_ha_watchdog_timeout_seconds 2",
         "ovn_ha_server_up{db=\"nb\"} 1",
         "ovn_ha_server_up{db=\"sb\"} 0",
         "ovn_ha_replica_resumes_total{db=\"sb\"} 3",
         "ovn_db_db_size_bytes{db_name=\"OVN_Northbound\"} 160000000000",
         "ovn_northd_status 2",
         "ovn_ha_northd_starts_total 5",
+        "ovn_ha_disk_free_bytes{folder=\"/var/lib/ovn\"} 4096",
+        "ovn_ha_disk_low 1",
     };
     char *text = render(full, false);
 

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "jsonrpc.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 
@@ -116,12 +117,102 @@ test_small(void **state)
                "\"table\":\"t\"," WHERE "}]");
 }
 
+/* Where others write, too, what is changed is compared before, and of what is
+ * deleted all. */
+static void
+test_guarded(void **state)
+{
+    static const struct {
+        const char *record;
+        const char *want; /* Part of it: columns have no order. */
+    } t[] = {
+        { "{\"t\":{\"" ROW "\":{\"name\":\"x\"}}}",
+          "[{\"columns\":[\"name\"],\"op\":\"wait\",\"rows\":[{\"name\":\"\"}]"
+          ","
+          "\"table\":\"t\",\"timeout\":0,\"until\":\"==\"," WHERE "},"
+          "{\"op\":\"update\",\"row\":{\"name\":\"x\"},\"table\":\"t\"," WHERE
+          "}]" },
+        { "{\"t\":{\"" ROW "\":{\"m\":[\"map\",[]],\"s\":7}}}",
+          "\"rows\":[{\"m\":[\"map\",[[\"k0\",\"a\"]," },
+        { "{\"t\":{\"" ROW "\":null}}",
+          "\"op\":\"wait\",\"rows\":[{"
+          "\"m\":[\"map\",[]],\"name\":\"x\",\"s\":7}],"
+          "\"table\":\"t\",\"timeout\":0,\"until\":\"==\"," WHERE "},"
+          "{\"op\":\"delete\",\"table\":\"t\"," WHERE "}]" },
+        { "{\"t\":{\"" ROW "\":{\"name\":\"y\"}}}",
+          "[{\"op\":\"insert\",\"row\":{\"name\":\"y\"},\"table\":\"t\","
+          "\"uuid\":\"" ROW "\"}]" },
+    };
+
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct json *record = json_from_string(t[i].record);
+        struct json *ops = json_array_create_empty();
+        char why[SHADOW_WHY_LEN] = "";
+        char *text;
+
+        assert_true(shadow_apply_guarded(*state, record, ops, why) > 0);
+        text = json_to_string(ops, JSSF_SORT);
+        assert_non_null(strstr(text, t[i].want));
+        free(text);
+        json_destroy(ops);
+        json_destroy(record);
+    }
+}
+
+static struct jsonrpc_msg *
+reply(const char *results)
+{
+    return jsonrpc_create_reply(json_from_string(results),
+                                json_integer_create(1));
+}
+
+/* What others can cause is told from what they cannot. */
+static void
+test_overtaken(void **state)
+{
+    static const struct {
+        const char *results, *error;
+        bool overtaken;
+    } t[] = {
+        { "[{},{\"count\":1},{\"uuid\":[\"uuid\",\"" ROW "\"]}]", NULL,
+          false },
+        { "[{},{\"count\":0}]", "a row is missing", true },
+        { "[{\"error\":\"timed out\",\"details\":\"test failed\"},null]",
+          "test failed", true },
+        { "[{},{\"error\":\"constraint violation\"}]", "constraint violation",
+          true },
+        { "[{\"error\":\"referential integrity violation\"}]",
+          "referential integrity violation", true },
+        { "[{\"error\":\"duplicate uuid\"}]", "duplicate uuid", true },
+        { "[{\"error\":\"I/O error\",\"io-error\":\"No space left\"}]",
+          "No space left", false },
+        { "[{\"error\":\"not allowed\",\"details\":\"read only\"}]",
+          "read only", false },
+        { "{}", "the request was refused", false },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct jsonrpc_msg *msg = reply(t[i].results);
+        const char *error = ops_reply_error(msg);
+
+        assert_true(!error == !t[i].error);
+        if (error) {
+            assert_string_equal(error, t[i].error);
+        }
+        assert_int_equal(ops_reply_is_overtaken(msg), t[i].overtaken);
+        jsonrpc_msg_destroy(msg);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_small, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_guarded, setup, teardown),
+        cmocka_unit_test(test_overtaken),
     };
 
     return cmocka_run_group_tests_name("ops", tests, NULL, NULL);

@@ -81,6 +81,23 @@ each_has_its_code(void **state)
                "n2", "lineage", "n2 may not become active: other");
     assert_one("nodes/1/northd_ok", "false", "n2", "northd-bad",
                "n2: ovn-northd does not do what it should");
+    assert_one("nodes/1/low_disk", "true", "n2", "disk-low",
+               "n2: its disk is about to be full");
+    assert_one("nodes/1/record_full", "true", "n2", "record-full",
+               "n2: its record cannot be written: it cannot hand over or take "
+               "over, and may give no vote");
+    assert_one("local/disk",
+               "{'low': false, 'tight': true, 'warn_mb': 500, 'folders':"
+               " [{'folder': '/a', 'free_bytes': 499000000},"
+               "  {'folder': '/b', 'free_bytes': 498000000}]}",
+               "n1", "disk-tight", "498 MB are free in /b");
+    assert_one("nodes/0/nb", "{'complete': false}", "n1", "nb-log",
+               "n1: NB: no standby gets what is written now");
+    assert_one("nodes/0/sb", "{'complete': false}", "n1", "sb-log",
+               "n1: SB: no standby gets what is written now");
+    assert_one("local/disk",
+               "{'record': '/r', 'record_error': 'Is a directory'}", "n1",
+               "record-error", "/r cannot be written: Is a directory");
     assert_one("nodes/1/leaving", "true", "n2", "leaving",
                "n2 is being stopped");
     assert_one("local/corosync", "false", "n1", "corosync-down",
@@ -98,6 +115,19 @@ each_has_its_code(void **state)
                "lease in the kernel: too slow");
     assert_one("local/fence/virtual_ip", "{'held': true, 'why': 'two'}", "n1",
                "virtual-ip", "virtual IP: two");
+    assert_one("local/fence/watchdog",
+               "{'state': 'missing', 'device': '/d', 'why': 'not there'}",
+               "n1", "watchdog-missing",
+               "no watchdog guards this node: /d: not there");
+    assert_one("local/fence/watchdog",
+               "{'state': 'armed', 'device': '/d', 'why': 'cannot be fed'}",
+               "n1", "watchdog", "watchdog /d: cannot be fed");
+    assert_one("local/fence/watchdog",
+               "{'state': 'armed', 'device': '/d', 'why': '',"
+               " 'nowayout': true}",
+               "n1", "watchdog-nowayout",
+               "watchdog /d cannot be disarmed: this node is reset when "
+               "ovn-had is stopped");
     assert_one("local/sb/server", "'hung'", "n1", "sb-server",
                "SB: ovsdb-server is hung");
     assert_one("local/nb/server_error", "'no schema'", "n1", "nb-server-error",
@@ -110,6 +140,28 @@ each_has_its_code(void **state)
                "northd-role", "northd is paused, wanted is active");
     assert_one("local/events", "{'program': '/x', 'error': 'exit status 1'}",
                "n1", "events", "events are not told: /x: exit status 1");
+}
+
+/* What the node itself knows better is not told twice. */
+static void
+a_low_disk_is_told_once(void **state)
+{
+    json_t *status = status_with(
+        "local/disk", "{'low': true, 'tight': true, 'low_mb': 100, 'folders':"
+                      " [{'folder': '/a', 'free_bytes': 99000000}]}");
+    json_t *list;
+
+    (void) state;
+    quoted_set(status, "nodes/0/low_disk", "true");
+    list = problems_find(status);
+    assert_int_equal(json_array_size(list), 1);
+    assert_string_equal(
+        text_of(json_array_get(list, 0), "text"),
+        "99 MB are free in /a; on a full disk every write is refused");
+    assert_string_equal(text_of(json_array_get(list, 0), "ends"),
+                        "200 MB are free there");
+    json_decref(list);
+    json_decref(status);
 }
 
 /* A pause is told once, for the cluster, with what it waits for. */
@@ -209,6 +261,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_is_well),
         cmocka_unit_test(each_has_its_code),
+        cmocka_unit_test(a_low_disk_is_told_once),
         cmocka_unit_test(a_pause_is_told_once),
         cmocka_unit_test(first_data_is_named),
         cmocka_unit_test(a_node_and_code_occur_once),

@@ -46,6 +46,9 @@ comes_back_as_it_was(void **state)
             old.record.paused = HA_PAUSE_ON;
             old.record.paused_ms = 1764201600123;
         }
+        if (n == 1) {
+            old.alone = HA_ALONE_FORCED;
+        }
         size = record_print(&old, text);
         assert_int_equal(size, strlen(text));
         assert_int_equal(record_parse(text, &new), 0);
@@ -129,6 +132,35 @@ file(void **state)
     assert_int_not_equal(record_write(path, &old), 0);
 }
 
+/* It is moved to a name that was not used yet. */
+static void
+set_aside(void **state)
+{
+    char folder[] = "/tmp/ovn-ha-record-XXXXXX", path[64], *first, *second;
+    struct ha_durable d = { .rev = 7 }, back;
+
+    (void) state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/record", folder);
+    assert_int_equal(record_set_aside(path, folder, &first), -ENOENT);
+    assert_int_equal(record_write(path, &d), 0);
+    assert_int_equal(record_set_aside(path, folder, &first), 0);
+    assert_int_equal(record_read(path, &back), -ENOENT);
+    assert_int_equal(record_write(path, &d), 0);
+    assert_int_equal(record_set_aside(path, folder, &second), 0);
+    assert_string_not_equal(first, second);
+    assert_int_equal(record_read(first, &back), 0);
+    assert_int_equal(back.rev, 7);
+    assert_int_equal(record_read(second, &back), 0);
+    unlink(first);
+    unlink(second);
+    free(first);
+    free(second);
+    snprintf(path, sizeof path, "%s/diverged", folder);
+    rmdir(path);
+    rmdir(folder);
+}
+
 int
 main(void)
 {
@@ -138,6 +170,7 @@ main(void)
         cmocka_unit_test(no_truncated_one_is_believed),
         cmocka_unit_test(a_newer_version_is_told_apart),
         cmocka_unit_test(file),
+        cmocka_unit_test(set_aside),
     };
 
     return cmocka_run_group_tests_name("recordfile", tests, NULL, NULL);

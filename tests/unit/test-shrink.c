@@ -176,6 +176,16 @@ test_epochs(void **state)
     assert_false(replace(1000, 900));
 }
 
+/* What a node deleted as the active is not held against its next one. */
+static void
+test_rows_of_an_earlier_epoch(void **state)
+{
+    (void) state;
+    assert_true(apply(1, 1000, 1, 0));
+    shrink_begin(&s, (struct ha_epoch){ 3, 1 });
+    assert_true(apply(30, 100, 1, 0));
+}
+
 static void
 test_tables(void **state)
 {
@@ -194,6 +204,7 @@ main(void)
         cmocka_unit_test_setup(test_edges, setup),
         cmocka_unit_test_setup(test_off, setup),
         cmocka_unit_test_setup(test_window, setup),
+        cmocka_unit_test_setup(test_rows_of_an_earlier_epoch, setup),
         cmocka_unit_test_setup(test_churn, setup),
         cmocka_unit_test_setup(test_long_run, setup),
         cmocka_unit_test_setup(test_accept_records, setup),

@@ -147,6 +147,29 @@ verifications_are_told(void **state)
 }
 
 static void
+how_a_replica_came_to_its_data(void **state)
+{
+    json_t *json = quoted_json(healthy);
+    char *text;
+
+    (void) state;
+    quoted_set(json, "local/nb",
+               "{'server': 'running', 'resumes': 1, 'snapshots': 0,"
+               " 'snapshot_why': ''}");
+    quoted_set(json, "local/sb",
+               "{'server': 'running', 'resumes': 0, 'snapshots': 2,"
+               " 'snapshot_why': 'own position is not known'}");
+    text = table_render(json);
+    assert_non_null(
+        strstr(text, "replica   n1 NB: 1 resume, 0 snapshots\n"
+                     "replica   n1 SB: 0 resumes, 2 snapshots: own position "
+                     "is not known\n"));
+    assert_width(text);
+    free(text);
+    json_decref(json);
+}
+
+static void
 every_complaint_has_its_reason(void **state)
 {
     json_t *json = quoted_json(healthy);
@@ -349,6 +372,7 @@ main(void)
         cmocka_unit_test(a_lease_that_the_kernel_does_not_hold_is_told),
         cmocka_unit_test(a_virtual_ip_is_told),
         cmocka_unit_test(verifications_are_told),
+        cmocka_unit_test(how_a_replica_came_to_its_data),
         cmocka_unit_test(every_complaint_has_its_reason),
         cmocka_unit_test(how_long_and_what_ends_it),
         cmocka_unit_test(an_unknown_active_is_not_called_active),
