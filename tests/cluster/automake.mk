@@ -14,6 +14,7 @@ EXTRA_DIST += \
 	tests/cluster/nofallocate.c \
 	tests/cluster/page.py \
 	tests/cluster/pairs.py \
+	tests/cluster/preload.py \
 	tests/cluster/replica_parts.py \
 	tests/cluster/schemas/README.md \
 	tests/cluster/schemas/ovn-nb-7.11.0.ovsschema \

@@ -5,7 +5,6 @@ and this is what bites."""
 import fcntl
 import mmap
 import struct
-import subprocess
 import threading
 import time
 from contextlib import contextmanager
@@ -16,15 +15,6 @@ FIELDS = ("armed", "fed_us", "timeout_s", "pretimeout_s", "n_opened", "n_fed",
           "n_disarmed", "nowayout", "shortest_s", "blocked",
           "faulty")
 SIZE = 8 * len(FIELDS) + 32
-
-
-def build_driver(folder):
-    """The library to preload."""
-    lib = folder / "watchdog.so"
-    subprocess.run(["gcc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", str(lib),
-                    str(Path(__file__).with_name("watchdog.c")), "-ldl"],
-                   check=True)
-    return lib
 
 
 def boottime_us():

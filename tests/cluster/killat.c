@@ -9,7 +9,6 @@
  * all that is sent or written through one descriptor only the 1st, 4th, 16th
  * ... call is a step.  Test code only. */
 
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <limits.h>
 #include <signal.h>

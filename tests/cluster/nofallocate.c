@@ -4,7 +4,6 @@
  * a file will have room, as with a file system that cannot tell.  Test code
  * only. */
 
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 

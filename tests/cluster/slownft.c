@@ -4,7 +4,6 @@
  * while the file /run/slow-nft is there, each change takes a while longer.
  * Test code only. */
 
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <unistd.h>
 

@@ -5,8 +5,8 @@ them stale, some with an empty disk.  The freshest serves, or nobody."""
 import time
 
 import pytest
-from dog import build_driver
 from lab import Corosync, wait_until
+from preload import build_preload
 from watch import (DataPlane, NoReplication, Watch, bring_up, cluster,
                    configure, diverged, others, row, shown, wait_equal,
                    wait_in_sync, wait_state, wait_well, wait_why)
@@ -239,7 +239,8 @@ def test_first_active_dies(make_lab, tmp_path):
     for node in lab.control:
         node.enable("ovn-had")
     configure(first, "[node]\npriority = 200\n")
-    first.root("/etc/ld.so.preload").write_text(f"{build_driver(tmp_path)}\n")
+    lib = build_preload("watchdog", tmp_path)
+    first.root("/etc/ld.so.preload").write_text(f"{lib}\n")
     lab.start_corosync()
     first.start_ovn_had()
     rest[0].start_ovn_had()

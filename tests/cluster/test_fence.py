@@ -15,6 +15,7 @@ from fence_parts import (ACK_TYPE, BEAT_TYPE, CLOSE, CLOSED, EXIT, LEASE,
                          MARGIN, OPEN, OPENING, SECRET, WAITING, Cluster,
                          boottime_us, is_dead, make_beat, parse_beat, serve)
 from lab import wait_until
+from preload import build_preload
 
 # What a loaded machine may add to a bound.
 SLACK = 0.5
@@ -97,11 +98,8 @@ def test_opens_only_with_a_lease(cluster):
 
 def test_open_means_that_clients_are_served(cluster, tmp_path, monkeypatch):
     """A server answers that it has a new remote before it listens."""
-    lib = tmp_path / "slowlisten.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(lib),
-                    str(Path(__file__).with_name("slowlisten.c")), "-ldl"],
-                   check=True)
-    monkeypatch.setenv("LD_PRELOAD", str(lib))
+    monkeypatch.setenv("LD_PRELOAD",
+                       str(build_preload("slowlisten", tmp_path)))
     node = cluster.bring_up()
     node.sup.serve(1, 1)
     node.sup.wait_door(OPEN)

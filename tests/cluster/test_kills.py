@@ -4,13 +4,12 @@ standby's server: each call by which the worker changes a file of its own or
 sends to somebody.  Afterwards the standby's file is one whole state, the old
 one or a newer one, and it catches up.  So with the steps of records."""
 
-import subprocess
 from collections import Counter
-from pathlib import Path
 
 import big_sb
 import pytest
 from lab import wait_until
+from preload import build_preload
 from replica_parts import (COMPLETE, FOLLOW, LINEAGE, P_ACTIVE, P_FOLLOWING,
                            P_IDLE, Cluster, program)
 from test_resync import (assert_same, dump, large, leftovers, put_file,
@@ -22,11 +21,7 @@ MAX_STEPS = 400
 @pytest.fixture(scope="module")
 def killer(tmp_path_factory):
     """The library to preload."""
-    lib = tmp_path_factory.mktemp("killer") / "killat.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", str(lib),
-                    str(Path(__file__).with_name("killat.c")), "-ldl"],
-                   check=True)
-    return lib
+    return build_preload("killat", tmp_path_factory.mktemp("killer"))
 
 
 @pytest.fixture

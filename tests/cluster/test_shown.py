@@ -3,12 +3,11 @@
 no other test makes.  What is to be shown stands in doc/FAILURES.md."""
 
 import signal
-import subprocess
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from lab import CommandError, Corosync, Timeout, wait_until
+from preload import build_preload
 from test_replica import make_record
 from watch import (NoReplication, bring_up, cluster, configure, contents,
                    local, others, shown, status, switch_to, wait_equal,
@@ -112,10 +111,7 @@ def test_kernel_lease(lab):
 def test_slow_kernel(lab, tmp_path):
     """The active's kernel is so slow to change its rules that it does not
     hold the lease."""
-    lib = tmp_path / "slownft.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", lib,
-                    Path(__file__).with_name("slownft.c"), "-ldl"],
-                   check=True)
+    lib = build_preload("slownft", tmp_path)
     active = wait_well(lab)
     to = others(lab, active)[0]
     preload, slow = to.root("/etc/ld.so.preload"), to.root("/run/slow-nft")

@@ -16,6 +16,7 @@ from pathlib import Path
 import big_sb
 import pytest
 from lab import wait_until
+from preload import build_preload
 from replica_parts import COMPLETE, FOLLOW, FOREIGN, NAMES, P_FOLLOWING
 from test_replica import Tap
 from test_resync import (assert_same, cluster, dump, large, leftovers,
@@ -97,11 +98,7 @@ def test_no_room_for_it(on_small_disk):
 def no_room_kept(tmp_path_factory):
     """A library to preload, with which no room can be set apart: that there is
     too little shows with a write."""
-    lib = tmp_path_factory.mktemp("lib") / "nofallocate.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", str(lib),
-                    str(Path(__file__).with_name("nofallocate.c"))],
-                   check=True)
-    return lib
+    return build_preload("nofallocate", tmp_path_factory.mktemp("lib"))
 
 
 def test_disk_fills_with_a_snapshot(on_small_disk, no_room_kept):

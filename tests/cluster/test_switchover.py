@@ -6,8 +6,8 @@ import signal
 import time
 
 import pytest
-from dog import build_driver
 from lab import Corosync, wait_until
+from preload import build_preload
 from watch import (DataPlane, NoReplication, Watch, bring_up, cluster, local,
                    others, row, shown, switch_to, wait_equal, wait_in_sync,
                    wait_state, wait_well)
@@ -234,7 +234,8 @@ def test_door_closes_slowly(lab, tmp_path):
     # What ovn-had and its fence worker kill lives on while this file is there.
     immortal = old.root("/run/watchdog0.state.immortal")
     old.service_stop("ovn-had")
-    old.root("/etc/ld.so.preload").write_text(f"{build_driver(tmp_path)}\n")
+    lib = build_preload("watchdog", tmp_path)
+    old.root("/etc/ld.so.preload").write_text(f"{lib}\n")
     old.start_ovn_had()
     switch_to(lab, old)
     epoch = int(cluster(old)["epoch"].split(".")[0])

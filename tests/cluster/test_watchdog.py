@@ -8,11 +8,12 @@ import struct
 from pathlib import Path
 
 import pytest
-from dog import IDENTITY, Dog, build_driver
+from dog import IDENTITY, Dog
 from fence_parts import (CLOSE, CLOSED, CLOSING, DOG_ARMED, DOG_MISSING,
                          DOG_NONE, DOG_READY, EXIT, OPEN, WAITING, Cluster,
                          boottime_us, is_dead, kill, serve)
 from lab import Corosync, wait_until
+from preload import build_preload
 from watch import bring_up as bring_up_lab
 from watch import local, others, problem_codes, shown, switch_to, wait_well
 
@@ -33,7 +34,7 @@ def told(device=DEVICE, identity="", timeout_s=TIMEOUT_S, pretimeout_s=0,
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory):
-    return build_driver(tmp_path_factory.mktemp("driver"))
+    return build_preload("watchdog", tmp_path_factory.mktemp("driver"))
 
 
 @pytest.fixture
