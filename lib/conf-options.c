@@ -22,7 +22,8 @@ const struct conf_option conf_options[] = {
     { "timing", "start-grace-ms", CONF_INT, 0, 600000, "5000",
       AT(start_grace_ms),
       "When the whole cluster starts: how long to wait for the node that was "
-      "active last, before another one is elected." },
+      "active last, and for its database servers, before another one is "
+      "elected." },
     { "timing", "hang-ms", CONF_INT, 500, 600000, "2000", AT(hang_ms),
       "A database server, northd or worker that neither answers nor makes any "
       "progress for this long is killed and started again." },

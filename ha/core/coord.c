@@ -475,6 +475,25 @@ is_cold(const struct ha_core *c)
     return cold;
 }
 
+/* True as long as a cluster that starts leaves time, since 'since', to the node
+ * that was active last. */
+static bool
+in_grace(const struct ha_core *c, mono_t since)
+{
+    return is_cold(c) && !core_past(c, since, c->cfg.grace_us);
+}
+
+/* True if the servers of 'p' are not up yet, and nothing says that they will
+ * not be. */
+static bool
+is_starting(const struct ha_peer *p)
+{
+    const struct ha_local *l = &p->status.local;
+
+    return !(l->db[HA_NB].server_ok && l->db[HA_SB].server_ok) && !l->unfit
+           && !p->status.leaving;
+}
+
 /* The old active to which a planned move goes back, since it owes the end of
  * its log and could serve; 0: none. */
 static uint32_t
@@ -517,7 +536,7 @@ election_due_absent(const struct ha_core *c, const struct ha_record *rec,
     if (*ret_why != HA_WHY_NONE) {
         return NULL;
     }
-    if (is_cold(c) && !core_past(c, c->started_at, c->cfg.grace_us)) {
+    if (in_grace(c, c->started_at)) {
         *ret_why = HA_WHY_GRACE;
         return NULL;
     }
@@ -559,6 +578,10 @@ election_due(const struct ha_core *c, const struct ha_record *rec,
                    : NULL;
     }
     if (!core_holds(&p->status, rec)) {
+        if (is_starting(p) && in_grace(c, since)) {
+            *ret_why = HA_WHY_GRACE;
+            return NULL;
+        }
         return "the active has stopped serving";
     }
     /* Of one number there may be two, begun by two coordinators; a member

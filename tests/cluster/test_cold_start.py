@@ -11,8 +11,10 @@ from watch import (DataPlane, NoReplication, Watch, bring_up, cluster,
                    configure, diverged, others, row, shown, wait_equal,
                    wait_in_sync, wait_state, wait_well, wait_why)
 
-# How long a cluster that starts waits for the node that was active last.
+# How long a cluster that starts waits for the node that was active last; and
+# longer than any machine takes to start one.
 CONF = "[timing]\nstart-grace-ms = 2000\n"
+PATIENT = "[timing]\nstart-grace-ms = 60000\n"
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,13 @@ def plane(lab):
     return DataPlane(lab).start()
 
 
+@pytest.fixture(autouse=True)
+def all_on(lab):
+    """What one test leaves switched off must not fail the next ones."""
+    yield
+    lab.boot(*[n.name for n in lab.control if not n.pid])
+
+
 def power_failure(lab):
     """All control nodes at once."""
     lab.crash(*[n.name for n in lab.control])
@@ -41,8 +50,19 @@ def assert_nobody_serves(lab):
             assert not node.serves(db) and not node.serves(db, unix=True)
 
 
+@pytest.fixture
+def patient(lab):
+    """A cluster that waits for the node that was active last, until it has
+    started."""
+    for node in lab.control:
+        configure(node, PATIENT)
+    yield
+    for node in lab.control:
+        configure(node, CONF)
+
+
 @pytest.mark.parametrize("place", [0, 1], ids=["first", "second"])
-def test_active_is_there(lab, place):
+def test_active_is_there(lab, patient, place):
     """If the former active is among the first two it serves again: nothing
     is lost."""
     old = wait_well(lab)
@@ -58,6 +78,30 @@ def test_active_is_there(lab, place):
         lab.boot(order[1].name)
         watch.acknowledged(booted, old)
         lab.boot(order[2].name)
+        assert wait_well(lab) is old
+        watch.busy()
+        watch.assert_none_lost(old)
+        watch.assert_one_at_a_time(old)
+    wait_equal(lab)
+
+
+def test_active_is_slow(lab, patient, tmp_path):
+    """The former active is the second to come, and its servers take their time
+    to begin.  Nobody takes over meanwhile."""
+    old = wait_well(lab)
+    first, last = others(lab, old)
+    lib = build_preload("slowlisten", tmp_path)
+    with Watch(lab, "slow") as watch:
+        watch.busy()
+        power_failure(lab)
+        booted = time.time()
+        lab.boot(first.name)
+        wait_state(first, "isolated")
+        old.power_on()
+        old.root("/etc/ld.so.preload").write_text(f"{lib}\n")
+        old.start()
+        watch.acknowledged(booted, old)
+        lab.boot(last.name)
         assert wait_well(lab) is old
         watch.busy()
         watch.assert_none_lost(old)

@@ -4140,6 +4140,50 @@ test_grace(void **state)
     }
 }
 
+/* So it is while its servers start; but not if they do not, if it goes again,
+ * or if somebody saw an active since. */
+static void
+test_grace_of_its_servers(void **state)
+{
+    static const struct {
+        bool nb_ok, sb_ok, unfit, leaving, seen, waits;
+    } cases[] = {
+        { .sb_ok = true, .waits = true },   { .nb_ok = true, .waits = true },
+        { .nb_ok = true, .sb_ok = true },   { .sb_ok = true, .unfit = true },
+        { .sb_ok = true, .leaving = true }, { .sb_ok = true, .seen = true },
+    };
+    struct ha_record rec = record_of(2, 3);
+    struct ha_durable d = held(2, 1, &rec);
+
+    (void) state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ha_status st = status_of(3, HA_STANDBY);
+        struct ha_msg m;
+
+        st.local.db[HA_NB].server_ok = cases[i].nb_ok;
+        st.local.db[HA_SB].server_ok = cases[i].sb_ok;
+        st.local.unfit = cases[i].unfit;
+        st.leaving = cases[i].leaving;
+        st.ever_active = cases[i].seen;
+        start_as(2, 3);
+        view(set_of(0, 2, 3));
+        say_state(3, &d, &st);
+        wait_us(MUTE_US);
+        m = support_of(3, 2, t.core.prop_ballot.n, t.core.prop_rev, 50);
+        m.status = st;
+        say(3, &m);
+        if (!cases[i].waits) {
+            assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.epoch.n, 3);
+            continue;
+        }
+        wait_us(t.core.cfg.grace_us - 2 * MUTE_US);
+        assert_int_equal(t.core.coord_why, HA_WHY_GRACE);
+        assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.epoch.n, 2);
+        wait_us(MUTE_US);
+        assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.epoch.n, 3);
+    }
+}
+
 /* Only the active keeps the record, and only the coordinator listens. */
 static void
 test_requests(void **state)
@@ -5765,6 +5809,7 @@ main(void)
         cmocka_unit_test(test_election),
         cmocka_unit_test(test_new_epoch_is_highest),
         cmocka_unit_test(test_grace),
+        cmocka_unit_test(test_grace_of_its_servers),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_overtaken_coordinator),
         cmocka_unit_test(test_before_settled),
