@@ -121,6 +121,9 @@ void verdict_quorum(struct ha_core *, struct ha_actions *);
 void verdict_fenced(struct ha_core *, const struct ha_event *,
                     struct ha_actions *);
 void verdict_run(struct ha_core *, struct ha_actions *);
+/* True if this node serves, or was proven to be allowed to, and has all there
+ * is. */
+bool verdict_cleared(const struct ha_core *);
 bool verdict_proven(const struct ha_core *, uint32_t id);
 /* True if the other node of a pair that lives on proof is not here. */
 bool verdict_apart(const struct ha_core *);

@@ -130,7 +130,7 @@ member_accept(struct ha_core *c, uint32_t from, const struct ha_msg *m,
                   m->why ? " to call the move off: " : "",
                   ha_why_text(m->why));
     }
-    if (m->planned && c->hold.n) {
+    if (m->planned && verdict_cleared(c)) {
         c->handed = true;
     }
     if (rec->active == c->cfg.self && m->elected) {

@@ -281,7 +281,7 @@ agreeing_why(struct ha_core *c)
 void
 promote_run(struct ha_core *c, struct ha_actions *out)
 {
-    bool cleared = !ha_epoch_cmp(c->cleared, c->hold);
+    bool cleared = verdict_cleared(c);
 
     if (c->stage <= HA_STAGE_AGREE) {
         wait_for(c, out, agreeing_why(c));

@@ -64,9 +64,8 @@ verdict_proven(const struct ha_core *c, uint32_t id)
     return p && p->proof != HA_PROOF_NONE;
 }
 
-/* True if this node serves, or was proven to be allowed to. */
-static bool
-is_active_here(const struct ha_core *c)
+bool
+verdict_cleared(const struct ha_core *c)
 {
     return c->hold.n && !ha_epoch_cmp(c->cleared, c->hold);
 }
@@ -77,7 +76,7 @@ verdict_stale(const struct ha_core *c)
     const struct ha_peer *p = other_node(c);
     mono_t until;
 
-    if (!verdict_apart(c) || c->durable.alone || is_active_here(c)
+    if (!verdict_apart(c) || c->durable.alone || verdict_cleared(c)
         || force_node(c) == c->cfg.self) {
         return false;
     }
@@ -289,7 +288,7 @@ own_why_not(const struct ha_core *c)
 static enum ha_why
 why_not_fence(struct ha_core *c, const struct ha_peer *p)
 {
-    bool active = is_active_here(c);
+    bool active = verdict_cleared(c);
     mono_t due = mono_add_us(p->left_at, active ? 0 : c->policy.delay_us);
     mono_t again = mono_add_us(p->tried_at, c->cfg.retry_us);
     enum ha_why why = active ? HA_WHY_NONE : own_why_not(c);
@@ -355,6 +354,6 @@ verdict_run(struct ha_core *c, struct ha_actions *out)
               "fencing: node %u, because it left the group and %s (%u "
               "of %d in 10 minutes)",
               p->id,
-              is_active_here(c) ? "may want to take over" : "may still serve",
+              verdict_cleared(c) ? "may want to take over" : "may still serve",
               recent_tries(c, p), HA_FENCE_TRIES);
 }

@@ -2297,6 +2297,25 @@ name_self_beside_the_old_active(void)
     say_support(2, 2, 5, 1, 50);
 }
 
+/* One that was named, and has not come to have all there is, has nothing to
+ * hand over: it owes nothing, and waits for nothing longer than others. */
+static void
+test_never_cleared_owes_nothing(void **state)
+{
+    struct ha_record rec = record_of(3, 2);
+    struct ha_msg m = { .type = HA_MSG_ACCEPT, .ballot = { 5, 2 }, .rev = 2 };
+
+    (void) state;
+    name_self_beside_the_old_active();
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.core.stage, HA_STAGE_VERDICT);
+    m.planned = m.elected = true;
+    m.durable.record = rec;
+    say(2, &m);
+    assert_int_equal(t.core.durable.record.epoch.n, 3);
+    assert_false(t.core.handed);
+}
+
 /* An old active that says that it still closes its door is waited for, within
  * reason: it may hold what nobody else has. */
 static void
@@ -5740,6 +5759,7 @@ main(void)
         cmocka_unit_test(test_apart_without_record),
         cmocka_unit_test(test_closed_while_agreeing),
         cmocka_unit_test(test_standby_owes_nothing),
+        cmocka_unit_test(test_never_cleared_owes_nothing),
         cmocka_unit_test(test_tail_of_an_earlier_support),
         cmocka_unit_test(test_forced_until_another_epoch),
         cmocka_unit_test(test_without_address_owes_all_the_same),
