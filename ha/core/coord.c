@@ -743,10 +743,14 @@ must_prepare(const struct ha_core *c)
     uint32_t doubled = c->n_turns < TURNS_DOUBLED ? c->n_turns : TURNS_DOUBLED;
     int64_t turn = (own_rank(c) * 2 * c->cfg.mute_us) << doubled;
 
-    if (c->collecting || c->foreign) {
+    if (c->foreign) {
         return false;
-    }
-    if (is_coordinator(c) && c->settled) {
+    } else if (c->collecting) {
+        /* Not even its own answer came: corosync lost what it was told, and
+         * nobody else here may be able to begin. */
+        return !ha_core_peer(c, c->cfg.self)->answered
+               && core_past(c, c->collect_at, (4 * c->cfg.mute_us) << doubled);
+    } else if (is_coordinator(c) && c->settled) {
         return c->in_flight
                && core_past(c, c->proposed_at, 4 * c->cfg.mute_us);
     }

@@ -4340,6 +4340,30 @@ test_before_settled(void **state)
     assert_false(t.core.switching);
 }
 
+/* What corosync was told and lost is said again: nobody else may be here who
+ * would begin.  Each time twice as late as before. */
+static void
+test_own_answer_is_lost(void **state)
+{
+    (void) state;
+    start_as(1, 3);
+    t.deaf = true;
+    view(set_of(1, 2, 3));
+    wait_us(8 * MUTE_US - 100000);
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 1);
+    wait_us(200000);
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 2);
+    wait_us(16 * MUTE_US - 200000);
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 2);
+    wait_us(200000);
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 3);
+
+    /* Others are given their time, and are heard later, too. */
+    coordinate();
+    wait_us(40 * MUTE_US);
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 1);
+}
+
 /* A coordinator whose proposal is not followed begins anew, after a while. */
 static void
 test_proposal_is_not_followed(void **state)
@@ -5833,6 +5857,7 @@ main(void)
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_overtaken_coordinator),
         cmocka_unit_test(test_before_settled),
+        cmocka_unit_test(test_own_answer_is_lost),
         cmocka_unit_test(test_proposal_is_not_followed),
         cmocka_unit_test(test_no_leader_without_disk),
         cmocka_unit_test(test_failed_is_not_preferred),
