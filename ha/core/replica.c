@@ -101,6 +101,7 @@ run_db(struct ha_core *c, enum ha_db db, struct ha_actions *out)
     } else if (!c->hold.n && c->in_force && c->supported
                && rec->active != c->cfg.self
                && ha_epoch_cmp(rec->epoch, c->stopped_epoch[db]) >= 0
+               && ha_epoch_cmp(rec->epoch, c->fence_epoch) >= 0
                && c->state == HA_STANDBY && active && active->status.log_ready
                && core_holds(&active->status, rec)) {
         want(c, db, ROLE_FOLLOW, rec->epoch, rec->lineage, rec->active, out);

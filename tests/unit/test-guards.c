@@ -3600,6 +3600,33 @@ test_switchover_is_asked_for(void **state)
     assert_refused(HA_WHY_NOT_ELIGIBLE, ha_why_text(HA_WHY_NOT_ELIGIBLE));
 }
 
+/* Nor does one whose fence worker supports another epoch of that number, which
+ * was begun and never in force, and which this ovn-had may know nothing of. */
+static void
+test_standby_of_a_higher_epoch(void **state)
+{
+    (void) state;
+    for (uint32_t node = 2; node <= 3; node++) {
+        struct ha_record rec = record_of(2, 2);
+        struct ha_status st = status_of(2, HA_ACTIVE);
+        struct ha_event ev = { .type = HA_EV_SUPPORTED };
+
+        start();
+        t.lazy_fence = true;
+        name_self(&rec);
+        ev.supported.epoch = (struct ha_epoch){ 2, node };
+        feed(&ev);
+        st.hold = rec.epoch;
+        st.log_ready = true;
+        say_status(2, &st);
+        say_support(2, 2, 5, 1, 50);
+        say_status(2, &st);
+        assert_int_equal(t.core.state, HA_STANDBY);
+        assert_int_equal(t.last_role[HA_NB].replica.role, node == 2);
+        assert_int_equal(t.last_role[HA_SB].replica.role, node == 2);
+    }
+}
+
 /* A standby that supports another epoch goes not back to the old one, though
  * that is still in force; nor does it follow who has not spoken yet. */
 static void
@@ -5829,6 +5856,7 @@ main(void)
         cmocka_unit_test(test_starting),
         cmocka_unit_test(test_standby_needs_active),
         cmocka_unit_test(test_standby_goes_not_back),
+        cmocka_unit_test(test_standby_of_a_higher_epoch),
         cmocka_unit_test(test_blocked_by_the_disk),
         cmocka_unit_test(test_switchover_is_asked_for),
         cmocka_unit_test(test_leave_active),
