@@ -119,6 +119,33 @@ was_resumed(struct world *w, const struct proposal *p)
     return false;
 }
 
+/* True if 'p' is in force by one node of a pair and a proof. */
+static bool
+is_chosen_alone(const struct world *w, const struct proposal *p)
+{
+    return (unsigned) __builtin_popcount(p->accepted) < w->n / 2 + 1;
+}
+
+/* True if 'p' and the epoch in force are the last resorts of two operators, of
+ * whom each had one node of a pair and knew nothing of the other. */
+static bool
+are_two_last_resorts(const struct world *w, const struct proposal *p)
+{
+    const struct oracle *o = &w->oracle;
+
+    for (size_t i = 0; i < o->n_props && p->forced && is_chosen_alone(w, p);
+         i++) {
+        const struct proposal *q = &o->props[i];
+
+        if (q->forced && is_chosen_alone(w, q)
+            && q->record.active != p->record.active
+            && epoch_same(q->record.epoch, o->chosen.record.epoch)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 check_successor(struct world *w, const struct proposal *p)
 {
@@ -127,7 +154,7 @@ check_successor(struct world *w, const struct proposal *p)
     const struct ha_record *new = &p->record;
     int cmp = ha_epoch_cmp(new->epoch, old->epoch);
 
-    if (!c->ballot.n) {
+    if (!c->ballot.n || are_two_last_resorts(w, p)) {
         return;
     }
     if (old->lineage != new->lineage) {
@@ -168,13 +195,6 @@ check_endless(struct world *w)
                       nd->fence.serve.n, nd->fence.serve.node);
         }
     }
-}
-
-/* True if 'p' is in force by one node of a pair and a proof. */
-static bool
-is_chosen_alone(const struct world *w, const struct proposal *p)
-{
-    return (unsigned) __builtin_popcount(p->accepted) < w->n / 2 + 1;
 }
 
 static void
