@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "ha/cluster.h"
 #include "ha/events.h"
@@ -174,6 +175,7 @@ failover_run(struct had *h, struct uctl_conn *conn)
     free(nb);
     free(sb);
     ev.ctl.to = to->id;
+    ev.ctl.ms = (uint64_t) time(NULL) * 1000;
     h->was_refused = false;
     loop_post(h, &ev);
     if (h->was_refused) {

@@ -272,7 +272,9 @@ elect(struct ha_core *c, const struct ha_record *base, uint32_t winner,
     struct ha_record rec = *base;
 
     rec.epoch.n = top_epoch(c, base).n + 1;
-    rec.epoch.n += force_node(c) && verdict_apart(c) ? FORCE_AHEAD : 0;
+    if (force_node(c) && verdict_apart(c)) {
+        rec.epoch.n = force_ahead(c, rec.epoch.n);
+    }
     rec.epoch.node = winner;
     rec.active = winner;
     if (pause_holds(&rec) && force_node(c)) {

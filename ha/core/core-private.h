@@ -82,8 +82,10 @@ void force_event(struct ha_core *, const struct ha_event *,
 void force_message(struct ha_core *, uint32_t from, const struct ha_msg *,
                    struct ha_actions *);
 /* What the other node of a pair agreed on alone is not known here; it must not
- * stand above what this one goes on with, in ballots and epochs. */
-#define FORCE_AHEAD 1000
+ * stand above what this one goes on with, in ballots and epochs: the number to
+ * go on with after 'n'.  If an operator let the other one go on before, it is
+ * the later word that counts: they are told apart by the clock. */
+uint32_t force_ahead(const struct ha_core *, uint32_t n);
 /* The node that an operator let become active, whatever it lacks; 0: none. */
 uint32_t force_node(const struct ha_core *);
 

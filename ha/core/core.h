@@ -333,7 +333,7 @@ struct ha_event {
         struct {
             uint32_t to;      /* 0: the best. */
             uint32_t request; /* CONSENT: enum ha_request. */
-            uint64_t ms;      /* PAUSE: now, since 1970. */
+            uint64_t ms;      /* PAUSE, FORCE: now, since 1970. */
         } ctl;
         struct ha_policy policy;
         struct {
@@ -534,6 +534,7 @@ struct ha_core {
     struct ha_record base;
     enum ha_why coord_why; /* Why nothing can be proposed. */
     uint32_t forced;       /* Operator's last resort; 0: none. */
+    uint32_t forced_at;    /* Asked for here then, in seconds since 1970. */
     bool switching;        /* Operator's wish under way, */
     uint32_t switch_to;    /* to whom. */
     bool req_in_sync;      /* The active asked for 'req_set', */

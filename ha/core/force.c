@@ -20,6 +20,12 @@ force_node(const struct ha_core *c)
     return c->forced;
 }
 
+uint32_t
+force_ahead(const struct ha_core *c, uint32_t n)
+{
+    return n + 1000 > c->forced_at ? n + 1000 : c->forced_at;
+}
+
 /* The one that lacks the least, of those that may be let in; 0: none. */
 uint32_t
 ha_core_force_best(const struct ha_core *c)
@@ -113,6 +119,7 @@ force_event(struct ha_core *c, const struct ha_event *ev,
         core_tell(out, "failover: refused: node %u: %s", to, ha_why_text(why));
         return;
     }
+    c->forced_at = ev->ctl.ms / 1000;
     m = core_send(c, out, HA_MSG_REQUEST);
     m->request = HA_REQ_FORCE;
     m->node = to;
@@ -137,7 +144,7 @@ force_message(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     c->handed = false;
     if (verdict_apart(c)) {
         verdict_vouched(c, out);
-        c->top_ballot += FORCE_AHEAD;
+        c->top_ballot = force_ahead(c, c->top_ballot);
         coord_view(c); /* An exchange of records, above all of them. */
     }
 }

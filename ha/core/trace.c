@@ -297,8 +297,11 @@ event_body(struct pass *s, struct ha_event *ev)
         i32(s, &ev->probed.error);
         break;
     case HA_EV_SWITCH:
+        u32(s, &ev->ctl.to);
+        break;
     case HA_EV_FORCE:
         u32(s, &ev->ctl.to);
+        u64(s, &ev->ctl.ms);
         break;
     case HA_EV_CONSENT:
         u32(s, &ev->ctl.to);

@@ -3,8 +3,8 @@
 records are lost, having been told which."""
 
 from lab import Corosync, wait_until
-from watch import (NoReplication, Watch, bring_up, cluster, local, others,
-                   wait_in_sync, wait_state, wait_well, wait_why)
+from watch import (NoReplication, Watch, bring_up, cluster, diverged, local,
+                   others, wait_in_sync, wait_state, wait_well, wait_why)
 
 # Much is lost, which the old active does not ask about.
 CONF = "[insync]\nlag-ms = 3000\n[replication]\nshrink-guard = 0\n"
@@ -80,3 +80,27 @@ def test_pair_started_anew(make_lab):
     assert new.serves("nb", unix=True)
     lab.boot(old.name)
     assert wait_well(lab) is new
+
+
+def test_later_word_counts(make_lab):
+    """An operator lets one node of a pair go on and, once that one is lost,
+    too, the other one, though each lacks what the other served.  Together
+    again, what was served last is the truth."""
+    lab = make_lab(control=2, compute=0, corosync=Corosync.fast())
+    last = bring_up(lab)
+    first, = others(lab, last)
+    lab.crash(first.name)
+    lab.crash(last.name)
+    for alone in (first, last):
+        lab.boot(alone.name)
+        wait_why(alone, "unmet", 60)
+        assert hactl(alone, *FORCE, "--yes").returncode == 0
+        assert alone.serves("nb", unix=True)
+        alone.out("ovn-nbctl", "ls-add", f"of-{alone.name}")
+        if alone is first:
+            lab.crash(first.name)
+    lab.boot(first.name)
+    assert wait_well(lab) is last
+    assert last.out("ovn-nbctl", "--bare", "--columns=name", "list",
+                    "Logical_Switch").split() == [f"of-{last.name}"]
+    assert any(f"of-{first.name}" in text for text in diverged(first))

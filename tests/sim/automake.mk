@@ -45,6 +45,7 @@ SIM_STORIES = \
 	tests/sim/last-resort.sim \
 	tests/sim/last-resort-gone-on.sim \
 	tests/sim/last-resort-pair.sim \
+	tests/sim/last-resort-twice.sim \
 	tests/sim/move-called-off.sim \
 	tests/sim/move-record-full.sim \
 	tests/sim/move-slow-door.sim \

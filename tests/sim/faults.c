@@ -424,7 +424,7 @@ ask_switch(struct world *w, struct node *nd)
 static void
 ask_force(struct world *w, struct node *nd)
 {
-    struct ha_event ev = { .type = HA_EV_FORCE };
+    struct ha_event ev = { .type = HA_EV_FORCE, .ctl.ms = w->now };
     struct node *other = &w->nodes[nd->id == 1 ? 1 : 0];
 
     if (w->policy.fence && other->up) {

@@ -319,7 +319,7 @@ do_thaw(struct story *s)
 static void
 do_failover(struct story *s)
 {
-    struct ha_event ev = { .type = HA_EV_FORCE };
+    struct ha_event ev = { .type = HA_EV_FORCE, .ctl.ms = s->w->now };
     struct node *nd = node_arg(s, 2);
 
     ev.ctl.to = nd->id;

@@ -2987,6 +2987,25 @@ test_forced_alone(void **state)
     assert_int_equal(t.core.durable.alone, HA_ALONE_NO);
 }
 
+/* It goes on far above all that is known here, and above what an operator let
+ * the other node begin before; but never below, if the clock is wrong. */
+static void
+test_later_word_counts(void **state)
+{
+    (void) state;
+    for (uint32_t s = 0; s <= 5000; s += 5000) {
+        struct ha_event ev = { .type = HA_EV_FORCE, .ctl.to = 2 };
+
+        ev.ctl.ms = s * 1000ULL + 999;
+        start_apart(HA_ALONE_NO);
+        feed(&ev);
+        wait_us(50000);
+        assert_int_equal(t.core.record.epoch.n, s ? s : 1002);
+        assert_true(t.core.durable.promised.n > (s ? s : 1000));
+        assert_true(t.core.durable.promised.n < s + 1010);
+    }
+}
+
 /* An active whose workers took the log without having told where they stopped
  * goes on with it when its epoch is proposed anew. */
 static void
@@ -5834,6 +5853,7 @@ main(void)
         cmocka_unit_test(test_stale),
         cmocka_unit_test(test_apart_is_not_forced),
         cmocka_unit_test(test_forced_alone),
+        cmocka_unit_test(test_later_word_counts),
         cmocka_unit_test(test_log_taken_without_a_stop),
         cmocka_unit_test(test_support_tells_promises),
         cmocka_unit_test(test_fence_worker_anew),

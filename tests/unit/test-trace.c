@@ -198,8 +198,10 @@ test_small_events(void **state)
     assert_int_equal(back.ctl.to, 3);
     ev.type = HA_EV_FORCE;
     ev.ctl.to = 2;
+    ev.ctl.ms = 1700000000123;
     there_and_back(&ev, &back);
     assert_int_equal(back.ctl.to, 2);
+    assert_int_equal(back.ctl.ms, 1700000000123);
     ev.type = HA_EV_SHUTDOWN;
     there_and_back(&ev, &back);
 
