@@ -159,9 +159,7 @@ coord_heir(const struct ha_core *c)
 {
     uint32_t heir = coord_best(c, &c->record, c->cfg.self);
 
-    return heir && coord_why_not_move(c, &c->record, heir) == HA_WHY_NONE
-               ? heir
-               : 0;
+    return coord_why_not_move(c, &c->record, heir) == HA_WHY_NONE ? heir : 0;
 }
 
 enum ha_why

@@ -1072,6 +1072,11 @@ test_low_disk_hands_over(void **state)
     st.local.record_full = true;
     say_status(2, &st);
     assert_int_equal(ha_core_heir(&t.core), 1);
+    say_status(1, &st);
+    st.local.record_full = false;
+    st.local.low_disk = true;
+    say_status(2, &st);
+    assert_int_equal(ha_core_heir(&t.core), 2);
 }
 
 /* Nothing is handed over to a node that could not begin. */
