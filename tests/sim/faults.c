@@ -416,7 +416,9 @@ ask_switch(struct world *w, struct node *nd)
 
     ev.ctl.to = rnd_chance(w, 300) ? 0 : any_node(w)->id;
     tell(w, nd, "== an operator asks for a switchover to %u", ev.ctl.to);
-    oracle_wish(w);
+    if (nd->up && nd->had.alive) {
+        oracle_wish(w);
+    }
     had_post(w, nd, &ev);
 }
 
