@@ -90,6 +90,8 @@ uint32_t force_ahead(const struct ha_core *, uint32_t n);
 uint32_t force_node(const struct ha_core *);
 
 /* pause.c: maintenance. */
+/* True if this node's lease may be endless, or become so. */
+bool pause_endless(const struct ha_core *);
 void pause_event(struct ha_core *, const struct ha_event *,
                  struct ha_actions *);
 void pause_message(struct ha_core *, uint32_t from, const struct ha_msg *,

@@ -139,7 +139,7 @@ ha_core_status(const struct ha_core *c, struct ha_status *st)
     st->ever_active = c->ever_active;
     /* Whoever leaves gives its word that it serves nothing. */
     st->open = c->fence.open || (c->leaving && !c->fence.closed);
-    st->endless = c->endless.n != 0;
+    st->endless = pause_endless(c);
     st->local = c->local;
 }
 

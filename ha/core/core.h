@@ -587,6 +587,7 @@ struct ha_core {
 
     /* pause.c. */
     struct ha_epoch endless; /* This node's lease under it may be endless. */
+    bool endless_left; /* Or become so by what the ovn-had before ordered. */
     struct {
         bool sent;
         bool on;

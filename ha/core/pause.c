@@ -288,6 +288,12 @@ pause_next(struct ha_core *c, const struct ha_record *rec,
 
 /* ---- Active ----------------------------------------------------------- */
 
+bool
+pause_endless(const struct ha_core *c)
+{
+    return c->endless.n || c->endless_left;
+}
+
 void
 pause_fence(struct ha_core *c, struct ha_actions *out)
 {
@@ -297,10 +303,11 @@ pause_fence(struct ha_core *c, struct ha_actions *out)
         /* It is another worker, or it gave up. */
         c->endless_order.sent = false;
     }
-    if (c->endless.n && c->endless_order.sent && !c->endless_order.on
+    if (pause_endless(c) && c->endless_order.sent && !c->endless_order.on
         && f->connected && !f->endless && (f->open || f->closed)
         && f->endless_token == c->endless_order.token) {
         memset(&c->endless, 0, sizeof c->endless);
+        c->endless_left = false;
         core_tell(out, "pause: the lease of this node is the ordinary one "
                        "again");
     }
@@ -333,7 +340,7 @@ pause_run(struct ha_core *c, struct ha_actions *out)
     wanted = is_wanted(c);
     if ((c->endless_order.sent && c->endless_order.on == wanted
          && !ha_epoch_cmp(c->endless_order.epoch, c->hold))
-        || (!wanted && !c->endless.n)) {
+        || (!wanted && !pause_endless(c))) {
         return;
     }
     if (wanted && !c->endless.n) {
@@ -345,6 +352,7 @@ pause_run(struct ha_core *c, struct ha_actions *out)
     c->endless_order.epoch = c->hold;
     if (wanted) {
         c->endless = c->hold;
+        c->endless_left = false;
     }
     a = core_act(out, HA_ACT_FENCE_ENDLESS);
     a->endless.epoch = c->hold;

@@ -42,6 +42,7 @@ role_demote(struct ha_core *c, struct ha_actions *out, enum ha_why why)
     memset(&c->hold, 0, sizeof c->hold);
     memset(&c->serve_sent, 0, sizeof c->serve_sent);
     memset(&c->endless, 0, sizeof c->endless); /* The door closes with it. */
+    c->endless_left = false;
     c->stage = HA_STAGE_NONE;
     c->probe_token = 0;
     c->ended_at = c->now;
@@ -169,6 +170,7 @@ in_starting(struct ha_core *c, struct ha_actions *out)
         core_tell(out, "start: goes on serving epoch %u.%u", e.n, e.node);
         c->hold = c->cleared = c->serve_sent = e;
         c->endless = c->fence.endless ? e : c->endless;
+        c->endless_left = c->durable.record.paused != HA_PAUSE_NONE;
         /* It stopped every older one before it opened the door. */
         for (int db = 0; db < HA_N_DBS; db++) {
             c->stopped_epoch[db] = e;

@@ -5302,7 +5302,7 @@ test_endless_needs_a_record_in_force(void **state)
     restart_paused(false);
     wait_us(LEASE_US + 100000);
     assert_int_equal(t.core.state, HA_DEMOTING);
-    assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 0);
+    assert_false(t.last_act[HA_ACT_FENCE_ENDLESS].endless.on);
 
     /* But its fence worker, which lived on, may have it already. */
     restart_paused(true);
@@ -5320,6 +5320,30 @@ test_endless_needs_a_record_in_force(void **state)
     assert_int_equal(t.core.hold.n, 1);
     assert_int_equal(t.core.state, HA_PROMOTING);
     assert_int_equal(t.n_acts[HA_ACT_FENCE_CLOSE], 0);
+}
+
+/* What the ovn-had before ordered may reach the fence worker late: as long as it
+ * has not said that it is not endless after an order of this one, it may be. */
+static void
+test_endless_order_of_the_life_before(void **state)
+{
+    (void) state;
+    restart_paused(false);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 1);
+    assert_false(t.last_act[HA_ACT_FENCE_ENDLESS].endless.on);
+    assert_true(t.core.endless_left);
+    feed_fence();
+    assert_true(t.core.endless_left);
+    t.fence.endless_token = t.last_act[HA_ACT_FENCE_ENDLESS].endless.token;
+    feed_fence();
+    assert_false(t.core.endless_left);
+
+    restart(SELF, false);
+    t.fence.connected = true;
+    feed_fence();
+    assert_int_equal(t.core.hold.n, 1);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_ENDLESS], 0);
+    assert_false(t.core.endless_left);
 }
 
 /* An order for an endless lease rests on a record of the epoch that is held,
@@ -5937,6 +5961,7 @@ main(void)
         cmocka_unit_test(test_resume_is_refused),
         cmocka_unit_test(test_paused_goes_on),
         cmocka_unit_test(test_endless_needs_a_record_in_force),
+        cmocka_unit_test(test_endless_order_of_the_life_before),
         cmocka_unit_test(test_endless_order),
         cmocka_unit_test(test_endless_is_given_back_once),
         cmocka_unit_test(test_resume_waits_for_the_lease),
