@@ -4777,6 +4777,7 @@ test_mute_active(void **state)
     (void) state;
     start_as(1, 3);
     t.core.durable.record = t.core.record = rec;
+    t.core.ever_active = true;
     view(set_of(1, 2, 3));
     say_state(2, &d, &st);
     wait_us(MUTE_US);
@@ -4872,6 +4873,19 @@ test_requests_of_the_active(void **state)
     assert_int_equal(proposed()->suspects.n, 1);
     assert_int_equal(proposed()->in_sync.n, 2);
     assert_true(ha_set_has(&proposed()->in_sync, 2));
+
+    /* One waits for the other's proposal, or both for another one. */
+    lead(&rec);
+    t.core.in_flight = true;
+    m.request = HA_REQ_SETTLED;
+    say(2, &m);
+    m.request = HA_REQ_IN_SYNC;
+    say(2, &m);
+    assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 0);
+    t.core.in_flight = false;
+    feed_type(HA_EV_TICK);
+    assert_int_equal(proposed()->suspects.n, 0);
+    assert_int_equal(proposed()->in_sync.n, 2);
 
     /* What is so already needs no proposal. */
     lead(&rec);
