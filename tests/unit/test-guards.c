@@ -4408,6 +4408,12 @@ test_own_answer_is_lost(void **state)
     assert_int_equal(t.n_sent[HA_MSG_PREPARE], 2);
     wait_us(200000);
     assert_int_equal(t.n_sent[HA_MSG_PREPARE], 3);
+    wait_us((32 + 64) * MUTE_US + 200000);
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 5);
+    for (unsigned n = 6; n < 9; n++) { /* But no later than that. */
+        wait_us(128 * MUTE_US + 100000);
+        assert_int_equal(t.n_sent[HA_MSG_PREPARE], n);
+    }
 
     /* Others are given their time, and are heard later, too. */
     coordinate();
@@ -4638,12 +4644,14 @@ test_bootstrap_needs(void **state)
 }
 
 /* A first active that never began is replaced by whoever can, unless it may
- * have begun and has lost its disk since. */
+ * have begun and has lost its disk since.  Where not all is known yet its record
+ * is put in force, for what else rests on that. */
 static void
 test_unbegun(void **state)
 {
     (void) state;
-    for (int lost = 0; lost < 2; lost++) {
+    for (int i = 0; i < 3; i++) {
+        bool lost = i == 1, unknown = i == 2;
         struct ha_record rec = record_of(1, 2);
         struct ha_durable d, none = held(0, 0, NULL);
         struct ha_status st[2];
@@ -4660,15 +4668,16 @@ test_unbegun(void **state)
             t.local.db[db].has_data = false;
             t.local.db[db].life = 1;
         }
+        st[1].local.db[HA_SB].life = !unknown;
         feed_local();
         view(set_of(1, 2, 3));
         say_state(3, &d, &st[1]);
         say_state(2, lost ? &none : &d, &st[0]);
         wait_us(50000);
         assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
-        assert_int_equal(t.last[HA_MSG_ACCEPT].elected, !lost);
-        assert_int_equal(proposed()->epoch.n, lost ? 1 : 2);
-        assert_int_equal(proposed()->active, lost ? 2 : 1);
+        assert_int_equal(t.last[HA_MSG_ACCEPT].elected, !lost && !unknown);
+        assert_int_equal(proposed()->epoch.n, i ? 1 : 2);
+        assert_int_equal(proposed()->active, i ? 2 : 1);
     }
 }
 
