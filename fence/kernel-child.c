@@ -89,7 +89,7 @@ set_up(struct keeper *k)
 
     if (!error) {
         k->up = true;
-        error = add_ports(k, 0);
+        k->n_ports = 0;
     }
     return error;
 }
@@ -114,13 +114,13 @@ follow_ports(struct keeper *k, const pid_t pids[HA_N_DBS])
     return add_ports(k, k->n_ports);
 }
 
+/* The keys first: ports may be served already. */
 static int
 renew(struct keeper *k, mono_t until, const pid_t pids[HA_N_DBS])
 {
-    int error = follow_ports(k, pids);
+    int error = keys_renew(&k->keys, k->nft, until, k->why, sizeof k->why);
 
-    return error ? error
-                 : keys_renew(&k->keys, k->nft, until, k->why, sizeof k->why);
+    return error ? error : follow_ports(k, pids);
 }
 
 /* ---- Wishes ---------------------------------------------------------- */
@@ -148,6 +148,9 @@ hold(struct keeper *k, const struct kernel_wish *wish, mono_t now)
             return;
         }
         error = set_up(k);
+        if (!error && !mono_before(now, until)) {
+            error = add_ports(k, 0);
+        }
     }
     if (!error && mono_before(now, until)) {
         error = renew(k, until, wish->pids);

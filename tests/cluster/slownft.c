@@ -5,6 +5,8 @@
  * Test code only. */
 
 #include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LATE_US 300000
@@ -18,8 +20,15 @@ nft_run_cmd_from_buffer(struct nft_ctx *ctx, const char *buf)
         (int (*)(struct nft_ctx *, const char *)) dlsym(
             RTLD_NEXT, "nft_run_cmd_from_buffer");
 
+    int error;
+
     if (!access("/run/slow-nft", F_OK)) {
         usleep(LATE_US);
     }
-    return next(ctx, buf);
+    error = next(ctx, buf);
+    if (getenv("SLOW_AFTER_PORTS") && strstr(buf, "add element")
+        && strstr(buf, " ports ")) {
+        usleep(LATE_US);
+    }
+    return error;
 }

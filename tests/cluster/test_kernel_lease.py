@@ -20,6 +20,7 @@ from fence_parts import (AUTO, CLOSE, CLOSED, EXIT, LEASE, MISSING, OFF, ON,
                          boottime_us, free_port, is_dead, serve)
 from lab import wait_until
 from lab.netns import own
+from preload import build_preload
 
 TABLE = ("inet", "ovn_ha")
 CONVENTION = {6641, 6642}
@@ -404,6 +405,26 @@ def test_switched_off_and_on(node):
     session.send(b'{"id":1,"method":"echo","params":[]}')
     assert hears(session, 2)
     assert not node.sup.state.lease_losses
+
+
+def test_begins_while_clients_are_served(cluster, tmp_path, monkeypatch):
+    """Ports are guarded only once the keys are there, so that no client of them
+    is cut off for a moment."""
+    monkeypatch.setenv("LD_PRELOAD", str(build_preload("slownft", tmp_path)))
+    monkeypatch.setenv("SLOW_AFTER_PORTS", "1")
+    node = cluster.bring_up()
+    node.configure(kernel=OFF)
+    serve(node)
+    wait_until(lambda: node.sup.state.kernel == UNUSED, 3)
+    session = node.servers[0].connect()
+    node.configure(kernel=AUTO)
+
+    def begun():
+        session.send(b'{"id":1,"method":"echo","params":[]}')
+        assert hears(session, 2)
+        return node.sup.state.kernel == USED and ports()
+    wait_until(begun, 5)
+    assert n_refused() == 0 and not node.sup.state.lease_losses
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "EXIT"])
