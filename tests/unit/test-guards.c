@@ -4391,6 +4391,29 @@ test_before_settled(void **state)
     assert_false(t.core.switching);
 }
 
+/* An answer to the exchange before, which came while the next one was on its way,
+ * is none to this one. */
+static void
+test_answer_to_the_exchange_before(void **state)
+{
+    struct ha_record rec = record_of(1, 1);
+    struct ha_durable d = held(1, 1, &rec);
+    struct ha_status st = status_of(2, HA_STANDBY);
+    struct ha_msg prepare;
+
+    (void) state;
+    coordinate();
+    t.deaf = true;
+    view(set_of(1, 2, 0));
+    assert_int_equal(t.n_sent[HA_MSG_PREPARE], 2);
+    prepare = t.last[HA_MSG_PREPARE];
+    say_state(2, &d, &st);
+    assert_true(t.core.peers[1].answered);
+    t.deaf = false;
+    say(1, &prepare);
+    assert_false(t.core.peers[1].answered);
+}
+
 /* What corosync was told and lost is said again: nobody else may be here who
  * would begin.  Each time twice as late as before. */
 static void
@@ -5957,6 +5980,7 @@ main(void)
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_overtaken_coordinator),
         cmocka_unit_test(test_before_settled),
+        cmocka_unit_test(test_answer_to_the_exchange_before),
         cmocka_unit_test(test_own_answer_is_lost),
         cmocka_unit_test(test_proposal_is_not_followed),
         cmocka_unit_test(test_no_leader_without_disk),
