@@ -146,9 +146,12 @@ coord_why_not_move(const struct ha_core *c, const struct ha_record *rec,
     const struct ha_peer *to = core_heard(c, id);
     const struct ha_peer *p = core_heard(c, rec->active);
     const struct ha_local *l = p ? &p->status.local : NULL;
+    enum ha_why bars = pause_bars(c, rec);
 
-    if ((to && to->status.local.record_full)
-        || (l && l->record_full && !l->unfit && !l->address_unfit)) {
+    if (bars != HA_WHY_NONE) {
+        return bars;
+    } else if ((to && to->status.local.record_full)
+               || (l && l->record_full && !l->unfit && !l->address_unfit)) {
         return HA_WHY_RECORD_FULL;
     }
     return coord_why_not(c, rec, id);
@@ -582,7 +585,9 @@ election_due(const struct ha_core *c, const struct ha_record *rec,
             *ret_why = HA_WHY_GRACE;
             return NULL;
         }
-        return "the active has stopped serving";
+        *ret_why = pause_bars(c, rec);
+        return *ret_why == HA_WHY_NONE ? "the active has stopped serving"
+                                       : NULL;
     }
     /* Of one number there may be two, begun by two coordinators; a member
      * that supports the higher one cannot go back. */

@@ -92,6 +92,9 @@ uint32_t force_node(const struct ha_core *);
 /* pause.c: maintenance. */
 /* True if this node's lease may be endless, or become so. */
 bool pause_endless(const struct ha_core *);
+/* True if 'p' is the active of 'rec', which is paused, and is here without its
+ * data: it may have served long without anybody, and that is gone. */
+bool pause_lost(const struct ha_record *rec, const struct ha_peer *p);
 void pause_event(struct ha_core *, const struct ha_event *,
                  struct ha_actions *);
 void pause_message(struct ha_core *, uint32_t from, const struct ha_msg *,

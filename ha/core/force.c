@@ -73,7 +73,7 @@ agreed_why_not(const struct ha_core *c)
     }
     if (pause_holds(&c->record)) {
         return HA_WHY_PAUSED; /* To resume may be all that it takes. */
-    } else if (!here && bars != HA_WHY_NONE) {
+    } else if (bars != HA_WHY_NONE) {
         /* A loss may be accepted, but a proof has to be there. */
         return bars == HA_WHY_PAUSE_STALE ? HA_WHY_NONE : bars;
     }

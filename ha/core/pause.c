@@ -70,12 +70,24 @@ pause_tell(const struct ha_record *old, const struct ha_record *new,
 /* ---- Others ----------------------------------------------------------- */
 
 /* True if too much time passed between the last contact with 'p', the active
- * of a pause, and the proof that it serves no more. */
+ * of a pause, and 'until', when it was known that it serves no more. */
 static bool
-is_stale(const struct ha_core *c, const struct ha_peer *p)
+is_stale(const struct ha_core *c, const struct ha_peer *p, mono_t until)
 {
     return !p->met
-           || mono_us_between(p->contact_at, p->proof_at) > c->policy.stale_us;
+           || mono_us_between(p->contact_at, until) > c->policy.stale_us;
+}
+
+bool
+pause_lost(const struct ha_record *rec, const struct ha_peer *p)
+{
+    bool lost = false;
+
+    for (int db = 0; db < HA_N_DBS; db++) {
+        lost |= p->status.local.db[db].pos.lineage != rec->lineage;
+    }
+    return lost && rec->paused != HA_PAUSE_NONE && p->id == rec->active
+           && p->heard;
 }
 
 enum ha_why
@@ -83,15 +95,21 @@ pause_bars(const struct ha_core *c, const struct ha_record *rec)
 {
     const struct ha_peer *p = ha_core_peer(c, rec->active);
 
-    if (rec->paused == HA_PAUSE_NONE || !p || ha_set_has(&c->view, p->id)) {
+    if (rec->paused == HA_PAUSE_NONE || !p) {
         return HA_WHY_NONE;
+    } else if (ha_set_has(&c->view, p->id)) {
+        return pause_lost(rec, p) && is_stale(c, p, c->now)
+                       && force_node(c) == 0
+                   ? HA_WHY_PAUSE_STALE
+                   : HA_WHY_NONE;
     } else if (pause_holds(rec)) {
         return HA_WHY_PAUSED;
     } else if (p->proof == HA_PROOF_NONE) {
         return HA_WHY_ENDLESS;
     }
-    return is_stale(c, p) && force_node(c) == 0 ? HA_WHY_PAUSE_STALE
-                                                : HA_WHY_NONE;
+    return is_stale(c, p, p->proof_at) && force_node(c) == 0
+               ? HA_WHY_PAUSE_STALE
+               : HA_WHY_NONE;
 }
 
 enum ha_why

@@ -154,7 +154,7 @@ verdict_view(struct ha_core *c, const struct ha_set *old,
 void
 verdict_heard(struct ha_core *c, struct ha_peer *p)
 {
-    if (c->in_force && p->id != c->cfg.self) {
+    if (c->in_force && p->id != c->cfg.self && !pause_lost(&c->record, p)) {
         p->met = true;
         p->contact_at = c->now;
     }

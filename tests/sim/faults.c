@@ -574,6 +574,27 @@ faults_plan(struct world *w, int64_t from, int64_t until, unsigned n)
     }
 }
 
+/* Does what status says where it takes a person, after all is mended: the disk
+ * of an active that had served alone may be lost for good. */
+static void
+do_as_told(struct world *w, struct node *unused, uint64_t arg, void *aux)
+{
+    struct ha_event ev = { .type = HA_EV_FORCE, .ctl.ms = w->now };
+
+    (void) unused;
+    (void) arg;
+    (void) aux;
+    FOR_EACH_NODE(nd, w)
+    {
+        if (nd->had.alive && nd->had.core.why == HA_WHY_PAUSE_STALE) {
+            tell(w, nd, "== an operator accepts that records are lost");
+            had_post(w, nd, &ev);
+            break;
+        }
+    }
+    world_in(w, 2 * SEC, do_as_told, NULL, 0, NULL);
+}
+
 /* Mends all there is to mend. */
 void
 faults_end(struct world *w)
@@ -613,4 +634,5 @@ faults_end(struct world *w)
         }
     }
     net_heal(w);
+    world_in(w, 2 * SEC, do_as_told, NULL, 0, NULL);
 }

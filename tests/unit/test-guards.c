@@ -5606,6 +5606,62 @@ test_paused_active_is_not_forced(void **state)
     assert_int_equal(t.n_requests[HA_REQ_FORCE], 0);
 }
 
+/* One that comes back without a database may have served long after the others
+ * heard it last, and nobody has that: an operator has to accept it.  With its
+ * data, or soon enough, the best takes over. */
+static void
+test_paused_active_lost_its_data(void **state)
+{
+    static const struct {
+        int lost; /* Which database; -1: none. */
+        int64_t stale_us;
+        bool waits;
+    } cases[] = {
+        { HA_NB, 10000000, true },
+        { HA_SB, 10000000, true },
+        { HA_NB, 60000000, false },
+        { -1, 10000000, false },
+    };
+    struct ha_event force = { .type = HA_EV_FORCE, .ctl.to = 2 };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ha_record rec = record_of(1, 3);
+        struct ha_status st = status_of(2, HA_STANDBY);
+        struct ha_durable d;
+        struct ha_msg m;
+
+        lose_paused_active(HA_PAUSE_ENDING, cases[i].stale_us);
+        view(set_of(1, 2, 3));
+        rec.paused = HA_PAUSE_ENDING;
+        d = held(1, 1, &rec);
+        say_state(2, &d, &st);
+        if (cases[i].lost >= 0) {
+            st.local.db[cases[i].lost].pos.lineage = 0;
+        }
+        say_state(3, &d, &st);
+        if (!cases[i].waits) {
+            assert_true(t.last[HA_MSG_ACCEPT].elected);
+            continue;
+        }
+        others_support(2);
+        m = support_of(3, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+        m.status = st;
+        say(3, &m);
+        say_status(3, &st);
+        wait_us(1000000);
+        assert_true(t.core.in_force);
+        assert_int_equal(t.core.record.epoch.n, 1);
+        assert_int_equal(t.core.coord_why, HA_WHY_PAUSE_STALE);
+        say_request(2, HA_REQ_SWITCH, 2);
+        assert_false(t.core.switching);
+        assert_false(t.last[HA_MSG_ACCEPT].elected);
+        feed(&force);
+        assert_true(t.last[HA_MSG_ACCEPT].elected);
+        assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.active, 2);
+    }
+}
+
 static void
 test_resumed_needs_a_proof(void **state)
 {
@@ -6014,6 +6070,7 @@ main(void)
         cmocka_unit_test(test_resume_waits_for_the_lease),
         cmocka_unit_test(test_paused_active_is_not_replaced),
         cmocka_unit_test(test_paused_active_is_not_forced),
+        cmocka_unit_test(test_paused_active_lost_its_data),
         cmocka_unit_test(test_resumed_needs_a_proof),
         cmocka_unit_test(test_pause_ends_with_the_epoch),
         cmocka_unit_test(test_word_of_a_paused_active),
