@@ -234,3 +234,29 @@ def test_proof_comes_too_late(lab):
         assert not node.serves("nb", unix=True)
     lab.boot(old.name)
     wait_well(lab)
+
+
+def test_its_disk_is_lost(lab):
+    """It serves alone, paused, and comes back without a disk: what it served
+    is gone, and an operator has to accept that."""
+    old = wait_well(lab)
+    one, two = others(lab, old)
+    fine(old, "pause")
+    lab.partition([old.name], [one.name, two.name])
+    for node in (one, two):
+        shown(node, "paused")
+        wait_until(lambda n=node: local(n)["state_ms"] > 1000, 20, "a while")
+    old.nbctl("ls-add", "served-alone")
+    hactl(one, "resume")
+    shown(one, "endless")
+    lab.crash(old.name)
+    lab.heal()
+    lab.boot(old.name, empty_disk=True)
+    for node in lab.control:
+        wait_why(node, "pause-stale")
+    shown(two, "pause-stale")
+    done = hactl(two, "switchover", "--to", two.name)
+    assert done.returncode == 1, done
+    assert not any(n.serves("nb", unix=True) for n in lab.control)
+    assert hactl(two, "failover", "--allow-data-loss", "--yes").returncode == 0
+    assert wait_well(lab) in (one, two)

@@ -59,6 +59,7 @@ SIM_STORIES = \
 	tests/sim/partition-standby.sim \
 	tests/sim/pause.sim \
 	tests/sim/pause-absent.sim \
+	tests/sim/pause-lost-disk.sim \
 	tests/sim/pause-pair.sim \
 	tests/sim/pause-partition.sim \
 	tests/sim/pause-power-cut.sim \

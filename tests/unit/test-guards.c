@@ -633,7 +633,8 @@ static void
 test_tail_of_a_later_epoch(void **state)
 {
     (void) state;
-    for (uint32_t later = 0; later < 2; later++) {
+    for (int i = 0; i < 3; i++) {
+        bool later = i == 1, foreign = i == 2;
         struct ha_record rec = takeover();
         struct ha_msg m;
 
@@ -641,7 +642,8 @@ test_tail_of_a_later_epoch(void **state)
         t.core.handed = true;
         name_self(&rec);
         m = support_of(2, 2, 5, 1, 60);
-        m.pos[HA_SB].epoch.n += later;
+        m.pos[HA_SB].epoch.n += later || foreign;
+        m.pos[HA_SB].lineage += foreign; /* Of which no epoch counts here. */
         say(2, &m);
         assert_int_equal(t.core.stage, HA_STAGE_TAIL);
         wait_us(TAIL_US + 100000);
