@@ -94,20 +94,16 @@ enum ha_why
 pause_bars(const struct ha_core *c, const struct ha_record *rec)
 {
     const struct ha_peer *p = ha_core_peer(c, rec->active);
+    bool here = p && ha_set_has(&c->view, p->id);
 
-    if (rec->paused == HA_PAUSE_NONE || !p) {
+    if (rec->paused == HA_PAUSE_NONE || !p || (here && !pause_lost(rec, p))) {
         return HA_WHY_NONE;
-    } else if (ha_set_has(&c->view, p->id)) {
-        return pause_lost(rec, p) && is_stale(c, p, c->now)
-                       && force_node(c) == 0
-                   ? HA_WHY_PAUSE_STALE
-                   : HA_WHY_NONE;
-    } else if (pause_holds(rec)) {
+    } else if (!here && pause_holds(rec)) {
         return HA_WHY_PAUSED;
-    } else if (p->proof == HA_PROOF_NONE) {
+    } else if (!here && p->proof == HA_PROOF_NONE) {
         return HA_WHY_ENDLESS;
     }
-    return is_stale(c, p, p->proof_at) && force_node(c) == 0
+    return is_stale(c, p, here ? c->now : p->proof_at) && force_node(c) == 0
                ? HA_WHY_PAUSE_STALE
                : HA_WHY_NONE;
 }
