@@ -136,9 +136,9 @@ coord_why_not_forced(const struct ha_core *c, uint32_t id)
 }
 
 /* Both write a move into their records: who takes over could not begin without
- * that, and who hands over would not say where its log ends, so that the last
- * of its writes would be lost.  Where it serves no more than a part of its
- * clients, to serve them all again is worth that. */
+ * that, and who hands over would give no vote, which a pair needs.  Where it
+ * serves no more than a part of its clients, to serve them all again is worth
+ * that. */
 enum ha_why
 coord_why_not_move(const struct ha_core *c, const struct ha_record *rec,
                    uint32_t id)
@@ -255,6 +255,7 @@ top_epoch(const struct ha_core *c, const struct ha_record *base)
                 : none,
             p->heard ? p->status.hold : none,
             p->heard ? p->status.ended : none,
+            p->heard ? p->status.supports : none,
         };
         for (size_t j = 0; j < sizeof known / sizeof known[0]; j++) {
             if (ha_epoch_cmp(known[j], top) > 0) {

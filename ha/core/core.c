@@ -131,6 +131,10 @@ ha_core_status(const struct ha_core *c, struct ha_status *st)
         st->hold = c->named;
     }
     st->ended = c->ended;
+    if (c->durable.accepted.n && !c->foreign
+        && ha_epoch_cmp(c->fence_epoch, c->durable.record.epoch) > 0) {
+        st->supports = c->fence_epoch;
+    }
     st->log_ready = c->hold.n != 0;
     for (int db = 0; db < HA_N_DBS; db++) {
         st->log_ready &= replica_in_role(c, db, ROLE_ACTIVE, c->hold);
@@ -151,6 +155,7 @@ status_differs(const struct ha_status *a, const struct ha_status *b)
     bool differs = a->state != b->state || a->why != b->why
                    || ha_epoch_cmp(a->hold, b->hold)
                    || ha_epoch_cmp(a->ended, b->ended)
+                   || ha_epoch_cmp(a->supports, b->supports)
                    || a->log_ready != b->log_ready || a->leaving != b->leaving
                    || a->open != b->open || a->endless != b->endless
                    || a->ever_active != b->ever_active

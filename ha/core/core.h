@@ -204,11 +204,13 @@ struct ha_peer_db {
 
 /* A node as it describes itself; part of STATE and STATUS messages. */
 struct ha_status {
-    uint32_t state;        /* enum ha_state. */
-    uint32_t why;          /* enum ha_why. */
-    struct ha_epoch hold;  /* Epoch that it serves or will serve. */
-    struct ha_epoch ended; /* Highest own epoch that it gave up. */
-    bool log_ready;        /* Its replica workers are the source. */
+    uint32_t state;           /* enum ha_state. */
+    uint32_t why;             /* enum ha_why. */
+    struct ha_epoch hold;     /* Epoch that it serves or will serve. */
+    struct ha_epoch ended;    /* Highest own epoch that it gave up. */
+    struct ha_epoch supports; /* What its fence worker supports, if that is
+                               * newer than its record. */
+    bool log_ready;           /* Its replica workers are the source. */
     bool leaving;
     bool ever_active; /* An active was seen in this life. */
     bool open;        /* Its door is open; of one that leaves: or may be. */
@@ -255,6 +257,7 @@ struct ha_msg {
     bool owes;                   /* SUPPORT: 'pos' is not known yet, and it
                                   * alone may hold acknowledged writes. */
     bool stopped;                /* SUPPORT: serves no older epoch. */
+    bool unsaved;                /* SUPPORT: no vote, as it cannot be kept. */
     int64_t promise_left_us;     /* SUPPORT: for older epochs. */
     struct ha_pos pos[HA_N_DBS]; /* SUPPORT: where it stopped; REQUEST. */
     struct ha_set set;           /* REQUEST IN_SYNC. */
@@ -507,7 +510,8 @@ struct ha_core {
     struct ha_ballot prop_ballot;
     uint32_t prop_rev;
     bool proposed;               /* 'proposal' is set in this view. */
-    bool supported;              /* Own SUPPORT for it was sent, */
+    bool spoken;                 /* Own SUPPORT for it was sent, */
+    bool supported;              /* with a vote, */
     bool owed;                   /* without an end of log, */
     mono_t support_at;           /* then. */
     mono_t support_since;        /* When the last ACCEPT came. */

@@ -147,7 +147,7 @@ member_accept(struct ha_core *c, uint32_t from, const struct ha_msg *m,
     c->prop_ballot = m->ballot;
     c->prop_rev = m->rev;
     c->proposed = true;
-    c->supported = false;
+    c->supported = c->spoken = false;
     c->support_since = c->now;
     forget_supports(c);
 }
@@ -163,7 +163,7 @@ member_support(struct ha_core *c, uint32_t from, const struct ha_msg *m,
         || m->rev != c->prop_rev) {
         return;
     }
-    p->supports = true;
+    p->supports = !m->unsaved;
     p->stopped = m->stopped;
     p->owes = m->owes;
     memcpy(p->final_pos, m->pos, sizeof p->final_pos);
@@ -271,6 +271,16 @@ stop_us(const struct ha_core *c)
                                                           : us;
 }
 
+/* With the proposal on disk, or without if it cannot be had there.  Then it is no
+ * vote, which this node could forget; but that it has stopped is true, and so is
+ * where its log ends, which may hold the last writes of an active whose disk is
+ * full. */
+bool
+member_may_speak(const struct ha_core *c)
+{
+    return !c->dirty || c->disk_bad;
+}
+
 /* Has the older epochs stopped here.  Returns true once they are. */
 static bool
 stop_older(struct ha_core *c, struct ha_actions *out)
@@ -301,6 +311,7 @@ send_support(struct ha_core *c, struct ha_actions *out)
     m->ballot = c->prop_ballot;
     m->rev = c->prop_rev;
     m->stopped = true;
+    m->unsaved = c->dirty;
     if (mono_before(c->now, c->own_promise_end)) {
         m->promise_left_us = mono_us_between(c->now, c->own_promise_end);
     }
@@ -314,7 +325,8 @@ send_support(struct ha_core *c, struct ha_actions *out)
         core_tell(out, "record: the replica workers do not say where the log "
                        "ends here, which may hold acknowledged writes");
     }
-    c->supported = true;
+    c->supported = !m->unsaved;
+    c->spoken = true;
     c->support_at = c->now;
     c->owed = m->owes;
 }
@@ -325,8 +337,9 @@ send_support(struct ha_core *c, struct ha_actions *out)
 static bool
 support_due(const struct ha_core *c)
 {
-    return !c->supported || (c->owed && !own_log_owed(c))
-           || (!ha_core_peer(c, c->cfg.self)->supports
+    return !c->spoken || (!c->supported && !c->dirty)
+           || (c->owed && !own_log_owed(c))
+           || (!ha_core_peer(c, c->cfg.self)->stopped
                && core_past(c, c->support_at, c->cfg.mute_us));
 }
 
@@ -356,7 +369,8 @@ member_run(struct ha_core *c, struct ha_actions *out)
         m->durable = c->durable;
         c->owe_state = false;
     }
-    if (c->proposed && !c->dirty && support_due(c) && stop_older(c, out)) {
+    if (c->proposed && member_may_speak(c) && support_due(c)
+        && stop_older(c, out)) {
         send_support(c, out);
     }
     if (!c->dirty && c->fence.connected && c->durable.accepted.n

@@ -115,7 +115,7 @@ tails_known(const struct ha_core *c)
         const struct ha_peer *p = ha_core_peer(c, c->view.id[i]);
 
         if (member_owes(c, p->id)
-            || (!p->supports && may_be_fresher(c, p)
+            || (!p->stopped && may_be_fresher(c, p)
                 && !core_past(c, c->support_since, c->cfg.mute_us))) {
             return false;
         }

@@ -237,6 +237,9 @@ leave(struct ha_core *c, struct ha_actions *out)
 {
     const struct ha_peer *active = core_heard(c, c->record.active);
     bool late = core_past(c, c->leaving_since, LEAVE_US);
+    bool served =
+        active && active->status.open
+        && (!c->proposed || !ha_epoch_cmp(c->proposal.epoch, c->record.epoch));
 
     switch (c->state) {
     case HA_ACTIVE:
@@ -257,13 +260,13 @@ leave(struct ha_core *c, struct ha_actions *out)
         break;
     case HA_STARTING:
     case HA_BLOCKED:
-        if (!late
+        if (!late && !served
             && (in_transition(c) || coord_best(c, &c->record, c->cfg.self))) {
             return; /* A vote, or a tail, is wanted from here. */
         }
         break;
     case HA_STANDBY:
-        if (!late && !(active && active->status.open)) {
+        if (!late && !served) {
             return;
         }
         break;

@@ -197,6 +197,7 @@ status(struct pass *s, struct ha_status *x)
     u32(s, &x->why);
     epoch(s, &x->hold);
     epoch(s, &x->ended);
+    epoch(s, &x->supports);
     flag(s, &x->log_ready);
     flag(s, &x->leaving);
     flag(s, &x->ever_active);
@@ -221,6 +222,7 @@ msg(struct pass *s, struct ha_msg *x)
     flag(s, &x->refused);
     flag(s, &x->owes);
     flag(s, &x->stopped);
+    flag(s, &x->unsaved);
     i64(s, &x->promise_left_us);
     for (int i = 0; i < HA_N_DBS; i++) {
         pos(s, &x->pos[i]);

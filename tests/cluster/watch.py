@@ -182,6 +182,11 @@ table inet test {{
         type filter hook output priority 0;
         ip daddr {source.address} tcp dport {{ {ports} }} {verdict}
     }}
+    # What is on its way would still be taken, until this side answers.
+    chain in {{
+        type filter hook input priority 0;
+        ip saddr {source.address} tcp sport {{ {ports} }} iifname != "lo" drop
+    }}
 }}
 """
 

@@ -67,6 +67,7 @@ SIM_STORIES = \
 	tests/sim/qdevice.sim \
 	tests/sim/server-crash.sim \
 	tests/sim/shutdown.sim \
+	tests/sim/shutdown-record-full.sim \
 	tests/sim/switchover.sim \
 	tests/sim/two-wait.sim \
 	tests/sim/upgrade.sim \

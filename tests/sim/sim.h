@@ -343,6 +343,7 @@ struct proposal {
     mask_t accepted; /* By whom, ever. */
     bool eligible;   /* Its active was in sync, */
     bool forced;     /* or an operator let it. */
+    bool planned;    /* Until then, the active serves. */
 };
 
 struct oracle {
@@ -358,6 +359,7 @@ struct oracle {
     struct proposal chosen;  /* Newest in force; ballot.n == 0: none. */
     struct ha_record before; /* In force under the epoch before. */
     int64_t chosen_at;
+    int64_t failed_at;        /* When an unplanned one was chosen. */
     unsigned n_moves;         /* Of the active role, to another node. */
     int64_t wish_at;          /* Time of the last switchover wish... */
     int64_t last_wish_at;     /* ...and of the one before. */

@@ -1962,10 +1962,9 @@ test_tail_of_an_earlier_support(void **state)
     assert_true(t.core.stage > HA_STAGE_TAIL);
 }
 
-/* The fence worker hears of an epoch once that is on disk, or after a new view,
- * which takes back what was proposed in the old one. */
+/* A vote waits for the disk.  That it has stopped, and where, does not. */
 static void
-test_support_waits_for_disk(void **state)
+test_vote_waits_for_disk(void **state)
 {
     struct ha_record rec = record_of(2, 2);
 
@@ -1973,16 +1972,39 @@ test_support_waits_for_disk(void **state)
     start();
     view(set_of(1, 2, 3));
     say_prepare(2, 5);
-    t.n_acts[HA_ACT_FENCE_SUPPORT] = 0;
     t.disk_full = true;
     say_accept(2, 5, 1, &rec);
     wait_us(MUTE_US);
-    view(set_of(0, 2, 3));
-    wait_us(MUTE_US);
-    assert_int_equal(t.n_acts[HA_ACT_FENCE_SUPPORT], 0);
+    assert_int_equal(t.core.fence_epoch.n, 2);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+    assert_true(t.last[HA_MSG_SUPPORT].unsaved);
+    assert_true(t.last[HA_MSG_SUPPORT].stopped);
+    assert_int_equal(t.last[HA_MSG_SUPPORT].pos[HA_SB].seq, 50);
     t.disk_full = false;
     wait_us(2000000);
-    assert_int_equal(t.n_acts[HA_ACT_FENCE_SUPPORT], 1);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 2);
+    assert_false(t.last[HA_MSG_SUPPORT].unsaved);
+}
+
+/* Who cannot keep its word is no vote, but what it holds is waited for. */
+static void
+test_unsaved_is_no_vote(void **state)
+{
+    struct ha_record rec = record_of(2, SELF);
+    struct ha_msg m = support_of(1, 2, 5, 1, 60);
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    m.unsaved = true;
+    say(1, &m);
+    assert_false(t.core.in_force);
+    say_support(2, 2, 5, 1, 50);
+    assert_int_equal(t.core.stage, HA_STAGE_TAIL);
+    wait_us(MUTE_US + 50000);
+    assert_int_equal(t.core.stage, HA_STAGE_TAIL);
 }
 
 /* A SUPPORT that corosync has lost is told again, until it comes back. */
@@ -1998,7 +2020,7 @@ test_lost_support_is_told_again(void **state)
     say_accept(2, 5, 1, &rec);
     wait_us(1);
     assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
-    t.core.peers[SELF - 1].supports = false; /* As if it were gone. */
+    t.core.peers[SELF - 1].stopped = false; /* As if it were gone. */
     t.core.support_at = t.now;
     wait_us(MUTE_US - 50000);
     assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
@@ -4602,7 +4624,7 @@ test_newer_epoch(void **state)
     struct ha_status active = serving(&rec);
 
     (void) state;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         struct ha_durable d = held(1, 1, &rec), n = held(0, 1, &newer);
         struct ha_msg m;
 
@@ -4612,6 +4634,7 @@ test_newer_epoch(void **state)
         st = status_of(3, HA_STANDBY);
         st.hold = i == 1 ? newer.epoch : (struct ha_epoch){ 0, 0 };
         st.ended = i == 2 ? newer.epoch : (struct ha_epoch){ 0, 0 };
+        st.supports = i == 3 ? newer.epoch : (struct ha_epoch){ 0, 0 };
         n.accepted = (struct ha_ballot){ 1, 1 };
         say_state(3, i == 0 ? &n : &d, &st);
         view(set_of(1, 2, 0));
@@ -4623,11 +4646,38 @@ test_newer_epoch(void **state)
         assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
         assert_int_equal(proposed()->epoch.n, 2);
     }
-    lead(&rec);
-    st = status_of(3, HA_STANDBY);
-    st.ended = (struct ha_epoch){ 2, 3 }; /* Of the same number. */
-    say_status(3, &st);
-    assert_int_equal(proposed()->epoch.n, 3);
+    for (int i = 0; i < 2; i++) {
+        lead(&rec);
+        st = status_of(3, HA_STANDBY);
+        *(i ? &st.supports : &st.ended) = (struct ha_epoch){ 2, 3 };
+        say_status(3, &st); /* Of the same number. */
+        assert_int_equal(proposed()->epoch.n, 3);
+    }
+}
+
+/* What the fence worker supports above the own record is told at once, unless
+ * that record is of another lineage, or none. */
+static void
+test_supports_above_its_record(void **state)
+{
+    struct ha_event ev = { .type = HA_EV_SUPPORTED };
+    struct ha_record rec = record_of(2, 2);
+
+    (void) state;
+    for (int i = 0; i < 4; i++) {
+        struct ha_status st;
+
+        lead(&rec);
+        t.deaf = true;
+        t.n_sent[HA_MSG_STATUS] = 0;
+        t.core.foreign = i == 1;
+        t.core.durable.accepted.n = i != 2;
+        ev.supported.epoch = record_of(i == 3 ? 2 : 3, 2).epoch;
+        feed(&ev);
+        ha_core_status(&t.core, &st);
+        assert_int_equal(st.supports.n, i == 0 ? 3 : 0);
+        assert_int_equal(t.n_sent[HA_MSG_STATUS], i == 0);
+    }
 }
 
 /* All have to be known, and somebody has to be able to begin. */
@@ -5954,7 +6004,8 @@ main(void)
         cmocka_unit_test(test_handed_log_is_owed),
         cmocka_unit_test(test_broken_owes_for_a_while),
         cmocka_unit_test(test_adoption_while_isolated),
-        cmocka_unit_test(test_support_waits_for_disk),
+        cmocka_unit_test(test_vote_waits_for_disk),
+        cmocka_unit_test(test_unsaved_is_no_vote),
         cmocka_unit_test(test_lost_support_is_told_again),
         cmocka_unit_test(test_named_waits_for_disk),
         cmocka_unit_test(test_disk_and_answer),
@@ -6046,6 +6097,7 @@ main(void)
         cmocka_unit_test(test_when_a_promotion_failed),
         cmocka_unit_test(test_new_epoch_is_above_held),
         cmocka_unit_test(test_newer_epoch),
+        cmocka_unit_test(test_supports_above_its_record),
         cmocka_unit_test(test_bootstrap_needs),
         cmocka_unit_test(test_unbegun),
         cmocka_unit_test(test_settle_lineages),
