@@ -157,6 +157,30 @@ def test_active_record(lab):
         guard.verify()
 
 
+def test_log(lab):
+    """Where the logs are: neither the fence worker nor anyone else waits for
+    them; with room again they are written."""
+    node = pick(lab, "standby")
+    small_disk(lab, node, "/var/log/ovn")
+    switch_to(lab, node)
+    log = node.root("/var/log/ovn/ovn-ha-workers.log")
+    with Guard(lab) as guard:
+        fill(node, "/var/log/ovn")
+        for target in (others(lab, node)[0], node):
+            guard.busy()
+            switch_to(lab, target)
+        node.kill("ovn-had")
+        wait_well(lab)
+        guard.busy()
+        size = log.stat().st_size
+        assert size % os.sysconf("SC_PAGE_SIZE") == 0, "its last page is full"
+        node.root("/var/log/ovn/fill").unlink()
+        switch_to(lab, others(lab, node)[0])
+        wait_until(lambda: log.stat().st_size > size, DEADLINE,
+                   "logs are written again")
+        guard.verify()
+
+
 def test_active(lab):
     """Where the active's databases are: it says so, hands over before it is
     full, loses nothing, and does not get the role back by itself."""

@@ -9,8 +9,8 @@ import re
 import pytest
 from lab import Bmc, Corosync, wait_until
 from lab.node import Process
-from watch import (bring_up, configure, local, others, status, wait_in_sync,
-                   wait_well)
+from watch import (bring_up, cluster, configure, local, others, status,
+                   wait_in_sync, wait_well)
 
 REFUSED, USAGE = 1, 2
 
@@ -160,6 +160,22 @@ def test_fence(lab, active, victim):
         "serves no more: a fence device)", active.hactl("history")), 20,
         "history tells it")
     wait_in_sync(active, [n.name for n in others(lab, victim)])
+
+
+def test_power_on(lab, active, victim):
+    """Where it is configured, the node is switched on again after the proof,
+    and comes back."""
+    reconfigure(active, lab.chassis[victim.name].conf(more="power-on = yes\n"))
+    wait_device(active, f"ipmi-{victim.name}", True)
+    before = victim.pid
+    result = fence(active, victim.name, "--yes")
+    assert result.returncode == 0, result
+    steps = re.findall(rf"level 1: ipmi-{victim.name}: (off|on)\b",
+                       result.stdout)
+    assert steps == ["off", "on"], result
+    wait_until(lambda: victim.pid not in (None, before), 40, "it boots")
+    wait_until(lambda: cluster(active)["health"] == "ok", 60, "it is back")
+    assert cluster(active)["active"] == active.name
 
 
 def test_fence_refuses(active, victim):

@@ -114,6 +114,25 @@ def test_device_fails(lab):
         watch.assert_one_at_a_time(old, new)
 
 
+def test_shared_power(lab):
+    """The controller goes dark with its node: it cannot be asked, which is no
+    proof, though it answered moments before.  With power again all is well."""
+    old = wait_well(lab)
+    new, = others(lab, old)
+    wait_devices(lab)
+    with Watch(lab, "pair_dark") as watch:
+        watch.busy()
+        lab.bmc[old.name].close()
+        lab.crash(old.name)
+        shown(new, "fence-failed", 120)
+        assert not new.serves("nb", unix=True)
+        lab.bmc[old.name].start()
+        lab.boot(old.name)
+        active = wait_well(lab)
+        watch.busy()
+        watch.assert_one_at_a_time(*{old, active})
+
+
 def test_ack_of_the_living(lab):
     """Nobody vouches for a node that is here."""
     active = wait_well(lab)
