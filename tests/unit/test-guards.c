@@ -3820,6 +3820,26 @@ test_leave_standby(void **state)
     }
 }
 
+/* One that has only just begun leaves at once where another node serves. */
+static void
+test_leave_starting(void **state)
+{
+    struct ha_record rec = record_of(1, 1);
+    struct ha_status st = status_of(1, HA_ACTIVE);
+
+    (void) state;
+    for (int open = 0; open < 2; open++) {
+        start();
+        t.core.record = rec;
+        view(set_of(1, 2, 3));
+        st.open = open;
+        say_status(1, &st);
+        assert_int_equal(t.core.state, HA_STARTING);
+        feed_type(HA_EV_SHUTDOWN);
+        assert_int_equal(t.n_acts[HA_ACT_EXIT], open);
+    }
+}
+
 /* A vote or a tail of a node that is about to leave may be wanted: it waits
  * while somebody could take over. */
 static void
@@ -6065,6 +6085,7 @@ main(void)
         cmocka_unit_test(test_switchover_is_asked_for),
         cmocka_unit_test(test_leave_active),
         cmocka_unit_test(test_leave_standby),
+        cmocka_unit_test(test_leave_starting),
         cmocka_unit_test(test_leave_blocked),
         cmocka_unit_test(test_settle_newest),
         cmocka_unit_test(test_settle_few_holders),
