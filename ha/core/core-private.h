@@ -38,8 +38,6 @@ void member_run(struct ha_core *, struct ha_actions *);
 /* True while 'id', here, may alone hold acknowledged writes and says that it
  * cannot tell yet where its log ends: nobody may go on without them. */
 bool member_owes(const struct ha_core *, uint32_t id);
-/* True if this node may say that it has stopped the older epochs. */
-bool member_may_speak(const struct ha_core *);
 /* True if the node with these facts could open its door again. */
 bool member_could_serve(const struct ha_local *);
 /* True if this node has to bring its own log to an end first, or to serve

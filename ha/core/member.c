@@ -271,16 +271,6 @@ stop_us(const struct ha_core *c)
                                                           : us;
 }
 
-/* With the proposal on disk, or without if it cannot be had there.  Then it is no
- * vote, which this node could forget; but that it has stopped is true, and so is
- * where its log ends, which may hold the last writes of an active whose disk is
- * full. */
-bool
-member_may_speak(const struct ha_core *c)
-{
-    return !c->dirty || c->disk_bad;
-}
-
 /* Has the older epochs stopped here.  Returns true once they are. */
 static bool
 stop_older(struct ha_core *c, struct ha_actions *out)
@@ -303,6 +293,9 @@ stop_older(struct ha_core *c, struct ha_actions *out)
                         stop_us(c));
 }
 
+/* With the proposal on disk it is a vote.  Without, this node could forget it;
+ * but that it has stopped is true, and so is where its log ends, which may hold
+ * the last writes of an active whose disk is full. */
 static void
 send_support(struct ha_core *c, struct ha_actions *out)
 {
@@ -369,11 +362,10 @@ member_run(struct ha_core *c, struct ha_actions *out)
         m->durable = c->durable;
         c->owe_state = false;
     }
-    if (c->proposed && member_may_speak(c) && support_due(c)
-        && stop_older(c, out)) {
+    if (c->proposed && support_due(c) && stop_older(c, out)) {
         send_support(c, out);
     }
-    if (!c->dirty && c->fence.connected && c->durable.accepted.n
+    if (c->fence.connected && c->durable.accepted.n
         && ha_epoch_cmp(c->support_sent, c->durable.record.epoch) < 0) {
         /* A worker started anew has to support what this node accepted. */
         c->support_sent = c->durable.record.epoch;

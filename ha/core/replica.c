@@ -76,7 +76,7 @@ run_db(struct ha_core *c, enum ha_db db, struct ha_actions *out)
         /* It has its own log, whoever proposes this epoch anew. */
         c->stopped_epoch[db] = c->hold;
     }
-    if (c->proposed && member_may_speak(c)
+    if (c->proposed
         && ha_epoch_cmp(c->stopped_epoch[db], c->proposal.epoch) < 0) {
         /* Only once the fence worker has closed the door are the last
          * records of an old active in its log. */

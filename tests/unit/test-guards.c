@@ -1986,6 +1986,26 @@ test_vote_waits_for_disk(void **state)
     assert_false(t.last[HA_MSG_SUPPORT].unsaved);
 }
 
+/* It is told at once, also just after a vote for what was proposed before. */
+static void
+test_disk_fills_between_two_proposals(void **state)
+{
+    struct ha_record rec = record_of(2, 2);
+
+    (void) state;
+    start();
+    view(set_of(1, 2, 3));
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, &rec);
+    wait_us(50000);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
+    t.disk_full = true;
+    say_accept(2, 5, 2, &rec);
+    wait_us(50000);
+    assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 2);
+    assert_true(t.last[HA_MSG_SUPPORT].unsaved);
+}
+
 /* Who cannot keep its word is no vote, but what it holds is waited for. */
 static void
 test_unsaved_is_no_vote(void **state)
@@ -6025,6 +6045,7 @@ main(void)
         cmocka_unit_test(test_broken_owes_for_a_while),
         cmocka_unit_test(test_adoption_while_isolated),
         cmocka_unit_test(test_vote_waits_for_disk),
+        cmocka_unit_test(test_disk_fills_between_two_proposals),
         cmocka_unit_test(test_unsaved_is_no_vote),
         cmocka_unit_test(test_lost_support_is_told_again),
         cmocka_unit_test(test_named_waits_for_disk),
