@@ -573,7 +573,7 @@ election_due(const struct ha_core *c, const struct ha_record *rec,
     if (!ha_set_has(&c->view, rec->active)) {
         return election_due_absent(c, rec, ret_why);
     }
-    if (!p->heard || (c->in_force && !p->supports)) {
+    if (!p->heard || (c->in_force && !p->stopped)) {
         /* What it said before it knew of this record says nothing. */
         *ret_why = HA_WHY_AGREEING;
         return core_past(c, since,

@@ -18,8 +18,9 @@
  * coordinator adopts the record of the highest accepted ballot, settles who
  * is active, and sends ACCEPT; members make it durable, stop the older epoch
  * and send SUPPORT, which is no vote where the disk refuses.  A record is in
- * force once a majority of the nodelist supports it.  What a node knows of the others it knows only from messages
- * that came back through cpg's agreed order. */
+ * force once a majority of the nodelist supports it.  What a node knows of the
+ * others it knows only from messages that came back through cpg's agreed
+ * order. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -65,6 +65,7 @@ SIM_STORIES = \
 	tests/sim/pause-power-cut.sim \
 	tests/sim/power-cut.sim \
 	tests/sim/qdevice.sim \
+	tests/sim/record-full-five.sim \
 	tests/sim/server-crash.sim \
 	tests/sim/shutdown.sim \
 	tests/sim/shutdown-record-full.sim \
