@@ -32,9 +32,13 @@ class Process:
         except ProcessLookupError:
             pass
 
+    def now(self):
+        """The state letter that it has now; None when it is gone."""
+        return process_state(self.pid)
+
     def gone(self):
         """Whether it has ended, reaped or not."""
-        return process_state(self.pid) in (None, "Z", "X")
+        return self.now() in (None, "Z", "X")
 
 
 def process_state(pid):
@@ -245,8 +249,12 @@ class Node:
             pid = int(self.root(f"/run/lab/{name}.pid").read_text())
         except (FileNotFoundError, CommandError, NotADirectoryError):
             return None
-        state = process_state(f"{self.pid}/root/proc/{pid}")
+        state = self.inner_state(pid)
         return None if state in (None, "Z", "X") else pid
+
+    def inner_state(self, pid):
+        """The state letter of a process by its pid inside."""
+        return process_state(f"{self.pid}/root/proc/{pid}")
 
     def service_running(self, name):
         """Whether the keeper of a service is there."""
@@ -321,7 +329,7 @@ class Node:
     def stop(self, target):
         """SIGSTOP, and waits until the processes stand still."""
         found = self.send_signal(target, signal.SIGSTOP)
-        wait_until(lambda: all(process_state(p.pid) in (None, "T", "Z", "X")
+        wait_until(lambda: all(p.now() in (None, "T", "Z", "X")
                                for p in found), 10,
                    f"{target} of {self.name} is stopped", interval=0.001)
         return found
