@@ -26,13 +26,13 @@ COMMAND = re.compile(r"ovn-hactl [a-z]|systemctl|corosync-quorumtool|"
                      r"\bstart (it|the other)|are started")
 
 
-def status(node):
+def status(node, patience=PATIENCE):
     """What ovn-had says over its socket; {} if nothing, in time."""
     pid = node.pid
     if not pid:
         return {}
     sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(PATIENCE)
+    sock.settimeout(patience)
     try:
         sock.connect(f"/proc/{pid}/root/run/ovn-ha/status.sock")
         connection = http.client.HTTPConnection("ovn-ha")

@@ -10,7 +10,9 @@ EXTRA_DIST += \
 	tests/cluster/dog.py \
 	tests/cluster/fence_parts.py \
 	tests/cluster/guard.py \
+	tests/cluster/held.py \
 	tests/cluster/killat.c \
+	tests/cluster/labs.py \
 	tests/cluster/nofallocate.c \
 	tests/cluster/page.py \
 	tests/cluster/pairs.py \

@@ -40,8 +40,8 @@ def reaches_sb(node):
 class Guard(Watch):
     """Watches a fault until the cluster has mended itself."""
 
-    def __init__(self, lab, name="g"):
-        super().__init__(lab, name)
+    def __init__(self, lab, name="g", **kwargs):
+        super().__init__(lab, name, **kwargs)
 
     def verify(self, bound_ms=0):
         """All of the above.  Ends writers and prober, removes the writers'
@@ -52,7 +52,7 @@ class Guard(Watch):
         copy that it set aside."""
         active = wait_well(self.lab)
         self.busy(5)
-        assert self.lab.active() is active
+        assert self.lab.wait_active(self.lab.patience) is active
         assert reaches_sb(active), "an NB change reaches SB"
         for db, writer in self.writers.items():
             ledger = writer.stop()

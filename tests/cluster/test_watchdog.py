@@ -15,7 +15,8 @@ from fence_parts import (CLOSE, CLOSED, CLOSING, DOG_ARMED, DOG_MISSING,
 from lab import Corosync, wait_until
 from preload import build_preload
 from watch import bring_up as bring_up_lab
-from watch import local, others, problem_codes, shown, switch_to, wait_well
+from watch import (dog_state, local, others, problem_codes, shown, switch_to,
+                   wait_well)
 
 DEVICE = "/dev/watchdog0"
 LEASE = 1.5
@@ -309,15 +310,10 @@ device = {DEVICE}
 """
 
 
-def dog_is(node, state):
-    return local(node).get("fence", {}).get("watchdog", {}).get(
-        "state") == state
-
-
 def wait_dogs(active, lab):
     """Armed on the active, and on no other node."""
-    wait_until(lambda: dog_is(active, "armed") and all(
-        dog_is(n, "ready") for n in others(lab, active)), 20,
+    wait_until(lambda: dog_state(active) == "armed" and all(
+        dog_state(n) == "ready" for n in others(lab, active)), 20,
         lambda: [local(n).get("fence") for n in lab.control])
 
 
@@ -360,7 +356,7 @@ def test_whole_node(make_lab, driver):
         assert all(not d.bitten_us for n, d in dogs.items() if n != active)
 
         # The end of the service is a clean one.
-        wait_until(lambda: dog_is(new, "armed"), 10)
+        wait_until(lambda: dog_state(new) == "armed", 10)
         new.service_stop("ovn-had", 60)
         assert not dogs[new].armed and not dogs[new].bitten_us
 

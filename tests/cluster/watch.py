@@ -42,6 +42,11 @@ def row(node, name):
                  if n["name"] == name), {})
 
 
+def dog_state(node):
+    """The state of a node's watchdog, by its own account."""
+    return local(node).get("fence", {}).get("watchdog", {}).get("state")
+
+
 def setting(node, name):
     """A setting in force on a node."""
     for line in node.hactl("config").splitlines():
@@ -105,16 +110,18 @@ def wait_why(node, code, deadline=40):
                f"{local(node)}", interval=0.1)
 
 
-def wait_well(lab, deadline=60):
+def wait_well(lab, deadline=None):
     """Waits until every node agrees that all is well, all in sync, and
-    returns the active."""
+    returns the active.  Without a deadline it is the lab's patience."""
     def well():
         views = [cluster(n) for n in lab.control]
-        return all(v.get("health") == "ok" for v in views) \
-            and len({(v["epoch"], v["active"]) for v in views}) == 1
-    wait_until(well, deadline, lambda: "all is well; they say\n" + "\n".join(
-        f"{n.name}: {cluster(n)}" for n in lab.control), interval=0.1)
-    return lab[cluster(lab.control[0])["active"]]
+        if any(v.get("health") != "ok" for v in views) \
+                or len({(v["epoch"], v["active"]) for v in views}) != 1:
+            return None
+        return lab[views[0]["active"]]
+    return wait_until(
+        well, deadline or lab.patience, lambda: "all is well; they say\n" + "\n".join(
+            f"{n.name}: {cluster(n)}" for n in lab.control), interval=0.1)
 
 
 def wait_in_sync(active, names, deadline=60):
@@ -164,7 +171,8 @@ def bring_up(lab, conf=None):
 def switch_to(lab, node):
     """Makes 'node' the active, unless it is."""
     if wait_well(lab) is not node:
-        node.hactl("switchover", "--to", node.name, timeout=70)
+        node.hactl("switchover", "--to", node.name,
+                   timeout=lab.patience + 10)
     assert wait_well(lab) is node
 
 
@@ -271,11 +279,11 @@ class Watch:
     Each test has one for as long as it lasts: the writers' ledgers say what
     was promised, the prober who took writes."""
 
-    def __init__(self, lab, name, rate=50):
+    def __init__(self, lab, name, rate=50, period_ms=20):
         self.lab = lab
         self.writers = {db: Writer(lab, f"{name}_{db}", db, rate)
                         for db in DATABASES}
-        self.prober = Prober(lab, f"prober-{name}")
+        self.prober = Prober(lab, f"prober-{name}", period_ms)
 
     def __enter__(self):
         self.prober.start()

@@ -45,6 +45,7 @@ class Lab:
 
     client_address = "10.10.0.254"
     client_address6 = "fd00:10::fe"
+    patience = 60       # Seconds until all is well after whatever it was.
 
     def __init__(self, name="lab", control=3, compute=2, workloads=2,
                  corosync=None, build=None, probe_interval_ms=1000,
