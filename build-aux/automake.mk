@@ -59,7 +59,7 @@ lint-alerts:
 LINTS += lint-shell
 lint-shell:
 	for script in build-aux/build-ovs build-aux/install-deps \
-	    build-aux/check-symbols etc/compute-probe tests/fuzz/run \
+	    build-aux/check-symbols etc/compute-probe tests/fuzz/run tests/vm/run \
 	    autogen.sh; do \
 	    bash -n $(srcdir)/$$script || exit 1; \
 	done

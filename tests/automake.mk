@@ -30,6 +30,7 @@ include tests/lab/automake.mk
 include tests/cluster/automake.mk
 include tests/bench/automake.mk
 include tests/chaos/automake.mk
+include tests/vm/automake.mk
 
 # Breaks every condition of the decisions, and expects the tests to notice.
 # Takes long, and is no part of 'make check'.
