@@ -11,4 +11,5 @@ EXTRA_DIST += \
 	tests/vm/machine.py \
 	tests/vm/qmp.py \
 	tests/vm/run \
-	tests/vm/test_dogs.py
+	tests/vm/test_dogs.py \
+	tests/vm/test_stopped.py
