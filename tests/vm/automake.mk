@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Tests with a virtual machine in the lab: `tests/vm/run`.
+# Tests with a virtual machine in the lab: `make check-vm`, as root.
 
 EXTRA_DIST += \
 	tests/vm/agent.py \
@@ -13,3 +13,7 @@ EXTRA_DIST += \
 	tests/vm/run \
 	tests/vm/test_dogs.py \
 	tests/vm/test_stopped.py
+
+check-vm: all
+	OVN_HA_BUILD=$(abs_builddir) $(srcdir)/tests/vm/run
+.PHONY: check-vm
