@@ -312,13 +312,20 @@ start(void)
     start_as(SELF, 3);
 }
 
+/* These are here, and node 2 proposes 'rec'. */
+static void
+propose_among(struct ha_set members, const struct ha_record *rec)
+{
+    view(members);
+    say_prepare(2, 5);
+    say_accept(2, 5, 1, rec);
+}
+
 /* Nodes 2 and 3 are left of three; node 2 proposes node 3. */
 static void
 name_self(const struct ha_record *rec)
 {
-    view(set_of(0, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, rec);
+    propose_among(set_of(0, 2, 3), rec);
 }
 
 static struct ha_record
@@ -468,9 +475,7 @@ test_suspect_not_stopped(void **state)
 
     (void) state;
     start();
-    view(set_of(1, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(1, 2, 3), &rec);
     m.stopped = false;
     m.promise_left_us = 100000000;
     say(1, &m);
@@ -493,9 +498,7 @@ test_mute_suspect(void **state)
 
     (void) state;
     start();
-    view(set_of(1, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(1, 2, 3), &rec);
     say_support(2, 2, 5, 1, 50);
     wait_us(LEASE_US + 4 * MUTE_US - 50000);
     assert_int_equal(t.core.why, HA_WHY_VERDICT);
@@ -1950,9 +1953,7 @@ test_tail_of_an_earlier_support(void **state)
 
     (void) state;
     start();
-    view(set_of(1, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(1, 2, 3), &rec);
     say_support(1, 2, 5, 1, 60);
     assert_int_equal(t.core.stage, HA_STAGE_TAIL);
     say_accept(2, 5, 2, &rec);
@@ -1994,9 +1995,7 @@ test_disk_fills_between_two_proposals(void **state)
 
     (void) state;
     start();
-    view(set_of(1, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(1, 2, 3), &rec);
     wait_us(50000);
     assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
     t.disk_full = true;
@@ -2015,9 +2014,7 @@ test_unsaved_is_no_vote(void **state)
 
     (void) state;
     start();
-    view(set_of(1, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(1, 2, 3), &rec);
     m.unsaved = true;
     say(1, &m);
     assert_false(t.core.in_force);
@@ -2035,9 +2032,7 @@ test_lost_support_is_told_again(void **state)
 
     (void) state;
     start();
-    view(set_of(1, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(1, 2, 3), &rec);
     wait_us(1);
     assert_int_equal(t.n_sent[HA_MSG_SUPPORT], 1);
     t.core.peers[SELF - 1].stopped = false; /* As if it were gone. */
@@ -2128,9 +2123,7 @@ test_no_tail_of_another_lineage(void **state)
 
     (void) state;
     start();
-    view(set_of(1, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(1, 2, 3), &rec);
     m.pos[HA_NB].lineage++;
     say(1, &m);
     assert_int_equal(t.core.stage, HA_STAGE_TAIL);
@@ -2190,9 +2183,7 @@ test_forced_until_another_epoch(void **state)
 
     (void) state;
     start();
-    view(set_of(1, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(1, 2, 3), &rec);
     say_support(2, 2, 5, 1, 50);
     assert_true(t.core.in_force);
     t.core.forced = 2;
@@ -2309,9 +2300,7 @@ test_heir_waits_for_what_is_owed(void **state)
     start();
     st.leaving = true; /* The move is not called off, then. */
     rec.suspects = set_of(1, 0, 0);
-    view(set_of(1, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(1, 2, 3), &rec);
     m = support_of(1, 2, 5, 1, 0);
     m.owes = true;
     m.status = st;
@@ -2340,9 +2329,7 @@ name_self_beside_the_old_active(void)
 
     start();
     rec.suspects = set_of(1, 0, 0);
-    view(set_of(1, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(1, 2, 3), &rec);
     say_support(2, 2, 5, 1, 50);
 }
 
@@ -2471,9 +2458,7 @@ block(void)
 
     start();
     rec.in_sync = set_of(1, 0, 0);
-    view(set_of(2, 3, 0));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(2, 3, 0), &rec);
     say_support(2, 2, 5, 1, 50);
     assert_true(t.core.in_force);
     memset(t.n_sent, 0, sizeof t.n_sent);
@@ -2560,18 +2545,14 @@ test_force_is_not_needed(void **state)
 
     (void) state;
     start();
-    view(set_of(2, 3, 0));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(2, 3, 0), &rec);
     say_support(2, 2, 5, 1, 50);
     assert_force_refused(SELF, HA_WHY_UNDER_WAY); /* Both are in sync. */
 
     start();
     rec = record_of(2, 2);
     rec.in_sync = set_of(2, 0, 0);
-    view(set_of(2, 3, 0));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(2, 3, 0), &rec);
     say_support(2, 2, 5, 1, 50);
     st.hold = rec.epoch;
     st.open = true;
@@ -3206,9 +3187,7 @@ test_tail_of_another_view(void **state)
 
     (void) state;
     start();
-    view(set_of(1, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(1, 2, 3), &rec);
     say_support(1, 2, 5, 1, 100);
     wait_us(MUTE_US);
     assert_int_equal(t.core.stage, HA_STAGE_TAIL);
@@ -3250,9 +3229,7 @@ test_tail_of_two(void **state)
     (void) state;
     rec.suspects.n = 0;
     start();
-    view(set_of(1, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(1, 2, 3), &rec);
     say_support(2, 2, 5, 1, 60);
     feed_type(HA_EV_TICK);
     assert_int_equal(t.last_role[HA_NB].replica.source, 2);
@@ -3299,9 +3276,7 @@ test_named_before_own_support(void **state)
     (void) state;
     start();
     t.lazy_fence = true;
-    view(set_of(1, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(1, 2, 3), &rec);
     say_support(1, 2, 5, 1, 50);
     say_support(2, 2, 5, 1, 50);
     assert_true(t.core.in_force);
@@ -3528,9 +3503,7 @@ test_adoption_overruled(void **state)
 
     (void) state;
     restart(SELF, true);
-    view(set_of(0, 2, 3));
-    say_prepare(2, 5);
-    say_accept(2, 5, 1, &rec);
+    propose_among(set_of(0, 2, 3), &rec);
     assert_int_equal(t.core.state, HA_DEMOTING);
     assert_int_equal(t.core.why, HA_WHY_NONE);
     assert_int_equal(t.core.hold.n, 0);
