@@ -261,9 +261,9 @@ oplog_knows_point(const struct oplog *log)
            && ps->a[ps->n - 1].off >= log->gen->end;
 }
 
-/* After a difference the position may be lower than before: what came before
- * is not to be found any more, and whether the position goes on from there is
- * no question any more. */
+/* After a difference, or a record in the wrong place, the position may be lower
+ * than before: what came before is not to be found any more, and whether the
+ * position goes on from there is no question any more. */
 static void
 oplog_cut_index(struct oplog *log)
 {
@@ -549,6 +549,9 @@ oplog_count_follow(struct oplog *log, const char *body)
                  "file where it should follow %" PRIu64,
                  c.pos.seq, pos->seq, c.prev);
         oplog_note_foreign(log, why, log->header.sha1);
+        if (c.pos.seq <= pos->seq) {
+            oplog_cut_index(log);
+        }
     }
     *pos = c.pos;
 }

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from guard import Guard
-from lab import wait_until
+from lab import CommandError, wait_until
 from machine import IDENTITIES, PANIC_SAYS
 from watch import (Watch, bring_up, dog_state, local, others, switch_to,
                    wait_equal, wait_in_sync, wait_well)
@@ -142,6 +142,26 @@ def test_frozen_ovn_had(lab, machine):
                    "ovn-had is replaced")
         spared(machine)
         guard.verify()
+
+
+def test_frozen_fence_worker(lab, machine):
+    """The worker alone: ovn-had ends it, and a new one closes the door.  If
+    that takes this machine too long it is reset, which is as good."""
+    with Guard(lab, "fence", **LOAD) as guard:
+        [old] = machine.stop("fence")
+
+        def over():
+            try:
+                return not machine.pid or old.gone()
+            except CommandError:
+                return False        # It is being reset.
+        wait_until(over, lab.patience, "the fence worker is ended")
+        if machine.pid:
+            guard.verify()
+        else:
+            assert machine.wait_end(lab.patience) == machine.dog
+            lab.boot(machine.name)
+            guard.verify(bound_ms=LEASE_MS)
 
 
 def test_panic(lab, machine):
