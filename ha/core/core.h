@@ -71,6 +71,7 @@ enum ha_alone {
     HA_ALONE_NO,
     HA_ALONE_PROVEN, /* On proof that the other one is dead. */
     HA_ALONE_FORCED, /* As the last resort: the other one may be alone, too. */
+    HA_ALONE_LEFT,   /* On its word that it ends: it is not fenced for that. */
 };
 
 /* What a member must not forget.  Written by ACT_PERSIST. */

@@ -105,9 +105,11 @@ verdict_alone(const struct ha_core *c)
         return HA_ALONE_NO;
     }
     /* An operator's word holds until both are together again. */
-    return force_node(c) || c->durable.alone == HA_ALONE_FORCED
-               ? HA_ALONE_FORCED
-               : HA_ALONE_PROVEN;
+    if (force_node(c) || c->durable.alone == HA_ALONE_FORCED) {
+        return HA_ALONE_FORCED;
+    }
+    return other_node(c)->proof == HA_PROOF_WORD ? HA_ALONE_LEFT
+                                                 : HA_ALONE_PROVEN;
 }
 
 /* ---- Proof ---------------------------------------------------------- */

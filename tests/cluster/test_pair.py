@@ -6,7 +6,7 @@ import pytest
 from chaos.rounds import assert_rounds
 from chaos.topologies import TOPOLOGIES
 from lab import Corosync, wait_until
-from pairs import fenced_pair, mend, wait_devices
+from pairs import fenced_pair, mend, phases, wait_devices
 from watch import (Watch, bring_up, cluster, local, others, shown, status,
                    wait_state, wait_well)
 
@@ -143,18 +143,34 @@ def test_ack_of_the_living(lab):
     assert wait_well(lab) is active
 
 
-def test_left_on_purpose(lab):
-    """A node that was stopped is not fenced, and its word is proof enough for
-    the other one to go on alone."""
-    active = wait_well(lab)
-    other, = others(lab, active)
-    other.service_stop("ovn-had", 90)
-    wait_until(lambda: cluster(active).get("in_sync") == [active.name], 30,
-               lambda: f"it stands alone; {status(active)}")
-    assert other.pid and local(active)["state"] == "active"
-    assert "has ended on purpose" in active.hactl("history")
-    other.start_ovn_had()
-    assert wait_well(lab) is active
+@pytest.mark.parametrize("role", ["standby", "active"])
+def test_left_on_purpose(lab, role):
+    """A node that was stopped, its corosync as well, is not fenced: its word is
+    proof enough for the other one to go on alone, which serves on also when
+    its ovn-had starts anew, and fences nobody then."""
+    leaver = wait_well(lab)
+    stays, = others(lab, leaver)
+    if role == "standby":
+        leaver, stays = stays, leaver
+    wait_devices(lab)
+    pid = leaver.pid
+    leaver.service_stop("ovn-had", 90)
+    leaver.service_stop("corosync", 30)
+    lab.wait_active(60, [stays.name])
+    wait_until(lambda: cluster(stays).get("in_sync") == [stays.name], 30,
+               lambda: f"it stands alone; {status(stays)}")
+    assert "has ended on purpose" in stays.hactl("history")
+    with Watch(lab, f"pair_left_{role}") as watch:
+        watch.busy()
+        stays.kill("ovn-had")
+        wait_until(lambda: cluster(stays).get("in_force") is False
+                   and stays.votes() == 0 and shown(stays, "absent"), 40)
+        watch.busy()
+        assert phases(stays) == ["idle"] and leaver.pid == pid
+        watch.assert_undisturbed(stays)
+    leaver.start_corosync()
+    leaver.start_ovn_had()
+    assert wait_well(lab) is stays
 
 
 def test_random_rounds(lab):

@@ -53,6 +53,7 @@ SIM_STORIES = \
 	tests/sim/pair.sim \
 	tests/sim/pair-fence.sim \
 	tests/sim/pair-left.sim \
+	tests/sim/pair-left-off.sim \
 	tests/sim/pair-no-device.sim \
 	tests/sim/pair-stale.sim \
 	tests/sim/partition-active.sim \

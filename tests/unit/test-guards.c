@@ -2676,7 +2676,8 @@ test_force_is_refused(void **state)
 
 /* Who went on alone has the other one fenced, also after a restart; not so who
  * did it by an operator's word, since the other one may have been alone, too:
- * they would have one another fenced in turn.  A proof is enough for either. */
+ * they would have one another fenced in turn; nor who did it since the other
+ * one had ended on purpose.  A proof is enough for each. */
 static void
 test_alone(void **state)
 {
@@ -2706,6 +2707,14 @@ test_alone(void **state)
     wait_us(50000);
     assert_int_equal(t.core.state, HA_PROMOTING);
     assert_int_equal(t.core.durable.alone, HA_ALONE_FORCED);
+
+    start_apart(HA_ALONE_LEFT);
+    assert_int_equal(t.core.why, HA_WHY_UNMET);
+    assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 0);
+    feed(&off);
+    wait_us(50000);
+    assert_int_equal(t.core.state, HA_PROMOTING);
+    assert_int_equal(t.core.durable.alone, HA_ALONE_PROVEN);
 
     /* There is no other one, yet. */
     start_as(1, 1);
@@ -2869,6 +2878,8 @@ test_word_of_the_other(void **state)
     st.leaving = true;
     start_left_by(&st, set_of(1, 2, 0));
     assert_int_equal(p->proof, HA_PROOF_WORD);
+    wait_us(50000);
+    assert_int_equal(t.core.durable.alone, HA_ALONE_LEFT);
     st.state = HA_DEMOTING;
     start_left_by(&st, set_of(1, 2, 0));
     assert_int_equal(p->proof, HA_PROOF_NONE);
