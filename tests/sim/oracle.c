@@ -146,6 +146,29 @@ are_two_last_resorts(const struct world *w, const struct proposal *p)
     return false;
 }
 
+/* True if 'p' is in force by a node of a pair that had gone on alone, and whose
+ * disk never heard of the last resort by which the other one serves: see
+ * is_given_up(). */
+static bool
+is_of_one_given_up(const struct world *w, const struct proposal *p)
+{
+    const struct oracle *o = &w->oracle;
+
+    if (!o->resort.n || p->forced || !is_chosen_alone(w, p)
+        || ha_epoch_cmp(o->chosen.record.epoch, o->resort) < 0) {
+        return false;
+    }
+    for (size_t i = 0; i < o->n_props; i++) {
+        const struct proposal *q = &o->props[i];
+
+        if ((q->accepted & p->accepted)
+            && ha_epoch_cmp(q->record.epoch, o->resort) >= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void
 check_successor(struct world *w, const struct proposal *p)
 {
@@ -154,7 +177,7 @@ check_successor(struct world *w, const struct proposal *p)
     const struct ha_record *new = &p->record;
     int cmp = ha_epoch_cmp(new->epoch, old->epoch);
 
-    if (!c->ballot.n || are_two_last_resorts(w, p)) {
+    if (!c->ballot.n || are_two_last_resorts(w, p) || w->oracle.two_lines) {
         return;
     }
     if (old->lineage != new->lineage) {
@@ -202,15 +225,18 @@ set_chosen(struct world *w, const struct proposal *p)
 {
     struct oracle *o = &w->oracle;
 
+    o->two_lines |= is_of_one_given_up(w, p);
     if (o->chosen.ballot.n
         && order_cmp(p->ballot, p->rev, o->chosen.ballot, o->chosen.rev) < 0) {
-        if (ha_epoch_cmp(p->record.epoch, o->chosen.record.epoch) > 0) {
+        if (!o->two_lines
+            && ha_epoch_cmp(p->record.epoch, o->chosen.record.epoch) > 0) {
             violation(w, "older-ballot-newer-epoch", "%u.%u rev %u",
                       p->ballot.n, p->ballot.node, p->rev);
         }
         return;
     }
     check_successor(w, p);
+    o->two_lines &= is_chosen_alone(w, p);
     if (!epoch_same(p->record.epoch, o->chosen.record.epoch)) {
         o->n_moves += o->chosen.ballot.n != 0
                       && o->chosen.record.active != p->record.active;
@@ -333,7 +359,8 @@ sent_support(struct world *w, struct node *nd, const struct ha_msg *m)
                       (unsigned long long) m->pos[db].seq);
         }
     }
-    if (ha_epoch_cmp(p->record.epoch, nd->promised) > 0) {
+    /* What is not on its disk it may forget, and does not bind it. */
+    if (!m->unsaved && ha_epoch_cmp(p->record.epoch, nd->promised) > 0) {
         nd->promised = p->record.epoch;
     }
 }
@@ -913,8 +940,18 @@ is_behind_a_fork(const struct db *d, const struct db *q)
            && db_common_prefix(d, q) < d->n;
 }
 
-/* True if 'nd' may serve, with the newest data there is.  What only a node
- * has that is never to be active, another has to follow first. */
+/* True if 'nd' is never to be active, or may not be now. */
+static bool
+is_barred(const struct world *w, const struct node *nd)
+{
+    const struct ha_record *rec = &w->oracle.chosen.record;
+
+    return nd->nofailover || nd->witness
+           || !(ha_set_has(&rec->in_sync, nd->id) || rec->active == nd->id);
+}
+
+/* True if 'nd' may serve, with the newest data there is.  What only a node has
+ * that is barred, another has to follow first. */
 static bool
 may_serve(const struct world *w, const struct node *nd)
 {
@@ -923,15 +960,13 @@ may_serve(const struct world *w, const struct node *nd)
     for (unsigned i = 0; i < w->n; i++) {
         const struct node *q = &w->nodes[i];
 
-        if (q->nofailover
+        if (is_barred(w, q)
             && (is_behind_a_fork(&nd->db[HA_NB], &q->db[HA_NB])
                 || is_behind_a_fork(&nd->db[HA_SB], &q->db[HA_SB]))) {
             return false;
         }
     }
-    return !nd->nofailover && !nd->witness
-           && (ha_set_has(&rec->in_sync, nd->id) || rec->active == nd->id)
-           && nd->db[HA_NB].lineage == rec->lineage
+    return !is_barred(w, nd) && nd->db[HA_NB].lineage == rec->lineage
            && nd->db[HA_SB].lineage == rec->lineage;
 }
 

@@ -353,6 +353,8 @@ struct oracle {
     struct ha_epoch last_ack;
     struct ha_epoch resort; /* Begun by one of a pair alone, as an operator
                              * wanted; none: {0, 0}. */
+    bool two_lines; /* ... and the other one goes on where it was, until
+                             * they meet. */
     struct proposal *props;
     size_t n_props;
     size_t props_allocated;
