@@ -65,6 +65,7 @@ SIM_STORIES = \
 	tests/sim/pause-partition.sim \
 	tests/sim/pause-power-cut.sim \
 	tests/sim/power-cut.sim \
+	tests/sim/qdevice-stale.sim \
 	tests/sim/qdevice.sim \
 	tests/sim/record-full-five.sim \
 	tests/sim/server-crash.sim \
