@@ -463,6 +463,8 @@ struct ha_peer {
     /* verdict.c. */
     enum ha_proof proof; /* Void when it is back in the group. */
     mono_t proof_at;     /* When it came. */
+    bool off;            /* A device has proven that its node, a member of
+                          * the group at that time and since, is off. */
     bool met;            /* Heard in this life, with a record in force, */
     mono_t contact_at;   /* last then. */
     bool asked;          /* Fencing it is under way, */

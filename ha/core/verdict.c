@@ -134,6 +134,31 @@ has_given_its_word(const struct ha_peer *p)
            && !p->status.open && p->status.state != HA_DEMOTING;
 }
 
+/* Others need the proof as well: whoever is promoted asks for it. */
+static void
+share(struct ha_core *c, uint32_t node, struct ha_actions *out)
+{
+    struct ha_msg *m;
+
+    if (c->in_group && c->cfg.nodes.n > 2) {
+        m = core_send(c, out, HA_MSG_REQUEST);
+        m->request = HA_REQ_FENCED;
+        m->node = node;
+    }
+}
+
+static void
+believe(struct ha_core *c, struct ha_peer *p, enum ha_proof proof,
+        struct ha_actions *out)
+{
+    set_proof(c, p, proof);
+    core_tell(out, "verdict: node %u serves no more: %s", p->id,
+              proof == HA_PROOF_FENCED
+                  ? "a fence device has proven that it is off"
+                  : "an operator vouches for it");
+    share(c, p->id, out);
+}
+
 void
 verdict_view(struct ha_core *c, const struct ha_set *old,
              struct ha_actions *out)
@@ -144,6 +169,10 @@ verdict_view(struct ha_core *c, const struct ha_set *old,
         if (ha_set_has(&c->view, p->id)) {
             p->proof = HA_PROOF_NONE;
             p->asked = false;
+            p->off &= ha_set_has(old, p->id);
+        } else if (p->off) {
+            p->off = false;
+            believe(c, p, HA_PROOF_FENCED, out);
         } else if ((p == other_node(c)
                     || c->durable.record.paused != HA_PAUSE_NONE)
                    && ha_set_has(old, p->id) && has_given_its_word(p)) {
@@ -162,19 +191,6 @@ verdict_heard(struct ha_core *c, struct ha_peer *p)
     }
 }
 
-/* Others need the proof as well: whoever is promoted asks for it. */
-static void
-share(struct ha_core *c, uint32_t node, struct ha_actions *out)
-{
-    struct ha_msg *m;
-
-    if (c->in_group && c->cfg.nodes.n > 2) {
-        m = core_send(c, out, HA_MSG_REQUEST);
-        m->request = HA_REQ_FENCED;
-        m->node = node;
-    }
-}
-
 void
 verdict_told(struct ha_core *c, uint32_t node)
 {
@@ -188,13 +204,7 @@ verdict_told(struct ha_core *c, uint32_t node)
 void
 verdict_vouched(struct ha_core *c, struct ha_actions *out)
 {
-    struct ha_peer *p = other_node(c);
-
-    set_proof(c, p, HA_PROOF_OPERATOR);
-    core_tell(out,
-              "verdict: node %u serves no more: an operator vouches "
-              "for it",
-              p->id);
+    believe(c, other_node(c), HA_PROOF_OPERATOR, out);
 }
 
 /* While the quorum device's vote is not here, the other node may be switched on
@@ -206,7 +216,11 @@ verdict_quorum(struct ha_core *c, struct ha_actions *out)
 {
     struct ha_peer *p = other_node(c);
 
-    if (p && c->policy.quorum && p->proof != HA_PROOF_NONE) {
+    if (!p || !c->policy.quorum) {
+        return;
+    }
+    p->off = false;
+    if (p->proof != HA_PROOF_NONE) {
         core_tell(out,
                   "fencing: the proof that node %u is dead is too "
                   "old, after a time without quorum",
@@ -239,17 +253,13 @@ verdict_fenced(struct ha_core *c, const struct ha_event *ev,
         if (vouched) {
             core_act(out, HA_ACT_REFUSED)->why = HA_WHY_ALIVE;
         }
+        p->off = !vouched && p->id != c->cfg.self;
         core_tell(out, "fencing: node %u is %s", p->id,
                   vouched ? "in the group; not believed"
-                          : "off, which the group has yet to notice; it is "
-                            "asked for again if a proof is needed");
-        return;
+                          : "off, which the group has yet to notice");
+    } else {
+        believe(c, p, vouched ? HA_PROOF_OPERATOR : HA_PROOF_FENCED, out);
     }
-    set_proof(c, p, vouched ? HA_PROOF_OPERATOR : HA_PROOF_FENCED);
-    core_tell(out, "verdict: node %u serves no more: %s", p->id,
-              vouched ? "an operator vouches for it"
-                      : "a fence device has proven that it is off");
-    share(c, p->id, out);
 }
 
 /* ---- Asking --------------------------------------------------------- */

@@ -2856,6 +2856,23 @@ test_who_is_believed(void **state)
     say_fenced(2, true, false);
     assert_int_equal(t.n_acts[HA_ACT_REFUSED], 0);
     assert_non_null(strstr(t.tell, "yet to notice"));
+    assert_int_equal(t.core.peers[1].proof, HA_PROOF_NONE);
+
+    /* The proof counts once the group notices, unless it came back before. */
+    view(set_of(1, 3, 0));
+    assert_int_equal(t.core.peers[1].proof, HA_PROOF_FENCED);
+    assert_int_equal(t.n_requests[HA_REQ_FENCED], 1);
+    view(set_of(1, 2, 3));
+    view(set_of(1, 3, 0));
+    assert_int_equal(t.core.peers[1].proof, HA_PROOF_NONE);
+    view(set_of(2, 3, 0));
+    say_fenced(2, true, false);
+    t.core.view = set_of(3, 0, 0); /* The group is another one. */
+    view(set_of(2, 3, 0));
+    view(set_of(3, 0, 0));
+    assert_int_equal(t.core.peers[1].proof, HA_PROOF_NONE);
+    say_fenced(SELF, true, false);
+    assert_false(ha_core_peer(&t.core, SELF)->off);
 
     /* A policy for pairs means nothing to three. */
     ev.policy.fence = ev.policy.quorum = true;
@@ -5900,6 +5917,14 @@ test_pair_with_a_device(void **state)
             wait_us(5 * LEASE_US);
             assert_int_equal(t.n_acts[HA_ACT_FENCE_NODE], 1 + again);
         }
+
+        /* So is one of before the group noticed. */
+        view(set_of(1, 2, 0));
+        say_fenced(1, true, false);
+        quorum.quorum.quorate = !t.core.quorate;
+        feed(&quorum);
+        view(set_of(0, 2, 0));
+        assert_int_equal(ha_core_peer(&t.core, 1)->proof, HA_PROOF_NONE);
     }
 }
 
