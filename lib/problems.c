@@ -367,6 +367,25 @@ find_in_address(json_t *list, const char *node, const json_t *address)
     }
 }
 
+/* One that was tried and failed, while nobody needs it yet.  One that has not
+ * been tried has no reason either; the first that is bad stands for all. */
+static void
+find_in_devices(json_t *list, const char *node, const json_t *devices)
+{
+    for (size_t i = 0; i < json_array_size(devices); i++) {
+        const json_t *d = json_array_get(devices, i);
+        const char *why = jsonget_text(d, "why");
+
+        if (!jsonget_true(d, "well") && *why) {
+            add(list, node, "fence-device",
+                ha_asprintf("fence device %s does not work: %s",
+                            jsonget_text(d, "name"), why),
+                "it answers its monitor; until then no node can be proven to "
+                "be off by it");
+        }
+    }
+}
+
 static void
 find_here(json_t *list, const json_t *status)
 {
@@ -406,6 +425,7 @@ find_here(json_t *list, const json_t *status)
             ha_strdup(jsonget_text(fencing, "advice")),
             "what it names is configured");
     }
+    find_in_devices(list, node, jsonget(fencing, "devices"));
     if (strcmp(jsonget_text(local, "state"), "witness")) {
         find_in_db(list, node, local, true);
         find_in_db(list, node, local, false);

@@ -9,8 +9,8 @@ import re
 import pytest
 from lab import Bmc, Corosync, wait_until
 from lab.node import Process
-from watch import (bring_up, cluster, configure, local, others, status,
-                   wait_in_sync, wait_well)
+from watch import (bring_up, cluster, configure, local, others, problem_codes,
+                   shown, status, wait_in_sync, wait_well)
 
 REFUSED, USAGE = 1, 2
 
@@ -133,11 +133,14 @@ def test_dead_device_is_known(lab, active, victim):
     why = wait_device(active, name, False)["why"]
     assert why
     assert f"{name} DOES NOT WORK: " in active.hactl("status", check=False)
+    assert f"fence device {name} does not work: " in shown(
+        active, "fence-device")
     assert f"{name}: " in "\n".join(
         line for line in active.log("ovn/ovn-ha-workers.log").splitlines()
         if why in line)
     lab.chassis[victim.name].ipmi.cont()
     wait_device(active, name, True)
+    assert "fence-device" not in problem_codes(active)
 
 
 def test_fence(lab, active, victim):

@@ -142,6 +142,28 @@ each_has_its_code(void **state)
                "n1", "events", "events are not told: /x: exit status 1");
 }
 
+/* Only once it was tried: before that nothing is known of it. */
+static void
+a_dead_fence_device_is_told(void **state)
+{
+    json_t *status = status_with(
+        "local/fencing", "{'devices': ["
+                         " {'name': 'new', 'well': false, 'why': ''},"
+                         " {'name': 'good', 'well': true, 'why': ''}]}");
+    json_t *list = problems_find(status);
+
+    (void) state;
+    assert_int_equal(json_array_size(list), 0);
+    json_decref(list);
+    json_decref(status);
+    assert_one("local/fencing",
+               "{'devices': [{'name': 'new', 'well': false, 'why': ''},"
+               " {'name': 'dead', 'well': false, 'why': 'monitor failed'},"
+               " {'name': 'too', 'well': false, 'why': 'no agent'}]}",
+               "n1", "fence-device",
+               "fence device dead does not work: monitor failed");
+}
+
 /* What the node itself knows better is not told twice. */
 static void
 a_low_disk_is_told_once(void **state)
@@ -261,6 +283,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_is_well),
         cmocka_unit_test(each_has_its_code),
+        cmocka_unit_test(a_dead_fence_device_is_told),
         cmocka_unit_test(a_low_disk_is_told_once),
         cmocka_unit_test(a_pause_is_told_once),
         cmocka_unit_test(first_data_is_named),
