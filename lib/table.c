@@ -370,15 +370,22 @@ print_address(FILE *out, const json_t *status)
     }
 }
 
-/* "watchdog /dev/watchdog0, i6300ESB timer, 2000 ms: armed" */
+/* "watchdog /dev/watchdog0, i6300ESB timer, 2000 ms: armed", or "watchdog none:
+ * WHY", since what protection is missing is not to be found out when it is
+ * needed.  A witness, which serves nothing, misses none. */
 static void
 print_watchdog(FILE *out, const json_t *status)
 {
-    const json_t *fence = jsonget(jsonget(status, "local"), "fence");
-    const json_t *watchdog = jsonget(fence, "watchdog");
+    const json_t *local = jsonget(status, "local");
+    const json_t *watchdog = jsonget(jsonget(local, "fence"), "watchdog");
     const char *state = jsonget_text(watchdog, "state");
 
-    if (*state && strcmp(state, "none")) {
+    if (!*state || !strcmp(jsonget_text(local, "state"), "witness")) {
+        return;
+    }
+    if (!strcmp(state, "none")) {
+        fprintf(out, "\nwatchdog none: %s\n", text_of(watchdog, "why"));
+    } else {
         fprintf(
             out, "\nwatchdog %s, %s, %lld ms: %s\n",
             text_of(watchdog, "device"), text_of(watchdog, "identity"),

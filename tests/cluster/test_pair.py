@@ -209,6 +209,8 @@ def test_without_devices(make_lab):
     assert advice in new.hactl("status", check=False)
     shown(new, "no-failover")
     assert advice in new.log("lab/ovn-had.log")
+    assert "watchdog none: no [watchdog] device is configured" in new.hactl(
+        "status", check=False)
     pair.crash(old.name)
     shown(new, "no-device", 60)
     wait_state(new, "blocked")

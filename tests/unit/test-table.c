@@ -83,6 +83,39 @@ a_lease_that_the_kernel_does_not_hold_is_told(void **state)
     json_decref(json);
 }
 
+/* The one that guards this node, or why none does. */
+static void
+a_watchdog_is_told(void **state)
+{
+    json_t *json = quoted_json(healthy);
+    char *text;
+
+    (void) state;
+    quoted_set(json, "local/fence/watchdog",
+               "{'state': 'armed', 'device': '/dev/watchdog0',"
+               " 'identity': 'i6300ESB timer', 'timeout_ms': 2000}");
+    text = table_render(json);
+    assert_non_null(strstr(text, "\nwatchdog /dev/watchdog0, i6300ESB timer, "
+                                 "2000 ms: armed\n"));
+    free(text);
+    quoted_set(json, "local/fence/watchdog",
+               "{'state': 'none', 'device': '',"
+               " 'why': 'no [watchdog] device is configured: nothing resets "
+               "this node if it stands still'}");
+    text = table_render(json);
+    assert_non_null(strstr(text, "\nwatchdog none: no [watchdog] device is "
+                                 "configured: nothing resets this node if it "
+                                 "stands still\n"));
+    assert_null(strstr(text, "not well"));
+    assert_width(text);
+    free(text);
+    quoted_set(json, "local/state", "'witness'");
+    text = table_render(json);
+    assert_null(strstr(text, "watchdog"));
+    free(text);
+    json_decref(json);
+}
+
 static void
 a_virtual_ip_is_told(void **state)
 {
@@ -371,6 +404,7 @@ main(void)
         cmocka_unit_test(a_healthy_cluster_has_no_complaints),
         cmocka_unit_test(a_lease_that_the_kernel_does_not_hold_is_told),
         cmocka_unit_test(a_virtual_ip_is_told),
+        cmocka_unit_test(a_watchdog_is_told),
         cmocka_unit_test(verifications_are_told),
         cmocka_unit_test(how_a_replica_came_to_its_data),
         cmocka_unit_test(every_complaint_has_its_reason),
