@@ -128,6 +128,24 @@ check_quorum(const json_t *facts, json_t *findings)
     }
 }
 
+/* 'policy' is what the configuration says.  What it asks for is not done here,
+ * and nobody would notice before quorum is lost. */
+static void
+check_policy(const json_t *cmap, const char *policy, json_t *findings)
+{
+    long n_nodes = corosync_n_nodes(cmap);
+
+    if (!strcmp(policy, "fence") && n_nodes && n_nodes != 2) {
+        check_add(
+            findings, CHECK_WARNING, "policy-in-vain",
+            ha_asprintf("[quorum] no-quorum-policy = fence with %ld nodes",
+                        n_nodes),
+            "it is for pairs: here a node without quorum serves nothing, "
+            "as with stop",
+            "leave the policy at auto");
+    }
+}
+
 void
 check_tie_breaker(const json_t *facts, json_t *findings)
 {
@@ -135,7 +153,9 @@ check_tie_breaker(const json_t *facts, json_t *findings)
     const json_t *conf = jsonget(facts, "conf");
     size_t n_fenced = json_array_size(jsonget(conf, "fenced"));
     bool device = *corosync_text(cmap, "quorum.device.model") != '\0';
+    const char *policy = jsonget_text(conf, "policy");
 
+    check_policy(cmap, policy, findings);
     if (device && corosync_n_nodes(cmap) > 2) {
         check_add(
             findings, CHECK_WARNING, "device-in-vain",
@@ -161,8 +181,16 @@ check_tie_breaker(const json_t *facts, json_t *findings)
             "configure [fence NODE] for both nodes, or make the device's "
             "machine a witness instead");
     } else if (device) {
-        return;
-    } else if (!strcmp(jsonget_text(conf, "policy"), "stop")) {
+        if (!strcmp(policy, "fence")) {
+            check_add(findings, CHECK_WARNING, "device-in-vain",
+                      ha_strdup("a quorum device beside [quorum] "
+                                "no-quorum-policy = fence"),
+                      "its vote decides nothing: a node without quorum goes "
+                      "on, too, and has the other one fenced",
+                      "leave the policy at auto, or remove the device section "
+                      "from corosync.conf");
+        }
+    } else if (!strcmp(policy, "stop")) {
         check_add(findings, CHECK_WARNING, "pair-stops",
                   ha_strdup("a pair without a quorum device, with [quorum] "
                             "no-quorum-policy = stop"),

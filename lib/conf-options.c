@@ -146,8 +146,9 @@ const struct conf_option conf_options[] = {
       "active serves without a lease, and the other node takes over once the "
       "active is proven to be dead, by a fence device or by an operator. auto "
       "is fence in a pair without a quorum device, and stop otherwise. In a "
-      "pair with one the proof is wanted as well, and quorum with it. Give "
-      "every node the same." },
+      "pair with one the proof is wanted as well, and quorum with it; with "
+      "fence the device's vote decides nothing there. With three or more "
+      "nodes fence is the same as stop. Give every node the same." },
     { "quorum", "eligible-ms", CONF_INT, 1000, 86400000, "600000",
       AT(eligible_ms),
       "In a pair that lives on proof, and after a pause (ovn-hactl pause): a "

@@ -178,6 +178,12 @@ tie_breaker(void **state)
     NOTHING(NO_NODE_3, FENCED, { "corosync/quorum.device.model", "'net'" });
     FOUND(CHECK_WARNING, "pair-stops", "stop", NO_NODE_3, FENCED,
           { "conf/policy", "'stop'" });
+    FOUND(CHECK_WARNING, "policy-in-vain", "= fence with 3 nodes",
+          { "conf/policy", "'fence'" });
+    NOTHING({ "conf/policy", "'fence'" }, NO_NODE_3, FENCED);
+    FOUND(CHECK_WARNING, "device-in-vain", "beside [quorum]", NO_NODE_3,
+          FENCED, { "conf/policy", "'fence'" },
+          { "corosync/quorum.device.model", "'net'" });
 }
 
 static void
