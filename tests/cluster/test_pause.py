@@ -2,6 +2,8 @@
 """Maintenance: corosync goes and comes on every node and no client notices;
 whoever dies meanwhile is not replaced, until an operator has said enough."""
 
+import itertools
+
 import pytest
 from lab import Corosync, wait_until
 from watch import (Watch, bring_up, cluster, configure, local, others, row,
@@ -70,6 +72,12 @@ def test_corosync_comes_and_goes(lab):
             shown(node, "corosync-down")
         assert local(active)["state"] == "active"
         assert cluster(active)["health"] == "degraded"
+        # Without corosync anywhere the standbys still follow.
+        written = watch.everywhere([active])
+        for node, db in itertools.product((one, two), written):
+            wait_until(lambda n=node, d=db: written[d] <= watch.rows(n, d),
+                       20, f"{node.name} has what {db} has got meanwhile")
+            assert local(node)["corosync"] is False
         told = active.log("lab/ovn-had.log").count("starts on")
         active.hactl("reload")
         watch.busy(50)

@@ -3,6 +3,7 @@
 by tests/cluster/watchdog.c, and a whole cluster with one in each node."""
 
 import os
+import re
 import signal
 import struct
 from pathlib import Path
@@ -331,6 +332,9 @@ def test_whole_node(make_lab, driver):
     try:
         old = wait_well(lab)
         wait_dogs(old, lab)
+        assert re.search(
+            rf"watchdog \d+ ms \+ .* <= lease {LEASE * 1000:.0f} ms < \d+ ms",
+            old.hactl("check", check=False))
 
         # Planned moves and reloads bite nobody.
         active = others(lab, old)[0]
