@@ -122,11 +122,26 @@ loss_of(const struct had *h, const struct cluster_node *to, enum ha_db db)
     return text;
 }
 
+/* How much may be lost beyond the records that are known of: since when this
+ * node knows nothing of the loser.  The caller frees it. */
+static char *
+contact_of(const struct had *h, uint32_t node)
+{
+    const struct ha_peer *peer = ha_core_peer(&h->core, node);
+
+    if (!peer || !peer->met) {
+        return ha_strdup("it was not heard here since ovn-had was started");
+    }
+    return ha_asprintf("it was heard here last %" PRId64 " s ago",
+                       mono_us_between(peer->contact_at, mono_now())
+                           / 1000000);
+}
+
 void
 failover_run_preview(struct had *h, struct uctl_conn *conn)
 {
     const struct cluster_node *to = find_target(h, conn);
-    char *loss[HA_N_DBS], *apart, *proof, *text;
+    char *loss[HA_N_DBS], *apart, *contact, *proof, *text;
     const char *old;
 
     if (!to) {
@@ -137,20 +152,21 @@ failover_run_preview(struct had *h, struct uctl_conn *conn)
     }
     old = cluster_name(&h->cluster, loser(h, to->id));
     apart = if_apart(h, to);
+    contact = contact_of(h, loser(h, to->id));
     proof = proof_of(h, to);
     text = ha_asprintf(
         "%s\n"
         "This makes %s the active node with the data that it has.\n"
         "  %s.\n  %s.\n"
-        "All that %s acknowledged since is lost, too.  When %s returns, it "
-        "sets these\nrecords aside (diverged/ in its state folder) and "
-        "follows "
-        "%s.\n%s%s",
-        to->name, to->name, loss[HA_NB], loss[HA_SB], old, old, to->name,
-        apart, proof);
+        "All that %s acknowledged since is lost, too; %s.\n"
+        "When %s returns, it sets these records aside (diverged/ in its state "
+        "folder)\nand follows %s.\n%s%s",
+        to->name, to->name, loss[HA_NB], loss[HA_SB], old, contact, old,
+        to->name, apart, proof);
     uctl_conn_reply(conn, text);
     free(text);
     free(apart);
+    free(contact);
     free(proof);
     free(loss[HA_NB]);
     free(loss[HA_SB]);

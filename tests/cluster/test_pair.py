@@ -2,6 +2,9 @@
 """Pairs that live on proof: power cuts and partitions with real fence agents
 and controllers, and without any."""
 
+import re
+import time
+
 import pytest
 from chaos.rounds import assert_rounds
 from chaos.topologies import TOPOLOGIES
@@ -211,6 +214,9 @@ def test_without_devices(make_lab):
     assert advice in new.log("lab/ovn-had.log")
     assert "watchdog none: no [watchdog] device is configured" in new.hactl(
         "status", check=False)
+    preflight = confirmed(new, "check")
+    assert "no-tie-breaker" in preflight.stdout, preflight
+    assert "configure [fence NODE] for both nodes" in preflight.stdout
     pair.crash(old.name)
     shown(new, "no-device", 60)
     wait_state(new, "blocked")
@@ -230,6 +236,7 @@ def test_proof_comes_too_late(make_lab):
     new, = others(pair, old)
     with Watch(pair, "pair_stale") as watch:
         watch.busy()
+        cut = time.monotonic()
         pair.cut(old.name, new.name)
         shown(new, "stale", 60)
         shown(new, "no-failover")
@@ -239,6 +246,15 @@ def test_proof_comes_too_late(make_lab):
         shown(new, "stale")
         wait_state(new, "blocked")
         assert not new.serves("nb", unix=True)
+        # What the last resort would lose is told, and since when.
+        asked = confirmed(new, "failover", "--allow-data-loss", stdin="no\n")
+        assert "not confirmed" in asked.stderr, asked
+        assert "when last heard: at least " in asked.stdout
+        apart = re.search(rf"All that {old.name} acknowledged since is lost, "
+                          r"too; it was heard here last (\d+) s ago\.",
+                          asked.stdout)
+        assert apart and 1 <= int(apart[1]) < time.monotonic() - cut + 5, asked
+        assert local(new)["state"] == "blocked"
         pair.heal()
         pair.boot(old.name)
         active = wait_well(pair)
