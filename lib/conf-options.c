@@ -159,7 +159,9 @@ const struct conf_option conf_options[] = {
       AT(fence_delay_ms),
       "In a pair that lives on proof: how long this node waits before it has "
       "the active fenced. The active does not wait, so that of two nodes that "
-      "cannot see each other one survives. Give more than fencing takes." },
+      "cannot see each other one survives. Give more than its device takes to "
+      "switch off and to say so, which for many controllers is 3 to 10 s: with "
+      "less each may switch off the other one, and nobody serves." },
 
     { "insync", "lag-records", CONF_INT, 1, INT_MAX, "1000", AT(lag_records),
       "A standby that is more transactions than this behind leaves the in-sync "
