@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from lab import (CommandError, Lab, Mirror, Prober, Traffic, Writer,
 from lab.node import process_state
 from lab.ovsdb import DATABASES
 from lab.prober import Span, overlaps
+from lab.shell import TOP
 
 
 @pytest.fixture(scope="module")
@@ -321,3 +323,16 @@ sys.stdin.read()
     assert not (labs_folder() / name).exists()
     assert not list(labs_folder().glob("orphan_*"))
     assert lab["n1"].serves("nb")
+
+
+def test_no_machines(tmp_path):
+    """Where nothing can be tested with a virtual machine that is a failure,
+    and says what is missing."""
+    for name in ("sh", "dirname"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    done = subprocess.run([TOP / "tests/vm/run", "-q"], text=True, check=False,
+                          env={**os.environ, "PATH": str(tmp_path)},
+                          stdout=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1, done
+    assert "nothing was tested: no qemu" in done.stdout
+    assert "build-aux/install-deps --vm" in done.stdout
