@@ -186,7 +186,9 @@ member_support(struct ha_core *c, uint32_t from, const struct ha_msg *m,
         c->record = c->proposal;
         c->in_force = true;
         c->n_turns = 0;
-        if (c->prop_ballot.node == c->cfg.self) {
+        /* Who supports the one before once more says nothing of the newest. */
+        if (c->prop_ballot.node == c->cfg.self
+            && c->prop_rev == c->coord_rev) {
             c->in_flight = false;
         }
     }

@@ -5256,6 +5256,22 @@ test_pause_is_called_off(void **state)
     assert_non_null(strstr(t.tell, "an operator says so"));
 }
 
+/* Who supports a proposal once more says nothing of the coordinator's next one,
+ * which is still on its way. */
+static void
+test_support_of_the_one_before(void **state)
+{
+    (void) state;
+    for (int newer = 0; newer < 2; newer++) {
+        coordinate_and_serve();
+        t.core.in_flight = true;
+        t.core.coord_rev += newer;
+        t.core.peers[2].supports = false;
+        say_support(2, 1, t.core.prop_ballot.n, t.core.prop_rev, 50);
+        assert_int_equal(t.core.in_flight, newer);
+    }
+}
+
 /* What was not refused when it was asked for may have to be when it comes, and
  * asks for one thing. */
 static void
@@ -6073,6 +6089,7 @@ main(void)
         cmocka_unit_test(test_called_off_without_database),
         cmocka_unit_test(test_heir_waits_for_what_is_owed),
         cmocka_unit_test(test_move_is_called_off),
+        cmocka_unit_test(test_support_of_the_one_before),
         cmocka_unit_test(test_force),
         cmocka_unit_test(test_force_is_not_needed),
         cmocka_unit_test(test_force_is_refused),
