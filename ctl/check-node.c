@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/jsonget.h"
+#include "lib/wire.h"
 #include "lib/xalloc.h"
 
 #define DAY_S 86400
@@ -174,11 +175,12 @@ tell_timing(const json_t *conf, json_t *findings)
 
     check_add(findings, CHECK_OK, "watchdog-timing",
               ha_asprintf(
-                  "watchdog %lld ms + 2 * beat %lld ms <= lease %ld ms < %ld "
-                  "ms, after which another node may serve",
+                  "watchdog %lld ms + 2 * beat %lld ms + %d ms <= lease %ld "
+                  "ms < %ld ms, after which another node may serve",
                   (long long) json_integer_value(jsonget(conf, "watchdog_ms")),
                   (long long) json_integer_value(jsonget(conf, "beat_ms")),
-                  lease, lease + (lease * drift + 999999) / 1000000),
+                  WATCHDOG_SLACK_MS, lease,
+                  lease + (lease * drift + 999999) / 1000000),
               "a node whose door is not closed in time is reset before that",
               "nothing; a shorter lease-ms needs a shorter timeout-s");
 }

@@ -13,9 +13,9 @@
  * which may run late.  Pure. */
 
 #include "lib/mono.h"
+#include "lib/wire.h"
 
-/* What a feeding may take, and the timer of the device be late. */
-#define FEED_SLACK_US 20000
+#define FEED_SLACK_US (WATCHDOG_SLACK_MS * 1000)
 
 /* True if a feeding at 'now' makes the device bite at 'until' at the
  * latest. */

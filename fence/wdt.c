@@ -194,8 +194,8 @@ set_timeout(struct wdt *d, const struct wire_watchdog *conf, bool can,
     if (d->timeout_ms > conf->max_ms) {
         snprintf(why, size,
                  "its timeout is %u ms, but must not be longer than lease-ms "
-                 "- 2 * beat-ms: %u ms",
-                 d->timeout_ms, conf->max_ms);
+                 "- 2 * beat-ms - %d: %u ms",
+                 d->timeout_ms, WATCHDOG_SLACK_MS, conf->max_ms);
         return -EINVAL;
     }
     return 0;

@@ -191,8 +191,8 @@ const struct conf_option conf_options[] = {
       "looked for." },
     { "watchdog", "timeout-s", CONF_INT, 0, 60, "0", AT(watchdog_timeout_s),
       "After so long without being fed it resets the node. It has to do so "
-      "within the lease: timeout-s * 1000 + 2 * beat-ms <= lease-ms. 0 is the "
-      "longest that fits." },
+      "within the lease: timeout-s * 1000 + 2 * beat-ms + 20 <= lease-ms, the "
+      "20 being for the feeding itself. 0 is the longest that fits." },
     { "watchdog", "pretimeout-s", CONF_INT, 0, 59, "0",
       AT(watchdog_pretimeout_s),
       "So long before that the kernel does what the device's "

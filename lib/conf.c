@@ -15,6 +15,7 @@
 
 #include "lib/netaddr.h"
 #include "lib/conf-private.h"
+#include "lib/wire.h"
 #include "lib/xalloc.h"
 
 /* Values. */
@@ -351,8 +352,9 @@ conf_has_watchdog(const struct conf *conf)
 int
 conf_watchdog_max_ms(const struct conf *conf)
 {
-    /* What is fed on each acknowledged beat may miss one. */
-    return conf->lease_ms - 2 * conf->beat_ms;
+    /* What is fed on each acknowledged beat may miss one; and with no time
+     * for a feeding, none would be allowed at all (fence/feed.h). */
+    return conf->lease_ms - 2 * conf->beat_ms - WATCHDOG_SLACK_MS;
 }
 
 int
@@ -381,10 +383,11 @@ check_watchdog(const struct conf *conf, int *ret_line)
                            CONF_IDENTITY_LEN);
     } else if (timeout_s * 1000 > conf_watchdog_max_ms(conf)) {
         return ha_asprintf("unsafe timing: the watchdog has to bite within "
-                           "the lease, but 1000 * timeout-s + 2 * beat-ms <= "
-                           "lease-ms does not hold: 1000 * %d + 2 * %d > %d; "
-                           "raise [timing] lease-ms on every node",
-                           timeout_s, conf->beat_ms, conf->lease_ms);
+                           "the lease, but 1000 * timeout-s + 2 * beat-ms + "
+                           "%d <= lease-ms does not hold: 1000 * %d + 2 * %d "
+                           "+ %d > %d; raise [timing] lease-ms on every node",
+                           WATCHDOG_SLACK_MS, timeout_s, conf->beat_ms,
+                           WATCHDOG_SLACK_MS, conf->lease_ms);
     } else if (conf->watchdog_pretimeout_s >= timeout_s) {
         return ha_asprintf("unsafe timing: [watchdog] pretimeout-s < "
                            "timeout-s does not hold: %d >= %d",

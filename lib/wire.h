@@ -117,6 +117,10 @@ struct wire_addresses {
 
 #define WIRE_IDENTITY_LEN 36 /* Of a watchdog, with its NUL. */
 
+/* What a feeding may take, and the timer of the device be late: a part of
+ * what the lease has to be longer than the timeout. */
+#define WATCHDOG_SLACK_MS 20
+
 /* The watchdog, and what resets this node at once. */
 struct wire_watchdog {
     char device[WIRE_PATH_LEN];       /* Path; "": found by its identity. */

@@ -328,7 +328,8 @@ watchdog(void **state)
     (void) state;
     NOTHING({ "conf/watchdog_ms", "0" }, { "status/local/fence", armed });
     FOUND(CHECK_OK, "watchdog-timing",
-          "watchdog 2000 ms + 2 * beat 100 ms <= lease 1000 ms < 1010 ms",
+          "watchdog 2000 ms + 2 * beat 100 ms + 20 ms <= lease 1000 ms < 1010 "
+          "ms",
           { "conf/watchdog_ms", "2000" }, { "status/local/fence", armed });
     FOUND(CHECK_WARNING, "watchdog", "watchdog /d: another process has it",
           { "conf/watchdog_ms", "2000" },

@@ -206,7 +206,7 @@ watchdog(void **state)
     (void) state;
     assert_true(conf_has_watchdog(conf));
     assert_string_equal(conf->watchdog_identity, "i6300ESB timer");
-    assert_int_equal(conf_watchdog_max_ms(conf), 2600 - 2 * 260);
+    assert_int_equal(conf_watchdog_max_ms(conf), 2600 - 2 * 260 - 20);
     assert_int_equal(conf_watchdog_timeout_s(conf), 2);
     conf_destroy(conf);
     conf = load("[watchdog]\ndevice = /dev/watchdog0\n"
@@ -215,16 +215,23 @@ watchdog(void **state)
     conf_destroy(conf);
     assert_refused("[watchdog]\ndevice = /dev/watchdog0\n",
                    ":2: unsafe timing: the watchdog has to bite within the "
-                   "lease, but 1000 * timeout-s + 2 * beat-ms <= lease-ms "
-                   "does not hold: 1000 * 1 + 2 * 100 > 1000; raise [timing] "
-                   "lease-ms on every node");
+                   "lease, but 1000 * timeout-s + 2 * beat-ms + 20 <= "
+                   "lease-ms does not hold: 1000 * 1 + 2 * 100 + 20 > 1000; "
+                   "raise [timing] lease-ms on every node");
+    /* With such beats none would come in time to be fed on. */
+    assert_refused("[timing]\nlease-ms = 1029\nbeat-ms = 5\n"
+                   "[watchdog]\ndevice = /dev/watchdog0\n",
+                   ":5: unsafe timing: the watchdog has to bite within the "
+                   "lease, but 1000 * timeout-s + 2 * beat-ms + 20 <= "
+                   "lease-ms does not hold: 1000 * 1 + 2 * 5 + 20 > 1029; "
+                   "raise [timing] lease-ms on every node");
     assert_refused("[timing]\nlease-ms = 2500\n"
                    "[watchdog]\ndevice = /dev/watchdog0\ntimeout-s = 3\n",
                    ":5: unsafe timing: the watchdog has to bite within the "
-                   "lease, but 1000 * timeout-s + 2 * beat-ms <= lease-ms "
-                   "does not hold: 1000 * 3 + 2 * 250 > 2500; raise [timing] "
-                   "lease-ms on every node");
-    assert_refused("[timing]\nlease-ms = 2500\n"
+                   "lease, but 1000 * timeout-s + 2 * beat-ms + 20 <= "
+                   "lease-ms does not hold: 1000 * 3 + 2 * 250 + 20 > 2500; "
+                   "raise [timing] lease-ms on every node");
+    assert_refused("[timing]\nlease-ms = 2600\n"
                    "[watchdog]\ndevice = /dev/watchdog0\n"
                    "pretimeout-s = 2\n",
                    ":5: unsafe timing: [watchdog] pretimeout-s < timeout-s "
