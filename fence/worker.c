@@ -67,6 +67,16 @@ leave_time(const struct worker *w, mono_t now)
                     lease_holder_until(&w->holder));
 }
 
+/* How long the watchdog is fed while what was served is closed: until the end
+ * of the lease, or for a whole one where it has no end, so that also there it
+ * resets a node on which something does not end. */
+static mono_t
+guard_time(const struct worker *w, mono_t now)
+{
+    return mono_min(lease_holder_until(&w->holder),
+                    mono_add_us(now, lease_us(w)));
+}
+
 /* Stops beats, closes the door and leaves the virtual IP. */
 static void
 worker_close(struct worker *w, const char *why, mono_t now)
@@ -77,7 +87,7 @@ worker_close(struct worker *w, const char *why, mono_t now)
                w->serve.n, w->serve.node, why);
     }
     if (!epoch_is_none(w->serve)) {
-        w->guarded_until = lease_holder_until(&w->holder);
+        w->guarded_until = guard_time(w, now);
     }
     lease_holder_stop(&w->holder);
     w->serve = NO_EPOCH;

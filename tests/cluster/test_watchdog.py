@@ -157,6 +157,27 @@ def test_what_does_not_end_is_reset(cluster):
     assert "killing ovsdb-server" in node.log.read_text()
 
 
+def test_what_does_not_end_is_reset_without_a_lease(cluster):
+    """Also of a pair on proof, whose lease has no end: one lease after the
+    door began to close."""
+    cluster.dog = Dog(cluster.folder / "dog",
+                      lambda: power_cut(cluster.nodes[1]))
+    node = cluster.add(1, databases=True)
+    node.connect()
+    node.configure(supporters=0)
+    node.tell()
+    node.sup.support(1, 1)
+    serve(node)
+    assert fed_while(cluster.dog, node.open) >= 8
+    cluster.dog.immortal.touch()
+    os.kill(node.servers[0].process.pid, signal.SIGSTOP)
+    node.sup.send(CLOSE, bytes(8))
+    node.sup.wait_door(CLOSING)
+    closing = boottime_us()
+    wait_until(lambda: cluster.dog.bitten_us, 10, lambda: cluster.dog)
+    assert cluster.dog.fed_us + TIMEOUT_S * 1e6 < closing + LEASE * 1e6
+
+
 def test_what_ends_within_the_lease_is_not_reset(cluster):
     """A door that is closed on purpose has until the end of the lease that it
     had, which may be long after the watchdog's timeout; and no longer."""
