@@ -18,6 +18,8 @@
 #include "lib/mono.h"
 #include "lib/types.h"
 
+/* `reboot` is not among the actions: nothing can ask for the proof that the
+ * node is off between its halves.  Off, status, on do the same with one. */
 #define FENCING_MAX_DEVICES 32
 #define FENCING_MAX_LEVELS 4
 #define FENCING_MAX_IN_LEVEL 4

@@ -7,7 +7,12 @@
  * An agent ignores a parameter that it does not know, so that a slip of the
  * pen would come to light when a node has to be fenced.  fence/agents
  * compares what is configured with the agent's metadata as soon as it has
- * both.  Reads the two elements that it needs, and is no XML parser. */
+ * both.  Reads the two elements that it needs, and is no XML parser.
+ *
+ * Does not ask for what is marked required="1": agents that take one of
+ * several mark one of them (fence_scsi has a plug so, which a key or nodename
+ * replaces), and a device that works is not to be refused.  One that lacks
+ * something fails its first monitor, which says so. */
 
 #include <stddef.h>
 

@@ -205,7 +205,9 @@ const struct conf_option conf_options[] = {
       "there is one, does it." },
     { "watchdog", "reset-after-ms", CONF_INT, 100, 60000, "2000",
       AT(reset_after_ms),
-      "How long such a process may take to end. A large one takes a moment." },
+      "How long such a process may take to end. A large one takes a moment. "
+      "This may be longer than the lease: what was killed answers nobody, so "
+      "no client is served by two; it delays the reset, not the promotion." },
 
     { "status", "socket", CONF_PATH, 0, 0, "/run/ovn-ha/status.sock",
       AT(status_socket),
