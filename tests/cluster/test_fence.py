@@ -4,6 +4,7 @@
 Workers run on 127.0.0.1 to .3; the first has databases."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -70,6 +71,25 @@ class Peer:
 
 def elapsed(since):
     return time.monotonic() - since
+
+
+def test_hardened(cluster):
+    """Neither swapped out nor kept waiting by other processes; the agents that
+    it starts are ordinary ones."""
+    node = cluster.add(1)
+    worker = Path("/proc", str(node.worker.pid))
+
+    def agents():
+        pids = (worker / f"task/{node.worker.pid}/children").read_text()
+        return [int(p) for p in pids.split() if Path(
+            "/proc", p, "comm").read_text() == "ovn-ha-agents\n"]
+    wait_until(agents, 5, "its agents")
+    locked, = re.findall(r"^VmLck:\s+(\d+)", (worker / "status").read_text(),
+                         re.M)
+    assert int(locked) > 0
+    policy = os.sched_getscheduler(node.worker.pid)
+    assert policy & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR
+    assert os.sched_getscheduler(agents()[0]) == os.SCHED_OTHER
 
 
 def test_opens_only_with_a_lease(cluster):
