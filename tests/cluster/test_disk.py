@@ -7,7 +7,7 @@ import os
 import pytest
 from guard import DEADLINE, Guard, epoch, pick
 from lab import CommandError, Corosync, wait_until
-from watch import (bring_up, cluster, others, problem_codes, row, shown,
+from watch import (bring_up, cluster, local, others, problem_codes, row, shown,
                    status, switch_to, wait_in_sync, wait_state, wait_well)
 
 # As there is less room on the disks made here than in real life.
@@ -164,6 +164,11 @@ def test_log(lab):
     small_disk(lab, node, "/var/log/ovn")
     switch_to(lab, node)
     log = node.root("/var/log/ovn/ovn-ha-workers.log")
+
+    def worker():
+        fence = local(node)["fence"]
+        return fence["pid"], fence["lease_losses"]
+    before = worker()
     with Guard(lab) as guard:
         fill(node, "/var/log/ovn")
         for target in (others(lab, node)[0], node):
@@ -178,6 +183,7 @@ def test_log(lab):
         switch_to(lab, others(lab, node)[0])
         wait_until(lambda: log.stat().st_size > size, DEADLINE,
                    "logs are written again")
+        assert worker() == before, "the fence worker went on, and in time"
         guard.verify()
 
 
