@@ -227,19 +227,20 @@ take(struct keeper *k, mono_t now)
 {
     const struct wire_addresses *c = &k->place.want;
     char why[WIRE_WHY_LEN], text[INET6_ADDRSTRLEN];
-    int error = place_take(&k->place, valid_s(k, now));
+    int error;
 
+    for (uint32_t i = 0; i < c->n; i++) {
+        ha_log(
+            HA_LOG_INFO, "address", "taking %s/%u on %s; no one else has it",
+            print(&c->address[i], text), c->address[i].prefix, c->interface);
+    }
+    error = place_take(&k->place, valid_s(k, now));
     if (error) {
         snprintf(why, sizeof why, "interface %s: %s", c->interface,
                  strerror(-error));
         leave(k, now);
         refuse(k, why, now);
         return;
-    }
-    for (uint32_t i = 0; i < c->n; i++) {
-        ha_log(HA_LOG_INFO, "address", "took %s/%u on %s; no one else has it",
-               print(&c->address[i], text), c->address[i].prefix,
-               c->interface);
     }
     k->state = WIRE_ADDRESS_HELD;
     k->place.looked = now;

@@ -300,6 +300,21 @@ run_agents(struct runner *r, mono_t now)
     }
 }
 
+/* Said before it is done: what an agent does to a node may be the last that
+ * is heard of either. */
+static void
+log_start(const struct runner *r, const struct fencing_run *run)
+{
+    const struct fencing_device *d = &r->fencing.devices[run->device];
+
+    if (d->for_target) {
+        ha_log(HA_LOG_WARN, "agents", "%s: %s of %s begins",
+               r->plan.devices[run->device].name,
+               fencing_action_name(run->action),
+               r->plan.targets[d->target].name);
+    }
+}
+
 static void
 start_agents(struct runner *r, mono_t now)
 {
@@ -312,6 +327,7 @@ start_agents(struct runner *r, mono_t now)
             run.action == FENCING_METADATA ? METADATA_US : run.timeout_us;
 
         assert(!agent_runs(&r->agents[run.device]));
+        log_start(r, &run);
         if (agent_start(&r->agents[run.device], d->agent, run.action,
                         run.action == FENCING_METADATA ? "" : d->params, us,
                         now, why, sizeof why)) {

@@ -52,6 +52,10 @@ open_it(struct feeder *f, const struct wire_watchdog *conf)
 
     f->conf = *conf;
     f->checked = false;
+    if (!f->why[0]) { /* One that is missing is tried again and again. */
+        ha_log(HA_LOG_INFO, "watchdog", "arming %s",
+               conf->device[0] ? conf->device : conf->identity);
+    }
     error = wdt_open(&f->dev, conf, f->why, sizeof f->why);
     f->unfit = error && f->dev.fd >= 0;
     if (f->dev.fd >= 0) {
@@ -91,7 +95,6 @@ make_ready(struct feeder *f, const struct wire_watchdog *conf)
     if (f->unfit || wdt_disarm(&f->dev)) {
         feed(f, MONO_NEVER);
     } else {
-        ha_log(HA_LOG_INFO, "watchdog", "%s: disarmed", f->dev.path);
         f->checked = true;
         f->fed = MONO_MIN;
     }

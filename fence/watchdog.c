@@ -143,6 +143,12 @@ watchdog_bites_at(const struct watchdog *d)
                : MONO_NEVER;
 }
 
+bool
+watchdog_may_feed(const struct watchdog *d, mono_t now)
+{
+    return feed_may(now, timeout_us(d), (mono_t){ d->wish.until_us });
+}
+
 void
 watchdog_release(struct watchdog *d, mono_t now)
 {

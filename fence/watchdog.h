@@ -57,6 +57,9 @@ bool watchdog_lets_open(const struct watchdog *, mono_t until);
 /* When it bites if it is fed no more; MONO_NEVER: it is not armed. */
 mono_t watchdog_bites_at(const struct watchdog *);
 
+/* True if a feeding now would have it bite in time. */
+bool watchdog_may_feed(const struct watchdog *, mono_t now);
+
 /* For the end: lets go of it. */
 void watchdog_release(struct watchdog *, mono_t now);
 bool watchdog_is_released(const struct watchdog *);

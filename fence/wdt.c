@@ -263,12 +263,14 @@ wdt_disarm(struct wdt *d)
 {
     int off = WDIOS_DISABLECARD;
 
+    if (d->nowayout == WIRE_NOWAYOUT_YES) {
+        return -EBUSY;
+    }
+    ha_log(HA_LOG_INFO, "watchdog", "%s: disarming", d->path);
     /* Where nothing else tells, an attempt to stop it does. */
     if (d->nowayout == WIRE_NOWAYOUT_UNKNOWN
         && ioctl(d->fd, WDIOC_SETOPTIONS, &off) && errno == EBUSY) {
         d->nowayout = WIRE_NOWAYOUT_YES;
-    }
-    if (d->nowayout == WIRE_NOWAYOUT_YES) {
         return -EBUSY;
     }
     wdt_close(d);

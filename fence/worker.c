@@ -410,6 +410,26 @@ check_lease(struct worker *w, mono_t now)
     }
 }
 
+/* What bites leaves no time to say so: it is said when nothing more can feed
+ * it.  Of what was killed and does not end only: until then the door may be
+ * shut in time. */
+static void
+tell_last_feeding(struct worker *w, bool closing, mono_t now)
+{
+    mono_t bite = watchdog_bites_at(&w->watchdog);
+    bool is_last = closing && bite.us != MONO_NEVER.us
+                   && door_stuck_since(&w->door).us != MONO_NEVER.us
+                   && !watchdog_may_feed(&w->watchdog, now);
+
+    if (is_last && !w->last_fed_told) {
+        ha_log(HA_LOG_ERR, "watchdog",
+               "%s; no longer fed: this node is reset in %lld ms",
+               door_why(&w->door),
+               (long long) mono_us_between(now, bite) / 1000);
+    }
+    w->last_fed_told = is_last;
+}
+
 /* Armed from before the door opens until it is proven shut.  One that closes
  * while its lease lives has until the end of that. */
 static void
@@ -431,6 +451,7 @@ tend_watchdog(struct worker *w, mono_t now)
         watchdog_release(&w->watchdog, now);
     }
     watchdog_run(&w->watchdog, now);
+    tell_last_feeding(w, !serves && !shut, now);
 }
 
 /* When the door has to begin to close. */

@@ -52,6 +52,7 @@ struct worker {
     int64_t margin_us;    /* Time that closing may take. */
     mono_t guarded_until; /* What may be open still must be shut by then, or
                            * the watchdog bites. */
+    bool last_fed_told;   /* That it will, for want of feeding. */
 
     struct ha_epoch serve;  /* {0, 0}: not told to serve. */
     bool has_lease;         /* Under 'serve', when last looked. */

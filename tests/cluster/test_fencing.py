@@ -158,6 +158,11 @@ def test_fence(lab, active, victim):
                      result.stdout)
     assert f"{victim.name} was proven to be off " in active.hactl(
         "status", check=False)
+    log = active.log("ovn/ovn-ha-workers.log")
+    steps = [log.find(step) for step in (
+        f"ipmi-{victim.name}: off of {victim.name} begins",
+        f"ipmi-{victim.name}: off: done", f"{victim.name} is off: proven")]
+    assert steps[0] >= 0 and steps == sorted(steps)
     wait_until(lambda: re.search(
         rf"(fencing: node {victim.index} is off|verdict: node {victim.index} "
         "serves no more: a fence device)", active.hactl("history")), 20,

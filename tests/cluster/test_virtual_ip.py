@@ -230,7 +230,7 @@ def last(node, text):
 
 def assert_left_first(old, new):
     """The new one did not even ask for it before."""
-    assert last(old, f"leaving {VIP}/24") < last(new, f"took {VIP}/24")
+    assert last(old, f"leaving {VIP}/24") < last(new, f"taking {VIP}/24")
     assert "not taken" not in log_of(new)
 
 
