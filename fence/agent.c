@@ -284,6 +284,25 @@ agent_run(struct agent *a, mono_t now)
     return result;
 }
 
+bool
+agent_end_orphans(void)
+{
+    FILE *f = fopen("/proc/thread-self/children", "re");
+    bool some = false;
+    int pid;
+
+    while (f && fscanf(f, "%d", &pid) == 1) {
+        /* Its own children become ours. */
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, WNOHANG);
+        some = true;
+    }
+    if (f) {
+        fclose(f);
+    }
+    return some;
+}
+
 void
 agent_last_line(const struct agent *a, char *line, size_t size)
 {

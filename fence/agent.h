@@ -7,7 +7,8 @@
  * Options go to its standard input, so that no secret shows on a command
  * line.  It runs in a session of its own; what it prints is kept up to a
  * bound and the rest thrown away.  When it takes too long, or is in the way,
- * it is killed with all its children.  Used by fence/agents, which polls;
+ * it is killed with its children; those that left its session are found once
+ * they are orphans.  Used by fence/agents, which polls;
  * nothing here waits. */
 
 #include <poll.h>
@@ -55,6 +56,11 @@ mono_t agent_due(const struct agent *);
  * exit status once it ended; -ETIMEDOUT if it was killed; -ECHILD if it ended
  * by a signal of somebody else.  Its output is in 'text' until the next run. */
 int agent_run(struct agent *, mono_t now);
+
+/* Where this process adopts orphans (PR_SET_CHILD_SUBREAPER), and while no agent
+ * runs: kills what agents left behind in sessions of their own.  Returns true
+ * while some of that is still there. */
+bool agent_end_orphans(void);
 
 /* The last line that it printed, without control characters, or "". */
 void agent_last_line(const struct agent *, char *line, size_t size);

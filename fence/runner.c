@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ _Static_assert((int) WIRE_A_IDLE == (int) FENCING_IDLE
 
 #define METADATA_US 20000000 /* Some agents take their time even for that. */
 #define MSGS_A_TURN 128
+#define ORPHANS_US 200000 /* Until those that were killed are looked at. */
 
 /* What is configured. */
 struct plan {
@@ -46,6 +48,7 @@ struct runner {
     uint32_t n_devices, n_targets; /* Told of it so far. */
     struct fencing fencing;
     struct agent agents[FENCING_MAX_DEVICES];
+    mono_t orphans_due;
     enum fencing_phase phases[HA_MAX_NODES]; /* When last looked. */
     bool answer_due;
     struct wire_a_state told;
@@ -315,6 +318,21 @@ log_start(const struct runner *r, const struct fencing_run *run)
     }
 }
 
+/* What an agent left behind is ended before the next one begins. */
+static void
+end_orphans(struct runner *r, mono_t now)
+{
+    r->orphans_due = MONO_NEVER;
+    for (uint32_t i = 0; i < FENCING_MAX_DEVICES; i++) {
+        if (agent_runs(&r->agents[i])) {
+            return;
+        }
+    }
+    if (agent_end_orphans()) {
+        r->orphans_due = mono_add_us(now, ORPHANS_US);
+    }
+}
+
 static void
 start_agents(struct runner *r, mono_t now)
 {
@@ -432,7 +450,7 @@ static void
 sleep_turn(const struct runner *r)
 {
     struct pollfd pfds[3 + 2 * FENCING_MAX_DEVICES];
-    mono_t due = fencing_due(&r->fencing);
+    mono_t due = mono_min(fencing_due(&r->fencing), r->orphans_due);
     unsigned int n = 0;
 
     pfds[n++] = (struct pollfd){ r->signal_fd, POLLIN, 0 };
@@ -455,6 +473,7 @@ run_turn(struct runner *r)
     r->ending = read(r->signal_fd, &info, sizeof info) == sizeof info;
     read_sup(r, now);
     run_agents(r, now);
+    end_orphans(r, now);
     start_agents(r, now);
     log_phases(r);
     tell(r, now);
@@ -471,6 +490,7 @@ runner_main(const char *path)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     r->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     for (uint32_t i = 0; i < FENCING_MAX_DEVICES; i++) {
         agent_init(&r->agents[i]);
@@ -485,5 +505,6 @@ runner_main(const char *path)
         run_turn(r);
     }
     end_agents(r);
+    agent_end_orphans();
     return 0;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -197,6 +198,29 @@ leaves_nobody_behind(void **state)
     assert_dies(noted_pid());
 }
 
+/* Nor do those stay that left its session, nor what these had begun. */
+static void
+leaves_its_session(void **state)
+{
+    mono_t deadline = mono_add_ms(mono_now(), 30000);
+    char body[256];
+
+    (void) state;
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    snprintf(body, sizeof body,
+             "setsid sh -c 'setsid sleep 1000 & echo $! >%s; wait' &\n"
+             "until [ -s %s ]; do sleep 0.01; done; wait",
+             note, note);
+    unlink(note);
+    assert_int_equal(start(body, "", 1000000), 0);
+    assert_int_equal(finish(), -ETIMEDOUT);
+    while (agent_end_orphans()) {
+        assert_true(mono_before(mono_now(), deadline));
+        usleep(2000);
+    }
+    assert_dies(noted_pid());
+}
+
 static void
 no_such_agent(void **state)
 {
@@ -220,6 +244,7 @@ main(void)
         cmocka_unit_test(talker),
         cmocka_unit_test(killed_with_its_children),
         cmocka_unit_test(leaves_nobody_behind),
+        cmocka_unit_test(leaves_its_session),
         cmocka_unit_test(no_such_agent),
     };
 
