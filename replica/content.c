@@ -29,6 +29,8 @@
 #define PROGRESS_ROWS 1024
 #define VALUE_MAX 16384 /* Bytes of a value in an answer. */
 #define VALUE_BEFORE 24 /* Shown in front of what differs. */
+#define VALUE_BACK 64   /* More than that: of a piece in the next one too. */
+#define VALUE_PIECES 1024
 
 struct content_row {
     const struct ovsdb_row *row;
@@ -50,6 +52,11 @@ struct content {
     content_progress_func *progress; /* Or NULL. */
     void *aux;
     uint64_t rows, digested;
+
+    /* The value that was last asked for: a long one is, piece by piece. */
+    const struct ovsdb_row *row; /* NULL: none. */
+    const struct ovsdb_column *column;
+    struct ds value;
 };
 
 static int
@@ -107,6 +114,7 @@ content_create(const struct shadow *shadow)
     struct content *c = xzalloc(sizeof *c);
     struct shash_node *node;
 
+    ds_init(&c->value);
     shash_init(&c->tables);
     SHASH_FOR_EACH (node, &shadow_db(shadow)->tables) {
         struct content_table *t = table_create(node->data);
@@ -135,6 +143,7 @@ content_destroy(struct content *c)
             table_destroy(node->data);
         }
         shash_destroy(&c->tables);
+        ds_destroy(&c->value);
         free(c);
     }
 }
@@ -400,37 +409,83 @@ answer_row(const struct content_table *t, const char *uuid)
     return answer;
 }
 
+/* Where the character begins to which byte 'n' of 'text' belongs. */
+static size_t
+character_begin(const char *text, size_t n)
+{
+    while (n && (text[n] & 0xc0) == 0x80) {
+        n--;
+    }
+    return n;
+}
+
 /* Cuts 'text' to at most 'n' bytes, and not inside of a character. */
 static void
 cut_text(char *text, size_t n)
 {
     if (strlen(text) > n) {
-        while (n && (text[n] & 0xc0) == 0x80) {
-            n--;
-        }
-        text[n] = '\0';
+        text[character_begin(text, n)] = '\0';
     }
 }
 
+/* The piece of a value that begins at '*off', or before, where a character
+ * begins. */
 static char *
-value_text(const struct content_table *t, const char *uuid, const char *name)
+value_piece(struct content *c, const struct content_table *t, const char *uuid,
+            const char *name, size_t *off)
 {
     const struct ovsdb_row *row = get_row(t, uuid);
     const struct ovsdb_column *column =
         ovsdb_table_schema_get_column(t->table->schema, name);
-    struct ds ds = DS_EMPTY_INITIALIZER;
+    const char *text;
+    char *piece;
 
-    if (row && column) {
-        put_value(row, column, &ds);
+    if (!row || !column) {
+        *off = 0;
+        return xstrdup("");
     }
-    cut_text(ds_cstr(&ds), VALUE_MAX);
-    return ds_steal_cstr(&ds);
+    if (c->row != row || c->column != column) {
+        c->row = row;
+        c->column = column;
+        ds_clear(&c->value);
+        put_value(row, column, &c->value);
+    }
+    text = ds_cstr(&c->value);
+    *off = character_begin(text, MIN(*off, c->value.length));
+    /* One byte more, by which a character is known that goes on. */
+    piece = xmemdup0(text + *off, MIN(c->value.length - *off, VALUE_MAX + 1));
+    cut_text(piece, VALUE_MAX);
+    return piece;
+}
+
+static struct json *
+offset_to_json(size_t off)
+{
+    return json_string_create_nocopy(xasprintf("%" PRIuSIZE, off));
+}
+
+/* 'from' is NULL if the asker knows of no pieces. */
+static struct json *
+answer_value(struct content *c, const struct content_table *t,
+             const char *uuid, const char *column, const char *from)
+{
+    unsigned long long int n = 0;
+    size_t off;
+    char *text;
+
+    if (from && !str_to_ullong(from, 10, &n)) {
+        return NULL;
+    }
+    off = MIN(n, SIZE_MAX);
+    text = value_piece(c, t, uuid, column, &off);
+    return json_array_create_2(json_string_create_nocopy(text),
+                               offset_to_json(off));
 }
 
 struct json *
 content_answer(struct content *c, const struct json *question)
 {
-    const char *words[4] = { NULL };
+    const char *words[5] = { NULL };
     const struct content_table *t;
     size_t n;
 
@@ -448,11 +503,11 @@ content_answer(struct content *c, const struct json *question)
     if (!t || !words[0] || !words[2]) {
         return NULL;
     }
-    return !strcmp(words[0], "rows")                ? answer_rows(t, words[2])
-           : !strcmp(words[0], "row")               ? answer_row(t, words[2])
-           : !strcmp(words[0], "value") && words[3] ? json_array_create_1(
-                 json_string_create_nocopy(value_text(t, words[2], words[3])))
-                                                    : NULL;
+    return !strcmp(words[0], "rows")  ? answer_rows(t, words[2])
+           : !strcmp(words[0], "row") ? answer_row(t, words[2])
+           : !strcmp(words[0], "value") && words[3]
+               ? answer_value(c, t, words[2], words[3], words[4])
+               : NULL;
 }
 
 /* ---- Comparing ----------------------------------------------------------- */
@@ -496,10 +551,7 @@ copy_window(char *buf, size_t size, const char *text, size_t from)
     size_t begin = from > 2 * VALUE_BEFORE ? from - VALUE_BEFORE : 0;
     char *copy;
 
-    begin = MIN(begin, n);
-    while (begin && (text[begin] & 0xc0) == 0x80) {
-        begin--;
-    }
+    begin = character_begin(text, MIN(begin, n));
     copy = xasprintf("%s%s", begin ? "..." : "", text + begin);
     n = strlen(copy);
     cut_text(copy, n < size ? n : size - 4);
@@ -527,41 +579,100 @@ has_room(const struct comparison *cmp)
     return cmp->result->n_found < WIRE_R_DIFFERENCES;
 }
 
+/* Asks for the piece at 'off'.  Returns 0 and the answer, whose first member
+ * is a string; -ENODATA if the other side knows of no pieces. */
+static int
+ask_piece(struct comparison *cmp, const struct content_table *t,
+          const char *uuid, const char *column, size_t off, struct json **ret)
+{
+    struct json *question =
+        question_create("value", t->table->schema->name, uuid);
+    struct json *own = offset_to_json(off), *answer;
+    const struct json_array *array;
+    const char *at;
+    int error = 0;
+
+    json_array_add(question, json_string_create(column));
+    json_array_add(question, json_clone(own));
+    answer = ask(cmp, question, JSON_ARRAY, &error);
+    if (answer) {
+        array = json_array(answer);
+        at = array->n > 1 ? string_of(array->elems[1]) : NULL;
+        error = !array->n || !string_of(array->elems[0])       ? -EBADMSG
+                : off && (!at || strcmp(at, json_string(own))) ? -ENODATA
+                                                               : 0;
+    }
+    json_destroy(own);
+    if (error) {
+        json_destroy(answer);
+        return error;
+    }
+    *ret = answer;
+    return 0;
+}
+
+/* The values differ somewhere, but what was looked at does not. */
+static void
+note_equal_beginning(struct wire_r_difference *d, size_t n)
+{
+    snprintf(d->there, sizeof d->there,
+             "something else after %zu bytes that are the same", n);
+    snprintf(d->here, sizeof d->here, "%zu bytes that are the same, and more",
+             n);
+}
+
+/* Compares the pieces at '*off'.  Returns 0 and adds what differs, -EAGAIN if
+ * it may lie in the next piece, which begins at '*off' then, or an error. */
+static int
+compare_piece(struct comparison *cmp, const struct content_table *t,
+              const char *uuid, const char *column, size_t *off)
+{
+    struct wire_r_difference *d;
+    struct json *theirs;
+    const char *text;
+    size_t same = 0;
+    char *ours;
+    int error = ask_piece(cmp, t, uuid, column, *off, &theirs);
+
+    if (error) {
+        return error;
+    }
+    text = string_of(json_array(theirs)->elems[0]);
+    ours = value_piece(cmp->content, t, uuid, column, off);
+    while (ours[same] && ours[same] == text[same]) {
+        same++;
+    }
+    /* What differs is shown with some of what follows. */
+    if (same + sizeof d->here > VALUE_MAX) {
+        *off += character_begin(ours, same - VALUE_BACK);
+        error = -EAGAIN;
+    } else {
+        d = add_difference(cmp, t, uuid, column);
+        copy_window(d->there, sizeof d->there, text, same);
+        copy_window(d->here, sizeof d->here, ours, same);
+    }
+    free(ours);
+    json_destroy(theirs);
+    return error;
+}
+
 /* One column differs: finds out where. */
 static int
 compare_value(struct comparison *cmp, const struct content_table *t,
               const char *uuid, const char *column)
 {
-    const char *table = t->table->schema->name;
-    struct wire_r_difference *d;
-    struct json *question, *theirs;
-    const char *text;
-    int error = 0;
-    size_t same = 0;
-    char *ours;
+    int error = -EAGAIN;
+    size_t off = 0;
 
-    question = question_create("value", table, uuid);
-    json_array_add(question, json_string_create(column));
-    theirs = ask(cmp, question, JSON_ARRAY, &error);
-    if (!theirs) {
-        return error;
+    for (int i = 0; i < VALUE_PIECES && error == -EAGAIN; i++) {
+        error = compare_piece(cmp, t, uuid, column, &off);
     }
-    text =
-        json_array(theirs)->n ? string_of(json_array(theirs)->elems[0]) : NULL;
-    if (!text) {
-        json_destroy(theirs);
-        return -EBADMSG;
+    if (error == -EAGAIN || error == -ENODATA) {
+        note_equal_beginning(add_difference(cmp, t, uuid, column),
+                             off + VALUE_BACK);
+        return 0;
     }
-    ours = value_text(t, uuid, column);
-    while (ours[same] && ours[same] == text[same]) {
-        same++;
-    }
-    d = add_difference(cmp, t, uuid, column);
-    copy_window(d->there, sizeof d->there, text, same);
-    copy_window(d->here, sizeof d->here, ours, same);
-    free(ours);
-    json_destroy(theirs);
-    return 0;
+    return error;
 }
 
 /* A row that both have differs. */

@@ -19,8 +19,11 @@
  *         [[UUID, HEX]...]                  the last uuid of the answer before
  *     ["row", TABLE, UUID]
  *         {COLUMN: HEX...}                  {} if there is no such row
- *     ["value", TABLE, UUID, COLUMN]
- *         [TEXT]                            its beginning
+ *     ["value", TABLE, UUID, COLUMN, OFFSET]
+ *         [TEXT, OFFSET]                    a piece of it from there on
+ *
+ * A verifier that knows no OFFSET answers with the beginning, and without a
+ * second member; one that asks without it gets the beginning.
  *
  * Used by the verifier's processes (replica/verifier.c).  Blocks while it
  * computes; never writes anything. */

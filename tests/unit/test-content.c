@@ -231,6 +231,123 @@ test_many(void **state)
                       "\u00e4\u00e4\u00e4\u00e4-here\"");
 }
 
+/* A row with a long value that ends with 'tail'. */
+static void
+add_long(struct db *db, const char *tail)
+{
+    const size_t n = 41003;
+    char *fill = xmalloc(n + 1), *text;
+
+    for (size_t i = 0; i < n; i++) {
+        fill[i] = i % 2 ? '\xa4' : '\xc3';
+    }
+    fill[n - 1] = 'x';
+    fill[n] = '\0';
+    text = xasprintf("{'t': {'" ID(1) "': {'name': '%s%s'}}}", fill, tail);
+    db_add(db, text);
+    free(text);
+    free(fill);
+}
+
+/* What differs far behind the beginning of a long value is shown, and what
+ * is ahead of it and behind it as well. */
+static void
+test_long_value(void **state)
+{
+    struct content_result r;
+    struct db a, b;
+
+    (void) state;
+    db_open(&a, SCHEMA(""));
+    add_long(&a, "-here");
+    db_open(&b, SCHEMA(""));
+    add_long(&b, "-there");
+    compare(&a, &b, &r);
+    assert_int_equal(r.n_differ, 1);
+    assert_int_equal(r.n_found, 1);
+    assert_difference(&r.found[0], ID(1), "name",
+                      "...\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4"
+                      "\u00e4\u00e4\u00e4x-there\"",
+                      "...\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4\u00e4"
+                      "\u00e4\u00e4\u00e4x-here\"");
+}
+
+/* Wherever in a value it is that they differ, or one ends. */
+static void
+test_difference_at_any_place(void **state)
+{
+    static const size_t places[] = {
+        0,     40,    16000, 16127, 16128, 16250,
+        16319, 16383, 16384, 16385, 32500, 32767
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        struct content_result r;
+        struct db a, b;
+        char *fill = xmalloc(places[i] + 1), *text;
+
+        memset(fill, 'x', places[i]);
+        fill[places[i]] = '\0';
+        text = xasprintf("{'t': {'" ID(1) "': {'name': '%s-here'}}}", fill);
+        db_open(&a, SCHEMA(""));
+        db_add(&a, text);
+        free(text);
+        text = xasprintf("{'t': {'" ID(1) "': {'name': '%s'}}}", fill);
+        db_open(&b, SCHEMA(""));
+        db_add(&b, text);
+        free(text);
+        free(fill);
+        compare(&a, &b, &r);
+        assert_int_equal(r.n_found, 1);
+        assert_non_null(strstr(r.found[0].here, "-here\""));
+        assert_null(strstr(r.found[0].there, "-here\""));
+        assert_int_equal(r.found[0].there[strlen(r.found[0].there) - 1], '"');
+    }
+}
+
+/* As a verifier does that knows no pieces. */
+static struct json *
+ask_older(void *there, struct json *question)
+{
+    struct json *answer;
+    bool is_value;
+
+    is_value = !strcmp(json_string(json_array(question)->elems[0]), "value");
+    if (is_value && json_array(question)->n == 5) {
+        json_destroy(json_array(question)->elems[4]);
+        question->array.n = 4;
+    }
+    answer = ask(there, question);
+    if (is_value) {
+        json_destroy(json_array(answer)->elems[1]);
+        answer->array.n = 1;
+    }
+    return answer;
+}
+
+static void
+test_long_value_of_an_older_version(void **state)
+{
+    struct content_result r;
+    struct db a, b;
+
+    (void) state;
+    db_open(&a, SCHEMA(""));
+    add_long(&a, "-here");
+    db_open(&b, SCHEMA(""));
+    add_long(&b, "-there");
+    db_load(&a);
+    db_load(&b);
+    assert_int_equal(content_compare(a.content, ask_older, &b, &r), 0);
+    db_close(&a);
+    db_close(&b);
+    assert_int_equal(r.n_found, 1);
+    assert_difference(&r.found[0], ID(1), "name",
+                      "something else after 16383 bytes that are the same",
+                      "16383 bytes that are the same, and more");
+}
+
 static void
 test_all_are_counted(void **state)
 {
@@ -380,6 +497,7 @@ test_bad_questions(void **state)
         "[\"rows\", \"v\", \"\"]",
         "[\"row\", \"t\"]",
         "[\"value\", \"t\", \"x\"]",
+        "[\"value\", \"t\", \"x\", \"n\", \"-\"]",
         "[\"else\", \"t\", \"x\", \"y\"]",
     };
     struct db db;
@@ -404,6 +522,9 @@ main(void)
         cmocka_unit_test(test_value),
         cmocka_unit_test(test_rows_on_one_side),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_long_value),
+        cmocka_unit_test(test_difference_at_any_place),
+        cmocka_unit_test(test_long_value_of_an_older_version),
         cmocka_unit_test(test_all_are_counted),
         cmocka_unit_test(test_newer_schema),
         cmocka_unit_test(test_bad_answers),
