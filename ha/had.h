@@ -72,6 +72,7 @@ struct had {
     int probes_failed;  /* In a row, since northd last answered a probe. */
     bool suspicion;     /* A probe of ours is under way. */
     uint32_t snapshots[HA_N_DBS]; /* That the worker has counted. */
+    bool chain[HA_N_DBS];         /* WIRE_RS_CHAIN was told. */
     mono_t asides_at;             /* When was looked for what was set aside: */
     uint32_t aside_files;
     uint64_t aside_bytes;

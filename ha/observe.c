@@ -197,9 +197,31 @@ note_snapshots(struct had *h, enum ha_db db)
     h->snapshots[db] = st ? st->snapshots : 0;
 }
 
+/* Both count the same number of records, and they are not the same. */
+static void
+note_chain(struct had *h, enum ha_db db)
+{
+    char text[HA_TELL_LEN];
+    mono_t at;
+    const struct wire_r_status *st = replica_status(h->replica[db], &at);
+    bool found = st && st->flags & WIRE_RS_CHAIN;
+
+    if (found && !h->chain[db]) {
+        snprintf(text, sizeof text,
+                 "replica: %s has other records than %s's at the same "
+                 "position; it may not become active until they are replaced: "
+                 "%s",
+                 ha_db_name(db), cluster_name(&h->cluster, st->source),
+                 st->why);
+        events_tell(h, HA_LOG_ERR, "replica", text);
+    }
+    h->chain[db] = found;
+}
+
 static void
 on_replica(void *h, enum ha_db db)
 {
+    note_chain(h, db);
     note_snapshots(h, db);
     observe_local(h);
 }

@@ -431,6 +431,9 @@ enum wire_r_phase {
 #define WIRE_RS_DIFFERS \
     (1u << 5) /* A verification found it so, and none
                                      * has found it equal since. */
+#define WIRE_RS_CHAIN \
+    (1u << 6) /* Other records than the source's at the
+                                 * same position; 'why' says where. */
 
 /* On every change of role, phase or flags at once, of position at most every
  * 20 ms, and otherwise each second. */

@@ -2,7 +2,8 @@
 #ifndef HA_REPLICA_FINDING_H
 #define HA_REPLICA_FINDING_H 1
 
-/* That a verification has found the own content to differ from the source's.
+/* That the own content differs from the source's: a verification has found it
+ * so, or the hash over the records that led to it is another.
  *
  * Durable (STATE_DIR/nb.differs), because a worker or a node that is started
  * anew must not take such a replica for a good one.  The receiver notes it,

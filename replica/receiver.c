@@ -99,6 +99,7 @@ struct receiver {
 
     uint32_t resumes, snapshots;
     bool failed;      /* 'why' is for good. */
+    bool chain;       /* ...: other records than the source's were found. */
     bool asks_reinit; /* Own data are of another lineage. */
     bool reinit;      /* ...and an operator lets them give way. */
     char why[WIRE_WHY_LEN];
@@ -229,7 +230,7 @@ receiver_follow(struct receiver *r, const struct wire_r_role *role)
     r->state = RECEIVER_PREPARE;
     r->next_try = 0;
     memset(&r->head, 0, sizeof r->head);
-    r->asks_reinit = r->reinit = false;
+    r->asks_reinit = r->reinit = r->chain = false;
     shrink_begin(r->cfg.guard, role->epoch);
 }
 
@@ -520,6 +521,7 @@ receiver_resynced(struct receiver *r, bool installed)
 {
     resync_stop(r->resync);
     r->repaired = true;
+    r->chain = false;
     r->next_proof = 0;
     if (!installed) {
         r->taken = applier_sent(r->applier);
@@ -557,6 +559,30 @@ receiver_heed(struct receiver *r, enum resync_outcome outcome)
     }
 }
 
+/* The own position is the source's, and the records that led to it are not: an
+ * epoch has but one writer, so that a disk, a person or an error of ours has
+ * changed one of them.  Nothing that was made of them is to be believed, here
+ * or after a restart, before all of it was compared with the source's. */
+static void
+receiver_found_other_records(struct receiver *r, const char *why)
+{
+    finding_set(r->cfg.finding, why);
+    r->repaired = false;
+    applier_forget(r->applier);
+    ha_log(HA_LOG_ERR, "receiver", "node %" PRIu32 ": %s", r->source.id, why);
+    ovs_strlcpy(r->why, why, sizeof r->why);
+    receiver_fail(r, why);
+    r->chain = true;
+}
+
+/* True if the source has the own position, but by other records. */
+static bool
+receiver_has_other_records(const struct receiver *r)
+{
+    return r->found == OPLOG_DIFFERS && r->fork.lineage
+           && !ha_pos_cmp(&r->fork, &r->hello.pos);
+}
+
 static void
 receiver_begin_resync(struct receiver *r, const struct link_frame *f)
 {
@@ -569,9 +595,16 @@ receiver_begin_resync(struct receiver *r, const struct link_frame *f)
         .differs = r->cfg.finding->differs && !r->repaired,
     };
     enum resync_outcome outcome;
+    char why[WIRE_WHY_LEN];
 
-    if (r->hello.pos.lineage == r->lineage
-        && ha_epoch_cmp(r->hello.pos.epoch, r->epoch) > 0) {
+    if (receiver_has_other_records(r)) {
+        snprintf(why, sizeof why,
+                 "own record %" PRIu64 ", or one before it, is another than "
+                 "the source's",
+                 r->hello.pos.seq);
+        receiver_found_other_records(r, why);
+    } else if (r->hello.pos.lineage == r->lineage
+               && ha_epoch_cmp(r->hello.pos.epoch, r->epoch) > 0) {
         receiver_fail(r, "the own data is of a later epoch than the source's; "
                          "it does not give way");
     } else if (frame_get_snapshot(f->body, f->n, &source.snapshot)
@@ -853,6 +886,9 @@ receiver_refused(struct receiver *r, const struct link_frame *f)
     case FRAME_NO_MEMBER:
         receiver_again(r, RETRY_MS, why);
         break;
+    case FRAME_BAD_CHAIN:
+        receiver_found_other_records(r, why);
+        break;
     default:
         receiver_fail(r, why);
         break;
@@ -1076,6 +1112,9 @@ receiver_get_status(const struct receiver *r, struct wire_r_status *s)
     resync_get_status(r->resync, s);
     if (r->link && r->state > RECEIVER_WELCOME) {
         s->flags |= WIRE_RS_CONNECTED;
+    }
+    if (r->chain) {
+        s->flags |= WIRE_RS_CHAIN;
     }
     ovs_strlcpy(s->why, r->why, sizeof s->why);
     receiver_get_ask(r, s);

@@ -228,8 +228,8 @@ static void
 session_refuse(struct sender *s, struct session *session,
                enum frame_refusal code, const char *text)
 {
-    ha_log(HA_LOG_WARN, "sender", "%s is refused: %s",
-           link_name(session->link), text);
+    ha_log(code == FRAME_BAD_CHAIN ? HA_LOG_ERR : HA_LOG_WARN, "sender",
+           "%s is refused: %s", link_name(session->link), text);
     link_refuse(session->link, code, text);
     session_end(s, session);
 }
@@ -493,12 +493,18 @@ session_begin_snapshot(struct sender *s, struct session *session)
  * that it can say what it had alone. */
 static void
 session_tell_fork(struct sender *s, struct session *session,
-                  const struct ha_pos *theirs)
+                  const struct ha_pos *theirs, enum oplog_found found)
 {
     uint8_t body[FRAME_FIXED_MAX];
     struct ha_pos fork;
 
     if (oplog_find_fork(s->log, theirs, &fork)) {
+        if (found == OPLOG_DIFFERS && !ha_pos_cmp(&fork, theirs)) {
+            ha_log(HA_LOG_ERR, "sender",
+                   "node %" PRIu32 " holds another record %" PRIu64
+                   ", or one before it, than is here",
+                   session->peer, theirs->seq);
+        }
         link_send(session->link, FRAME_FORK, body, frame_put_pos(body, &fork),
                   NULL, 0);
     }
@@ -542,7 +548,7 @@ session_begin(struct sender *s, struct session *session,
         session->acked = m->pos;
     } else if (sender_has_truth(s, m)) {
         session_welcome(s, session, f, found);
-        session_tell_fork(s, session, &m->pos);
+        session_tell_fork(s, session, &m->pos, found);
         session_begin_snapshot(s, session);
     } else {
         link_refuse(session->link, FRAME_NOT_READY,

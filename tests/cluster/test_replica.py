@@ -21,10 +21,11 @@ from pathlib import Path
 
 import pytest
 from lab import wait_until
-from replica_parts import (ACTIVE, COMPLETE, CONNECTED, FOLLOW, FOREIGN,
-                           HAS_DATA, IDLE, LINEAGE, P_ACTIVE, P_FAILED,
-                           P_FOLLOWING, P_IDLE, P_SNAPSHOT, SCHEMAS,
-                           SERVER_OK, Writer, pair, running, write)
+from replica_parts import (ACTIVE, COMPLETE, CONNECTED, DIFFERS, FOLLOW,
+                           FOREIGN, HAS_DATA, IDLE, LINEAGE, P_ACTIVE,
+                           P_FAILED, P_FOLLOWING, P_IDLE, P_SNAPSHOT, SCHEMAS,
+                           SERVER_OK, V_EQUAL, Writer, forge_chain, pair,
+                           running, write)
 
 
 @pytest.fixture
@@ -765,6 +766,33 @@ def test_another_record_under_the_same_number(cluster, at_once):
     b.wait_following()
     assert_same(a, b)
     tap.listener.close()
+
+
+def test_other_records_are_found_at_a_reconnect(cluster):
+    """While a worker is down, the chain in its last record is changed: by that
+    the records are other ones than the active's of the same number.  Both say
+    so, loudly, the standby does not count until all was compared and verified,
+    and not after a restart either."""
+    a, b = pair(cluster)
+    write(a)
+    head = assert_same(a, b)
+    b.stop_worker()
+    assert forge_chain(b.file) == head.seq
+    b.start_worker()
+    status = b.wait(lambda s: s.phase == P_FAILED)
+    text = f"record {head.seq}, or one before it"
+    assert f"own {text}, is another than the source's" in status.why
+    assert status.flags & DIFFERS and not status.flags & COMPLETE
+    assert re.search(rf"\|ERR\|.*own {text}", b.tail())
+    assert re.search(rf"\|ERR\|.* holds another {text}", a.tail())
+    b.stop_worker()
+    b.start_worker()
+    b.wait_following()
+    b.wait(lambda s: s.flags & COMPLETE and not s.flags & DIFFERS)
+    wait_until(lambda: any(v.state == V_EQUAL for v in b.verifications), 10,
+               "it is verified")
+    assert b.status.snapshots == 1
+    assert_same(a, b)
 
 
 def test_receiver_is_heard_while_it_is_busy(cluster):

@@ -2,15 +2,17 @@
 """Faults that an operator has to name from ovn-hactl status alone: those that
 no other test makes.  What is to be shown stands in doc/FAILURES.md."""
 
+import re
 import signal
 from contextlib import contextmanager
 
 import pytest
 from lab import CommandError, Corosync, Timeout, wait_until
 from preload import build_preload
+from replica_parts import forge_chain
 from test_replica import make_record
 from watch import (NoReplication, bring_up, cluster, configure, contents,
-                   local, others, shown, status, switch_to, wait_equal,
+                   local, others, row, shown, status, switch_to, wait_equal,
                    wait_in_sync, wait_state, wait_well)
 
 # What stands still is not started anew while it is looked at, and a lease is
@@ -180,6 +182,35 @@ def test_stray_record(lab):
     assert "name: not-the-replicas" in reports[-1].read_text()
     wait_equal(lab)
     assert "not-the-replicas" not in str(contents(node, "nb").values())
+
+
+def test_other_records(lab):
+    """A standby's records are not the active's, though they are as many: what
+    its last one says of all before it is changed while its service is down.
+    It is named by both nodes, and is not in sync before it was resynchronised
+    and verified."""
+    active = wait_well(lab)
+    node = others(lab, active)[0]
+    wait_equal(lab)
+    node.service_stop("ovn-had", 60)
+    seq = forge_chain(node.root("/var/lib/ovn/ovnnb_db.db"))
+    node.start_ovn_had()
+    text = f"own record {seq}, or one before it, is another than the source's"
+
+    def is_named():
+        own, seen = local(node).get("nb") or {}, row(active, node.name)
+        return own.get("differs") and text in str(own) \
+            and seen["not_eligible"] and not seen["in_sync"]
+    wait_until(is_named, 40, "it is named, and may not become active")
+    assert f"NB has other records than {active.name}'s at the same position" \
+        in node.hactl("history")
+    log = active.root("/var/log/ovn/ovn-ha-workers.log").read_text()
+    assert re.search(rf"\|ERR\|sender: node \d+ holds another record {seq}", log)
+    wait_well(lab)
+    wait_equal(lab)
+    assert not local(node)["nb"]["differs"]
+    assert local(node)["nb"]["snapshot_why"] == \
+        "own file differs from the source's"
 
 
 @pytest.mark.parametrize("db, written", [("nb", True), ("sb", False)])
