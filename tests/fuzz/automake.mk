@@ -7,6 +7,7 @@
 
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz-beat \
+	tests/fuzz/fuzz-content \
 	tests/fuzz/fuzz-frame \
 	tests/fuzz/fuzz-neighbor \
 	tests/fuzz/fuzz-oplog \
@@ -41,6 +42,11 @@ FUZZ_OVS_LIBS = replica/libreplica.a $(FUZZ_LIBS) $(OVS_LIBS)
 FUZZ_WIRE_SRC = $(FUZZ_FILE_SRC) tests/fuzz/wire.c tests/fuzz/wire.h
 FUZZ_WIRE_LINK = $(FUZZ_OVS_LINK) \
 	-Wl,--wrap=stream_open -Wl,--wrap=pstream_open
+
+tests_fuzz_fuzz_content_SOURCES = tests/fuzz/fuzz-content.c $(FUZZ_FILE_SRC)
+tests_fuzz_fuzz_content_CPPFLAGS = $(FUZZ_OVS_FLAGS)
+tests_fuzz_fuzz_content_LDFLAGS = $(FUZZ_OVS_LINK)
+tests_fuzz_fuzz_content_LDADD = $(FUZZ_OVS_LIBS)
 
 tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz-frame.c $(FUZZ_SRC)
 tests_fuzz_fuzz_frame_LDFLAGS = $(FUZZ_LINK)

@@ -57,6 +57,21 @@ check_pos(const uint8_t *p, size_t n)
     }
 }
 
+/* The word behind the id is of no meaning. */
+static void
+check_verify(const uint8_t *p, size_t n)
+{
+    uint8_t buf[FRAME_FIXED_MAX];
+    struct frame_verify m;
+
+    if (!frame_get_verify(p, n, &m)) {
+        assert(n >= FRAME_VERIFY_LEN && m.id);
+        assert(frame_put_verify(buf, &m) == FRAME_VERIFY_LEN);
+        assert(!memcmp(buf, p, 4));
+        assert(!memcmp(buf + 8, p + 8, FRAME_POS_LEN));
+    }
+}
+
 static void
 check_head(const uint8_t *p, size_t n)
 {
@@ -79,7 +94,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint8_t *p = in.p;
     size_t n = in.n;
 
-    switch (which) {
+    /* Those that a receiver may leave out have the uppermost bit. */
+    switch (which & 0x80 ? FRAME_OPTIONAL | (which & 0x7f) : which) {
     case FRAME_CHALLENGE:
         CHECK_BODY(challenge, FRAME_CHALLENGE_LEN);
         break;
@@ -98,7 +114,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case FRAME_RECORD:
         check_record(p, n);
         break;
+    case FRAME_VERIFY:
+        check_verify(p, n);
+        break;
+    case FRAME_VERIFY_TEXT:
+        CHECK_BODY(verify_text, FRAME_VERIFY_TEXT_LEN);
+        break;
     case FRAME_ACK:
+    case FRAME_FORK:
+    case FRAME_HEARTBEAT:
         check_pos(p, n);
         break;
     default:
