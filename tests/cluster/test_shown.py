@@ -177,6 +177,8 @@ def test_stray_record(lab):
     wait_well(lab)
     assert local(node)["nb"]["snapshot_why"] == "own file holds foreign records"
     assert "set aside: own NB 1 records" in node.hactl("history")
+    assert f"snapshot: NB is taken over from {active.name}: own file holds " \
+        "foreign records" in node.hactl("history")
     reports = sorted(node.root("/var/lib/ovn-ha").glob("diverged/*.txt"))
     assert len(reports) == before + 1
     assert "name: not-the-replicas" in reports[-1].read_text()
