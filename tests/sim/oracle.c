@@ -930,14 +930,20 @@ oracle_dump(struct world *w)
     }
 }
 
-/* True if 'q' has records of a later epoch, and 'd' took a turn before them:
- * then 'd' cannot pull them. */
+/* True if 'q' has records that 'd' lacks and cannot pull: of a later epoch, and
+ * 'd' took a turn before them; or they follow on what was compacted away. */
 static bool
-is_behind_a_fork(const struct db *d, const struct db *q)
+is_out_of_reach(const struct db *d, const struct db *q)
 {
-    return d->n && q->n && d->lineage == q->lineage
-           && ha_epoch_cmp(q->log[q->n - 1].epoch, d->log[d->n - 1].epoch) > 0
-           && db_common_prefix(d, q) < d->n;
+    size_t common = db_common_prefix(d, q);
+
+    if (!d->n || !q->n || d->lineage != q->lineage) {
+        return false;
+    }
+    return common < d->n
+               ? ha_epoch_cmp(q->log[q->n - 1].epoch, d->log[d->n - 1].epoch)
+                     > 0
+               : common < q->base;
 }
 
 /* True if 'nd' is never to be active, or may not be now. */
@@ -961,8 +967,8 @@ may_serve(const struct world *w, const struct node *nd)
         const struct node *q = &w->nodes[i];
 
         if (is_barred(w, q)
-            && (is_behind_a_fork(&nd->db[HA_NB], &q->db[HA_NB])
-                || is_behind_a_fork(&nd->db[HA_SB], &q->db[HA_SB]))) {
+            && (is_out_of_reach(&nd->db[HA_NB], &q->db[HA_NB])
+                || is_out_of_reach(&nd->db[HA_SB], &q->db[HA_SB]))) {
             return false;
         }
     }
