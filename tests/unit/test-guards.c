@@ -2871,6 +2871,11 @@ test_who_is_believed(void **state)
     view(set_of(2, 3, 0));
     view(set_of(3, 0, 0));
     assert_int_equal(t.core.peers[1].proof, HA_PROOF_NONE);
+    view(set_of(1, 2, 3));
+    say_fenced(2, true, false);
+    view(set_of(2, 3, 0));
+    view(set_of(3, 0, 0));
+    assert_int_equal(t.core.peers[1].proof, HA_PROOF_FENCED);
     say_fenced(SELF, true, false);
     assert_false(ha_core_peer(&t.core, SELF)->off);
 
