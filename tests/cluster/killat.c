@@ -7,17 +7,25 @@
  * right before the call, or with $KILL_AFTER set right after it; with $KILL_PID
  * set that one is, in its stead, if it still lives.  With $KILL_FEWER set, of
  * all that is sent or written through one descriptor only the 1st, 4th, 16th
- * ... call is a step.  Test code only. */
+ * ... call is a step.  With $KILL_SIGNAL set it is sent that signal.
+ *
+ * With $FAIL_ERRNO set nobody is killed: from step N on, and for as long as
+ * there is a file $FAIL_WHILE, what would change a file fails with that error
+ * instead; the first time $FAIL_WHILE.hit is made.  Test code only. */
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static long int count;
@@ -57,13 +65,33 @@ step(bool after)
     const char *at = getenv("KILL_AT");
 
     count += !after;
-    if (at && count == atol(at) && after == (getenv("KILL_AFTER") != NULL)) {
+    if (at && !getenv("FAIL_ERRNO") && count == atol(at)
+        && after == (getenv("KILL_AFTER") != NULL)) {
+        const char *number = getenv("KILL_SIGNAL");
+
         if (getenv("KILL_PID")) {
             pidfd_send_signal(other, SIGKILL, NULL, 0);
         } else {
-            kill(getpid(), SIGKILL);
+            kill(getpid(), number ? atoi(number) : SIGKILL);
         }
     }
+}
+
+/* True if the call is to fail. */
+static bool
+fails(const char *name)
+{
+    const char *error = getenv("FAIL_ERRNO"), *at = getenv("KILL_AT");
+    char hit[PATH_MAX];
+
+    if (!error || !at || count < atol(at) || !strcmp(name, "send")
+        || access(getenv("FAIL_WHILE"), F_OK)) {
+        return false;
+    }
+    snprintf(hit, sizeof hit, "%s.hit", getenv("FAIL_WHILE"));
+    symlink("hit", hit);
+    errno = atoi(error);
+    return true;
 }
 
 static bool
@@ -105,6 +133,9 @@ is_stream(int fd)
         TYPE ret;                                     \
         if (meant) {                                  \
             step(false);                              \
+            if (fails(#NAME)) {                       \
+                return (TYPE) -1;                     \
+            }                                         \
         }                                             \
         ret = real ARGS;                              \
         if (meant) {                                  \
@@ -129,3 +160,49 @@ STEP(int, linkat, -1, (int d, const char *a, int e, const char *b, int flags),
      (d, a, e, b, flags), is_meant(b))
 STEP(ssize_t, send, fd, (int fd, const void *p, size_t n, int flags),
      (fd, p, n, flags), is_stream(fd))
+STEP(int, renameat, -1, (int d, const char *a, int e, const char *b),
+     (d, a, e, b), fd_is_meant(e))
+STEP(int, mkdir, -1, (const char *a, mode_t mode), (a, mode), is_meant(a))
+STEP(int, fallocate, fd, (int fd, int mode, off_t off, off_t n),
+     (fd, mode, off, n), fd_is_meant(fd))
+STEP(ssize_t, copy_file_range, fd,
+     (int in, off_t *from, int fd, off_t *to, size_t n, unsigned int flags),
+     (in, from, fd, to, n, flags), fd_is_meant(fd))
+/* What is written to a stream of stdio comes when it is flushed. */
+STEP(int, fflush, -1, (FILE * f), (f), f &&fd_is_meant(fileno(f)))
+STEP(int, fclose, -1, (FILE * f), (f), fd_is_meant(fileno(f)))
+
+static mode_t
+mode_of(int flags, va_list args)
+{
+    return flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
+}
+
+/* Only what creates a file is a step. */
+#define STEP_OPEN(NAME, PARAMS, ARGS, MEANT)                 \
+    int NAME PARAMS                                          \
+    {                                                        \
+        int (*real)() = (int (*)()) dlsym(RTLD_NEXT, #NAME); \
+        bool meant = flags & O_CREAT && MEANT;               \
+        va_list args;                                        \
+        mode_t mode;                                         \
+        int ret;                                             \
+        va_start(args, flags);                               \
+        mode = mode_of(flags, args);                         \
+        va_end(args);                                        \
+        if (meant) {                                         \
+            step(false);                                     \
+            if (fails(#NAME)) {                              \
+                return -1;                                   \
+            }                                                \
+        }                                                    \
+        ret = real ARGS;                                     \
+        if (meant) {                                         \
+            step(true);                                      \
+        }                                                    \
+        return ret;                                          \
+    }
+
+STEP_OPEN(open, (const char *a, int flags, ...), (a, flags, mode), is_meant(a))
+STEP_OPEN(openat, (int d, const char *a, int flags, ...), (d, a, flags, mode),
+          fd_is_meant(d))

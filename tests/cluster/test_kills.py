@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A worker is killed at every step of a snapshot, on either side, or the
 standby's server: each call by which the worker changes a file of its own or
-sends to somebody.  Afterwards the standby's file is one whole state, the old
-one or a newer one, and it catches up.  So with the steps of records."""
+sends to somebody.  Or from that step on its disk is full, or read-only, for a
+while.  Afterwards the standby's file is one whole state, the old one or a
+newer one, and it catches up.  So with the steps of records."""
 
+import errno
+import signal
 from collections import Counter
 
 import big_sb
 import pytest
 from lab import wait_until
+from lab.node import process_state
 from preload import build_preload
 from replica_parts import (COMPLETE, FOLLOW, LINEAGE, P_ACTIVE, P_FOLLOWING,
                            P_IDLE, Cluster, program)
@@ -36,25 +40,31 @@ def cluster(tmp_path):
     assert not unwell, "workers ended badly"
 
 
-def doom(node, killer, at, after, fewer=False, server=False):
-    """The node's worker is started anew in its last role, to die at step
-    'at', or its server.  With 'fewer' most of the many calls for a large file
-    are none."""
+def arm(node, killer, at, **env):
+    """The node's worker is started anew in its last role, with what 'killer'
+    does at step 'at'."""
     if node.sup:
         node.stop_worker()
     node.env = {"LD_PRELOAD": str(killer), "KILL_AT": str(at),
-                "KILL_PATH": str(node.folder)}
-    if after:
-        node.env["KILL_AFTER"] = "1"
-    if fewer:
-        node.env["KILL_FEWER"] = "1"
-    if server:
-        node.env["KILL_PID"] = str(node.server.pid)
+                "KILL_PATH": str(node.folder), **env}
     try:
         node.start_worker()
     except OSError:
         pass  # So soon.
     node.env = {}
+
+
+def doom(node, killer, at, after, fewer=False, server=False):
+    """It dies then, or its server.  With 'fewer' most of the many calls for a
+    large file are none."""
+    env = {}
+    if after:
+        env["KILL_AFTER"] = "1"
+    if fewer:
+        env["KILL_FEWER"] = "1"
+    if server:
+        env["KILL_PID"] = str(node.server.pid)
+    arm(node, killer, at, **env)
 
 
 def is_dead(node):
@@ -97,6 +107,13 @@ def start_server_anew(node):
     node.start_server()
 
 
+def assert_set_aside_whole(node):
+    """Each copy that has its name has its report and its transaction."""
+    for path in (node.state / "diverged").glob("*.db"):
+        for ending in ".txt", ".json":
+            assert path.with_suffix(ending).exists(), path
+
+
 def check_whole(standby, old, new):
     """The standby's own file, seen by a worker that follows nobody: it is at
     one of both positions.  Returns true if that is the new one."""
@@ -108,6 +125,7 @@ def check_whole(standby, old, new):
     assert status.flags & COMPLETE or not old.lineage
     assert status.pos.seq in (old.seq, new.seq), status
     assert leftovers(standby) == []
+    assert_set_aside_whole(standby)
     return status.pos.seq == new.seq
 
 
@@ -149,25 +167,122 @@ def kill_at_every_step(a, b, killer, who, after, fewer=False):
     return found[False], found[True]
 
 
-@pytest.mark.parametrize("who, after", [
-    ("receiver", False), ("receiver", True), ("sender", False),
-    ("server", True)])
-def test_difference(cluster, killer, tmp_path, who, after):
+def fail_at_steps(a, b, killer, code, stride, fewer=False):
+    """As kill_at_every_step(), but from that step on all that the standby's
+    worker writes fails, until it says why, or ends.  Then its disk is well
+    again.  Every sixth time it catches up as it is, after its pause, else it
+    is started anew.  Returns how often it failed."""
+    old, content = b.status.pos, b.file.read_bytes()
+    flag, hits = b.folder.parent / "failing", 0
+    hit = flag.with_suffix(".hit")
+    env = {"FAIL_ERRNO": str(code), "FAIL_WHILE": str(flag)}
+    if fewer:
+        env["KILL_FEWER"] = "1"
+
+    def is_there():
+        return b.status and b.status.phase == P_FOLLOWING
+    for at in range(1, MAX_STEPS, stride):
+        flag.touch()
+        hit.unlink(missing_ok=True)
+        b.last_role = (FOLLOW, (1, a.id), a, LINEAGE)
+        b.may_install = True
+        arm(b, killer, at, **env)
+        wait_until(lambda: is_dead(b) or is_there() or (
+            hit.is_symlink() and b.status and b.status.why), 60,
+            lambda: f"it fails and says why, or is there: {b.status}")
+        failed = hit.is_symlink()
+        flag.unlink()
+        hits += failed
+        if is_dead(b) or hits % 6:
+            check_whole(b, old, a.head())
+            b.send_role(FOLLOW, (1, a.id), a)
+        b.wait_following(90)
+        assert_same(a, b)
+        # What could not be removed the next worker removes.
+        check_whole(b, a.head(), a.head())
+        reset(b, content)
+        if not failed:
+            break
+    assert at < MAX_STEPS - stride
+    return hits
+
+
+def compact_at_steps(a, b, killer, node, stride):
+    """The standby's worker stands still at a step of a snapshot, while the
+    database of 'node' is compacted.  Returns how often."""
+    content, stops = b.file.read_bytes(), 0
+    for at in range(1, MAX_STEPS, stride):
+        b.last_role = (FOLLOW, (1, a.id), a, LINEAGE)
+        arm(b, killer, at, KILL_SIGNAL=str(signal.SIGSTOP))
+        wait_until(lambda: process_state(b.worker.pid) == "T" or (
+            b.status and b.status.phase == P_FOLLOWING), 60,
+            "it stands still, or is there")
+        stopped = process_state(b.worker.pid) == "T"
+        if stopped:
+            node.compact()
+            b.worker.send_signal(signal.SIGCONT)
+        stops += stopped
+        b.wait_following(90)
+        assert_same(a, b)
+        check_whole(b, a.head(), a.head())
+        reset(b, content)
+        if not stopped:
+            break
+    assert at < MAX_STEPS - stride
+    return stops
+
+
+def two_databases(cluster, tmp_path):
+    """An active, and one with as many rows of its own."""
     a, b = cluster.add(), cluster.add()
     for node in (a, b):
         put_file(node, make_small(tmp_path, seed=node.id))
     cluster.meet()
     a.active(1)
-    olds, news = kill_at_every_step(a, b, killer, who, after)
-    assert olds > 1 and news > 0
+    return a, b
+
+
+@pytest.mark.parametrize("code, stride", [(errno.ENOSPC, 1),
+                                          (errno.EROFS, 3)])
+def test_difference_on_a_bad_disk(cluster, killer, tmp_path, code, stride):
+    a, b = two_databases(cluster, tmp_path)
+    assert fail_at_steps(a, b, killer, code, stride) > 10
     assert not b.installs
+
+
+def test_whole_file_on_a_bad_disk(cluster, killer, large):
+    """Every third step, since a file of that size takes its time."""
+    a, b = start(cluster, large)
+    assert fail_at_steps(a, b, killer, errno.ENOSPC, 3, fewer=True) > 5
+    assert b.installs
+
+
+@pytest.mark.parametrize("whose", ["active", "standby"])
+def test_compaction_at_a_step(cluster, killer, tmp_path, whose):
+    """Every other step, of a difference."""
+    a, b = two_databases(cluster, tmp_path)
+    assert compact_at_steps(a, b, killer, a if whose == "active" else b,
+                            2) > 10
 
 
 @pytest.mark.parametrize("who, after", [
     ("receiver", False), ("receiver", True), ("sender", False),
     ("server", True)])
-def test_whole_file(cluster, killer, large, who, after):
+def test_difference(cluster, killer, tmp_path, who, after):
+    a, b = two_databases(cluster, tmp_path)
+    olds, news = kill_at_every_step(a, b, killer, who, after)
+    assert olds > 1 and news > 0
+    assert not b.installs
+
+
+@pytest.mark.parametrize("who, after, aside", [
+    ("receiver", False, False), ("receiver", True, False),
+    ("sender", False, False), ("server", True, False),
+    ("receiver", False, True)])
+def test_whole_file(cluster, killer, large, tmp_path, who, after, aside):
     a, b = start(cluster, large)
+    if aside:
+        put_file(b, make_small(tmp_path, seed=9))
     olds, news = kill_at_every_step(a, b, killer, who, after, fewer=True)
     assert olds > 1 and news > 0
     assert len(b.installs) >= news
