@@ -8,8 +8,7 @@
  * line.  It runs in a session of its own; what it prints is kept up to a
  * bound and the rest thrown away.  When it takes too long, or is in the way,
  * it is killed with its children; those that left its session are found once
- * they are orphans.  Used by fence/agents, which polls;
- * nothing here waits. */
+ * they are orphans.  Used by fence/agents, which polls; nothing here waits. */
 
 #include <poll.h>
 #include <stdbool.h>

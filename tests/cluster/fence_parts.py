@@ -436,6 +436,16 @@ class Cluster:
             n.sup.support(1, 1)
         return node
 
+    def alone(self):
+        """A node with databases whose lease has no end: it needs no
+        supporters."""
+        node = self.add(1, databases=True)
+        node.connect()
+        node.configure(supporters=0)
+        node.tell()
+        node.sup.support(1, 1)
+        return node
+
     def stop(self):
         for node in self.nodes.values():
             node.stop()

@@ -124,24 +124,28 @@ is_stream(int fd)
            && type == SOCK_STREAM;
 }
 
+/* Makes CALL, the meaning of NAME, as a step if MEANT. */
+#define TAKE(TYPE, NAME, MEANT, CALL) \
+    TYPE ret;                         \
+    if (MEANT) {                      \
+        step(false);                  \
+        if (fails(#NAME)) {           \
+            return (TYPE) -1;         \
+        }                             \
+    }                                 \
+    ret = CALL;                       \
+    if (MEANT) {                      \
+        step(true);                   \
+    }                                 \
+    return ret;
+
 /* Defines NAME(PARAMS), a step if MEANT, on the descriptor FD. */
 #define STEP(TYPE, NAME, FD, PARAMS, ARGS, MEANT)     \
     TYPE NAME PARAMS                                  \
     {                                                 \
         TYPE(*real) PARAMS = dlsym(RTLD_NEXT, #NAME); \
         bool meant = MEANT && is_step(#NAME, FD);     \
-        TYPE ret;                                     \
-        if (meant) {                                  \
-            step(false);                              \
-            if (fails(#NAME)) {                       \
-                return (TYPE) -1;                     \
-            }                                         \
-        }                                             \
-        ret = real ARGS;                              \
-        if (meant) {                                  \
-            step(true);                               \
-        }                                             \
-        return ret;                                   \
+        TAKE(TYPE, NAME, meant, real ARGS)            \
     }
 
 STEP(ssize_t, write, fd, (int fd, const void *p, size_t n), (fd, p, n),
@@ -172,35 +176,19 @@ STEP(ssize_t, copy_file_range, fd,
 STEP(int, fflush, -1, (FILE * f), (f), f &&fd_is_meant(fileno(f)))
 STEP(int, fclose, -1, (FILE * f), (f), fd_is_meant(fileno(f)))
 
-static mode_t
-mode_of(int flags, va_list args)
-{
-    return flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
-}
-
-/* Only what creates a file is a step. */
+/* Only what creates a file is a step, and has a mode. */
 #define STEP_OPEN(NAME, PARAMS, ARGS, MEANT)                 \
     int NAME PARAMS                                          \
     {                                                        \
         int (*real)() = (int (*)()) dlsym(RTLD_NEXT, #NAME); \
-        bool meant = flags & O_CREAT && MEANT;               \
+        bool creates = flags & O_CREAT;                      \
+        bool meant = creates && MEANT;                       \
         va_list args;                                        \
         mode_t mode;                                         \
-        int ret;                                             \
         va_start(args, flags);                               \
-        mode = mode_of(flags, args);                         \
+        mode = creates ? va_arg(args, mode_t) : 0;           \
         va_end(args);                                        \
-        if (meant) {                                         \
-            step(false);                                     \
-            if (fails(#NAME)) {                              \
-                return -1;                                   \
-            }                                                \
-        }                                                    \
-        ret = real ARGS;                                     \
-        if (meant) {                                         \
-            step(true);                                      \
-        }                                                    \
-        return ret;                                          \
+        TAKE(int, NAME, meant, real ARGS)                    \
     }
 
 STEP_OPEN(open, (const char *a, int flags, ...), (a, flags, mode), is_meant(a))

@@ -378,11 +378,7 @@ def test_insisting(tmp_path):
 
 def test_endless_lease(cluster):
     """Without supporters no time ends the lease, so none is in the kernel."""
-    node = cluster.add(1, databases=True)
-    node.connect()
-    node.configure(supporters=0)
-    node.tell()
-    node.sup.support(1, 1)
+    node = cluster.alone()
     serve(node)
     wait_until(lambda: node.sup.state.kernel == UNUSED, 3)
     assert node.sup.state.door == OPEN and not table_is_there()

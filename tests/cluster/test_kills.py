@@ -167,6 +167,15 @@ def kill_at_every_step(a, b, killer, who, after, fewer=False):
     return found[False], found[True]
 
 
+def catch_up_and_reset(a, b, content):
+    """The standby has all, and is what it was, for the next step.  What could
+    not be removed meanwhile the next worker removes."""
+    b.wait_following(90)
+    assert_same(a, b)
+    check_whole(b, a.head(), a.head())
+    reset(b, content)
+
+
 def fail_at_steps(a, b, killer, code, stride, fewer=False):
     """As kill_at_every_step(), but from that step on all that the standby's
     worker writes fails, until it says why, or ends.  Then its disk is well
@@ -196,11 +205,7 @@ def fail_at_steps(a, b, killer, code, stride, fewer=False):
         if is_dead(b) or hits % 6:
             check_whole(b, old, a.head())
             b.send_role(FOLLOW, (1, a.id), a)
-        b.wait_following(90)
-        assert_same(a, b)
-        # What could not be removed the next worker removes.
-        check_whole(b, a.head(), a.head())
-        reset(b, content)
+        catch_up_and_reset(a, b, content)
         if not failed:
             break
     assert at < MAX_STEPS - stride
@@ -222,10 +227,7 @@ def compact_at_steps(a, b, killer, node, stride):
             node.compact()
             b.worker.send_signal(signal.SIGCONT)
         stops += stopped
-        b.wait_following(90)
-        assert_same(a, b)
-        check_whole(b, a.head(), a.head())
-        reset(b, content)
+        catch_up_and_reset(a, b, content)
         if not stopped:
             break
     assert at < MAX_STEPS - stride

@@ -164,11 +164,7 @@ def test_what_does_not_end_is_reset_without_a_lease(cluster):
     door began to close."""
     cluster.dog = Dog(cluster.folder / "dog",
                       lambda: power_cut(cluster.nodes[1]))
-    node = cluster.add(1, databases=True)
-    node.connect()
-    node.configure(supporters=0)
-    node.tell()
-    node.sup.support(1, 1)
+    node = cluster.alone()
     serve(node)
     assert fed_while(cluster.dog, node.open) >= 8
     cluster.dog.immortal.touch()

@@ -232,20 +232,30 @@ test_many(void **state)
 }
 
 /* A row with a long value that ends with 'tail'. */
+/* Opens a database of one row, whose name is 'fill' and then 'tail'. */
 static void
-add_long(struct db *db, const char *tail)
+open_named(struct db *db, const char *fill, const char *tail)
+{
+    char *text =
+        xasprintf("{'t': {'" ID(1) "': {'name': '%s%s'}}}", fill, tail);
+
+    db_open(db, SCHEMA(""));
+    db_add(db, text);
+    free(text);
+}
+
+static void
+open_long(struct db *db, const char *tail)
 {
     const size_t n = 41003;
-    char *fill = xmalloc(n + 1), *text;
+    char *fill = xmalloc(n + 1);
 
     for (size_t i = 0; i < n; i++) {
         fill[i] = i % 2 ? '\xa4' : '\xc3';
     }
     fill[n - 1] = 'x';
     fill[n] = '\0';
-    text = xasprintf("{'t': {'" ID(1) "': {'name': '%s%s'}}}", fill, tail);
-    db_add(db, text);
-    free(text);
+    open_named(db, fill, tail);
     free(fill);
 }
 
@@ -258,10 +268,8 @@ test_long_value(void **state)
     struct db a, b;
 
     (void) state;
-    db_open(&a, SCHEMA(""));
-    add_long(&a, "-here");
-    db_open(&b, SCHEMA(""));
-    add_long(&b, "-there");
+    open_long(&a, "-here");
+    open_long(&b, "-there");
     compare(&a, &b, &r);
     assert_int_equal(r.n_differ, 1);
     assert_int_equal(r.n_found, 1);
@@ -285,18 +293,12 @@ test_difference_at_any_place(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
         struct content_result r;
         struct db a, b;
-        char *fill = xmalloc(places[i] + 1), *text;
+        char *fill = xmalloc(places[i] + 1);
 
         memset(fill, 'x', places[i]);
         fill[places[i]] = '\0';
-        text = xasprintf("{'t': {'" ID(1) "': {'name': '%s-here'}}}", fill);
-        db_open(&a, SCHEMA(""));
-        db_add(&a, text);
-        free(text);
-        text = xasprintf("{'t': {'" ID(1) "': {'name': '%s'}}}", fill);
-        db_open(&b, SCHEMA(""));
-        db_add(&b, text);
-        free(text);
+        open_named(&a, fill, "-here");
+        open_named(&b, fill, "");
         free(fill);
         compare(&a, &b, &r);
         assert_int_equal(r.n_found, 1);
@@ -333,10 +335,8 @@ test_long_value_of_an_older_version(void **state)
     struct db a, b;
 
     (void) state;
-    db_open(&a, SCHEMA(""));
-    add_long(&a, "-here");
-    db_open(&b, SCHEMA(""));
-    add_long(&b, "-there");
+    open_long(&a, "-here");
+    open_long(&b, "-there");
     db_load(&a);
     db_load(&b);
     assert_int_equal(content_compare(a.content, ask_older, &b, &r), 0);
