@@ -8,7 +8,7 @@ from certs import Authority
 from lab import Corosync, wait_until
 from lab.shell import CommandError
 from page import Page
-from watch import (Watch, bring_up, cluster, configure, others, status,
+from watch import (Watch, bring_up, cluster, others, reconfigure, status,
                    switch_to, wait_equal, wait_well)
 
 PAGE = Page("CERTIFICATES.md")
@@ -93,8 +93,7 @@ def test_rotation(lab, tmp_path):
     active = lab["n1"]
     PAGE.run(lab, "The first ones")
     for node in lab.control:
-        configure(node, CONF.format(node.address))
-        node.hactl("reload")
+        reconfigure(node, CONF.format(node.address))
     active.nbctl("--", "--id=@c", "create", "Connection",
                  f'target="pssl:{SSL_PORT}"', "--", "add", "NB_Global", ".",
                  "connections", "@c")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from certs import Authority
 from lab import Corosync, wait_until
-from watch import bring_up, configure, others, status, wait_well
+from watch import bring_up, configure, others, reconfigure, status, wait_well
 
 SCHEMA = Path("/usr/share/ovn/ovn-nb.ovsschema")
 UNREACHABLE = """
@@ -116,8 +116,7 @@ def test_nodes_that_differ(lab, ca):
     assert found["option-differs"] \
         == f"[timing] lease-ms is 1000 here, and 1050 on {odd.name}"
     assert f"and 99.0.0 on {odd.name}" in found["schema-skew"]
-    configure(odd, ca.install(odd))
-    odd.hactl("reload")
+    reconfigure(odd, ca.install(odd))
     for node in lab.control:
         wait_found(node)
 

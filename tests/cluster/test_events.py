@@ -7,8 +7,8 @@ import signal
 
 import pytest
 from lab import Corosync, wait_until
-from watch import (configure, local, others, shown, status, switch_to, wait_state,
-                   wait_well)
+from watch import (configure, local, others, reconfigure, shown, status,
+                   switch_to, wait_state, wait_well)
 
 HOOK = "/etc/ovn-ha/told-of-events"
 TOLD = "/var/lib/ovn-ha/told"
@@ -132,8 +132,7 @@ def test_neither_is_waited_for(lab):
     active = wait_well(lab)
     heir = others(lab, active)[0]
     for node in lab.control:
-        configure(node, CONF.replace("10000", "1000"))
-        node.hactl("reload")
+        reconfigure(node, CONF.replace("10000", "1000"))
     wait_well(lab)
     for node in lab.control:
         set_hook(node, "sleep 1000 & sleep 1000")
@@ -166,8 +165,7 @@ def test_neither_is_waited_for(lab):
 def test_reload_takes_the_program_along(lab):
     """Another program, or none, is a matter of the configuration."""
     node = others(lab, wait_well(lab))[0]
-    configure(node, "")
-    node.hactl("reload")
+    reconfigure(node, "")
     wait_until(lambda: local(node).get("events", "?") is None, 30,
                "there is no program any more")
     wait_state(node, "standby")

@@ -10,7 +10,8 @@ from chaos.topologies import TOPOLOGIES
 from guard import DEADLINE, Guard, epoch, pick, reaches_sb
 from lab import CommandError, Corosync, wait_until
 from lab.node import process_state
-from watch import bring_up, cluster, wait_equal, wait_well
+from watch import (NoReplication, bring_up, cluster, contents, diverged, local,
+                   shown, wait_equal, wait_well)
 
 OWN = ["nb", "sb", "northd", "replica-nb", "replica-sb", "fence", "ovn-had"]
 ROLES = ["active", "standby"]
@@ -122,18 +123,31 @@ def test_northd_paused_by_a_stranger(lab):
 
 def test_standby_northd_resumed_by_a_stranger(lab):
     """What it writes into the standby's own SB is in no log of the active: it
-    is ended, and what is not the active's does not stay."""
+    is ended, and what it wrote is named, gives way, and is kept."""
     active = wait_well(lab)
     standby = pick(lab, "standby")
     with Guard(lab) as guard:
-        before = epoch(active)
+        before, aside = epoch(active), len(diverged(standby))
         old = standby.find("northd")
-        active.nbctl("--no-wait", "ls-add", "not-seen-yet")
-        standby.exec("ovn-appctl", "-t", "ovn-northd", "resume")
-        wait_replaced(standby, "northd", old)
-        active.nbctl("ls-del", "not-seen-yet")
+        # The active's own northd does the same, which is not to be seen here.
+        with NoReplication(standby, active, ["sb"]):
+            shown(standby, "sb-replica")
+            active.nbctl("--no-wait", "ls-add", "of-a-stranger")
+            wait_until(lambda: "of-a-stranger" in str(
+                contents(standby, "nb").values()),
+                       DEADLINE, "the standby's northd sees it")
+            standby.exec("ovn-appctl", "-t", "ovn-northd", "resume")
+            wait_replaced(standby, "northd", old)
+            wait_until(lambda: "a record that is not the replica's writes to "
+                       in shown(standby, "sb-replica"), DEADLINE,
+                       "it is named")
+            assert "of-a-stranger" in str(contents(standby, "sb").values())
+        active.nbctl("ls-del", "of-a-stranger")
         guard.verify()
         wait_equal(lab)
+        assert local(standby)["sb"]["snapshot_why"] \
+            == "own file holds foreign records"
+        assert "of-a-stranger" in "".join(diverged(standby)[aside:])
         assert epoch(active) == before
 
 

@@ -10,7 +10,7 @@ import pytest
 from lab import Bmc, Corosync, wait_until
 from lab.node import Process
 from watch import (bring_up, cluster, configure, local, others, problem_codes,
-                   shown, status, wait_in_sync, wait_well)
+                   reconfigure, shown, status, wait_in_sync, wait_well)
 
 REFUSED, USAGE = 1, 2
 
@@ -71,10 +71,9 @@ def victim(lab, active):
     wait_well(lab)
 
 
-def reconfigure(node, text):
+def give_devices(node, text):
     """Gives a running node another configuration."""
-    configure(node, text)
-    node.hactl("reload")
+    reconfigure(node, text)
     wait_until(lambda: local(node).get("fencing", {}).get("connected"), 20,
                "fence agents run")
 
@@ -173,7 +172,7 @@ def test_fence(lab, active, victim):
 def test_power_on(lab, active, victim):
     """Where it is configured, the node is switched on again after the proof,
     and comes back."""
-    reconfigure(active, lab.chassis[victim.name].conf(more="power-on = yes\n"))
+    give_devices(active, lab.chassis[victim.name].conf(more="power-on = yes\n"))
     wait_device(active, f"ipmi-{victim.name}", True)
     before = victim.pid
     result = fence(active, victim.name, "--yes")
@@ -203,7 +202,7 @@ def test_second_level(lab, active, victim):
     """A controller that refuses: then the power strip, of which both outlets
     have to be off."""
     chassis = lab.chassis[victim.name]
-    reconfigure(active, chassis.conf(("ipmi", "pdua pdub"), retries=0))
+    give_devices(active, chassis.conf(("ipmi", "pdua pdub"), retries=0))
     for name in ("ipmi", "pdua", "pdub"):
         wait_device(active, f"{name}-{victim.name}", True)
     chassis.ipmi.set_mode("fails")
@@ -220,7 +219,7 @@ def test_one_outlet_is_not_enough(lab, active, victim):
     """The second outlet does not switch: no proof, though the first says
     that it is off."""
     chassis = lab.chassis[victim.name]
-    reconfigure(active, chassis.conf(("pdua pdub",)))
+    give_devices(active, chassis.conf(("pdua pdub",)))
     for name in ("pdua", "pdub"):
         wait_device(active, f"{name}-{victim.name}", True)
     chassis.pdu_a.set_mode("lies")
@@ -235,7 +234,7 @@ def test_one_outlet_is_not_enough(lab, active, victim):
 def test_hanging_agent(lab, active, victim):
     """It is ended in its time, and leaves no process behind."""
     chassis = lab.chassis[victim.name]
-    reconfigure(active, chassis.conf(retries=0, **{"timeout-ms": 8000}))
+    give_devices(active, chassis.conf(retries=0, **{"timeout-ms": 8000}))
     wait_device(active, f"ipmi-{victim.name}", True)
     chassis.ipmi.stop()
     result = fence(active, victim.name, "--yes")
@@ -250,7 +249,7 @@ def test_liar_and_second_proof(lab, active, victim):
     """A controller that says "off" of a node that lives is not believed
     where another device has to confirm."""
     chassis = lab.chassis[victim.name]
-    reconfigure(active, chassis.conf(more=f"confirm = pdua-{victim.name}\n",
+    give_devices(active, chassis.conf(more=f"confirm = pdua-{victim.name}\n",
                                      retries=0))
     wait_device(active, f"ipmi-{victim.name}", True)
     wait_device(active, f"pdua-{victim.name}", True)
@@ -268,7 +267,7 @@ def test_liar_and_second_proof(lab, active, victim):
 def test_wrong_password(lab, active, victim):
     """Known from its monitor, and useless for fencing."""
     chassis = lab.chassis[victim.name]
-    reconfigure(active, chassis.conf(password="wrong", retries=0))
+    give_devices(active, chassis.conf(password="wrong", retries=0))
     wait_device(active, f"ipmi-{victim.name}", False)
     result = fence(active, victim.name, "--yes")
     assert result.returncode == REFUSED and victim.pid
@@ -278,7 +277,7 @@ def test_wrong_password(lab, active, victim):
 def test_unknown_parameter(lab, active, victim):
     """Compared with the agent's metadata, before it is needed."""
     chassis = lab.chassis[victim.name]
-    reconfigure(active, chassis.conf().replace("lanplus =", "lanplsu ="))
+    give_devices(active, chassis.conf().replace("lanplus =", "lanplsu ="))
     found = wait_device(active, f"ipmi-{victim.name}", False)
     assert found["why"] == 'the agent has no parameter "lanplsu"'
     assert not found["fits"]
@@ -301,14 +300,13 @@ def test_configuration_is_checked(lab, active):
     active.root("/etc/ovn-ha/ovn-ha.conf").chmod(0o644)
     result = active.exec(lab.program("ovn-hactl", "."), "reload", check=False)
     assert "is a secret, but others than root can read" in result.stderr
-    configure(active, text)
-    active.hactl("reload")
+    reconfigure(active, text)
     wait_well(lab)
 
 
 def test_agents_process_comes_back(lab, active, victim):
     """Its death costs nothing but a moment; the door does not notice."""
-    reconfigure(active, lab.chassis[victim.name].conf())
+    give_devices(active, lab.chassis[victim.name].conf())
     wait_device(active, f"ipmi-{victim.name}", True)
     before = local(active)
     runner, = [p for p in active.processes() if p.comm == "ovn-ha-agents"]

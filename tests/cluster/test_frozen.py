@@ -12,7 +12,7 @@ import pytest
 from held import hold_often
 from lab import Bmc, Corosync, wait_until
 from pairs import fenced_pair, wait_devices
-from watch import (bring_up, configure, local, others, setting, status,
+from watch import (bring_up, local, others, reconfigure, setting, status,
                    wait_well)
 
 ROUNDS = int(os.environ.get("OVN_HA_FROZEN_ROUNDS", "2"))
@@ -40,18 +40,17 @@ def test_frozen_active(lab):
     assert hold_often(lab, "with", ROUNDS) == 0
 
 
-def reconfigure(lab, conf):
+def reconfigure_all(lab, conf):
     """Gives all nodes another configuration."""
     for node in lab.control:
-        configure(node, conf)
-        node.hactl("reload")
+        reconfigure(node, conf)
 
 
 def test_without_lease_in_the_kernel(lab):
     """Switched off at run time: the old active's writes are acknowledged, and
     lost.  Everything else works."""
     active = wait_well(lab)
-    reconfigure(lab, "[node]\nkernel-lease = off\n")
+    reconfigure_all(lab, "[node]\nkernel-lease = off\n")
     states = wait_kernel_lease(lab, "unused")
     assert {s["why"] for s in states} == {"kernel-lease is off"}
     for node in lab.control:
@@ -66,7 +65,7 @@ def test_fenced_by_an_operator(lab):
     wait_well(lab)
     bmcs = [Bmc(n).start() for n in lab.control]
     try:
-        reconfigure(lab, "[node]\nkernel-lease = off\n" + "".join(
+        reconfigure_all(lab, "[node]\nkernel-lease = off\n" + "".join(
             f"[fence {b.name}]\nlevel-1 = ipmi-{b.name}\n"
             + b.device(f"ipmi-{b.name}", retries=0) for b in bmcs))
         wait_until(lambda: all(

@@ -8,10 +8,10 @@ import time
 import pytest
 from chaos.rounds import assert_rounds
 from chaos.topologies import TOPOLOGIES
-from lab import Corosync, wait_until
+from lab import Bmc, Corosync, wait_until
 from pairs import fenced_pair, mend, phases, wait_devices
-from watch import (Watch, bring_up, cluster, local, others, shown, status,
-                   wait_state, wait_well)
+from watch import (Watch, bring_up, cluster, local, others, reconfigure, shown,
+                   status, wait_state, wait_well)
 
 
 def confirmed(node, *args, stdin=None):
@@ -115,6 +115,38 @@ def test_device_fails(lab):
         lab.boot(old.name)
         assert wait_well(lab) is new
         watch.assert_one_at_a_time(old, new)
+
+
+def test_device_lies(lab):
+    """The active stands still, and its controller says that it is off: the
+    one that has to confirm that says that it is on, so nobody takes over.  It
+    goes on, and nothing is lost."""
+    active = wait_well(lab)
+    other, = others(lab, active)
+    conf = other.root("/etc/ovn-ha/ovn-ha.conf").read_text()
+    head = f"[fence {active.name}]\n"
+    assert head in conf
+    second = Bmc(active, "a").start()
+    try:
+        reconfigure(other, conf.replace(head, head + "confirm = second\n")
+                    + second.device("second", retries=0))
+        wait_devices(lab)
+        lab.bmc[active.name].set_mode("lies")
+        with Watch(lab, "pair_liar") as watch:
+            watch.busy()
+            active.stop("all")
+            shown(other, "fence-limit", 120)
+            assert f"{active.name} could NOT be fenced: it says that the node " \
+                "is still on" in other.hactl("status", check=False)
+            assert not other.serves("nb", unix=True)
+            active.cont("all")
+            assert wait_well(lab) is active
+            watch.busy()
+            watch.assert_none_lost(active)
+            watch.assert_one_at_a_time(active)
+    finally:
+        second.close()
+        reconfigure(other, conf)
 
 
 def test_shared_power(lab):

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 from lab import Corosync, wait_until
-from watch import (Watch, bring_up, cluster, configure, local, others, row,
+from watch import (Watch, bring_up, cluster, local, others, reconfigure, row,
                    shown, wait_state, wait_well, wait_why)
 
 
@@ -226,8 +226,7 @@ def test_proof_comes_too_late(lab):
     """The same as when the active dies, but it may have served for longer than
     is to be lost before an operator said that it is off."""
     for node in lab.control:
-        configure(node, "[quorum]\neligible-ms = 1000\n")
-        node.hactl("reload")
+        reconfigure(node, "[quorum]\neligible-ms = 1000\n")
     old = wait_well(lab)
     one, two = others(lab, old)
     fine(old, "pause")

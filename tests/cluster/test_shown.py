@@ -11,8 +11,8 @@ from lab import CommandError, Corosync, Timeout, wait_until
 from preload import build_preload
 from replica_parts import forge_chain
 from test_replica import make_record
-from watch import (NoReplication, bring_up, cluster, configure, contents,
-                   local, others, row, shown, status, switch_to, wait_equal,
+from watch import (NoReplication, bring_up, cluster, contents, local, others,
+                   reconfigure, row, shown, status, switch_to, wait_equal,
                    wait_in_sync, wait_state, wait_well)
 
 # What stands still is not started anew while it is looked at, and a lease is
@@ -68,11 +68,9 @@ def test_nofailover(lab):
     """A node may not, by its configuration."""
     active = wait_well(lab)
     node = others(lab, active)[0]
-    configure(node, CONF + "[node]\nnofailover = yes\n")
-    node.hactl("reload")
+    reconfigure(node, CONF + "[node]\nnofailover = yes\n")
     shown(active, "nofailover", about=node)
-    configure(node, CONF)
-    node.hactl("reload")
+    reconfigure(node, CONF)
     wait_well(lab)
 
 
@@ -368,8 +366,7 @@ def test_tail(lab):
     reach."""
     old = wait_well(lab)
     behind, fresh = others(lab, old)
-    configure(fresh, CONF + "[node]\nnofailover = yes\n")
-    fresh.hactl("reload")
+    reconfigure(fresh, CONF + "[node]\nnofailover = yes\n")
     wait_until(lambda: "nofailover" in str(status(old)["problems"]), 20)
     wait_until(lambda: cluster(old)["health"] == "ok", 20)
     with NoReplication(behind, old, ["nb"]):
@@ -379,8 +376,7 @@ def test_tail(lab):
         with NoReplication(behind, fresh, ["nb"]):
             lab.crash(old.name)
             shown(behind, "tail", about=behind)
-    configure(fresh, CONF)
-    fresh.hactl("reload")
+    reconfigure(fresh, CONF)
     lab.boot(old.name)
     wait_well(lab)
 

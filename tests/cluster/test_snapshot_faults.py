@@ -414,6 +414,39 @@ def test_compaction_meanwhile(cluster, large, times):
         assert b.status.need == "own position is older than the source's log"
 
 
+@pytest.mark.parametrize("torn", [False, True])
+def test_source_is_damaged_meanwhile(cluster, large, torn):
+    """The source's disk gives back other bytes than were written, or fewer,
+    in the part that is still to come: nothing is taken, the standby says why,
+    and begins anew until the disk is well."""
+    a, b = start(cluster, large)
+    put_file(b, make_file(large[1].parent, 10, seed=3))
+    before = dump(b)
+    rest = stop_within(a, b)
+    at = a.file.stat().st_size * 3 // 4
+    with open(a.file, "r+b") as f:
+        f.seek(at)
+        good = f.read()
+        f.seek(at)
+        if torn:
+            f.truncate()
+        else:
+            f.write(b"?")
+        f.flush()
+        b.worker.send_signal(signal.SIGCONT)
+        rest.set()
+        why = "the file cannot be read" if torn \
+            else "the source's snapshot is damaged"
+        b.wait(lambda s: why in s.why, 30, why)
+        assert dump(b) == before
+        assert not b.installs and not b.asides
+        f.seek(at)
+        f.write(good)
+    b.wait_following(60)
+    assert len(b.installs) == 1
+    assert_same(a, b)
+
+
 def test_record_of_50_mb(cluster):
     """As one of the log, and as one of a snapshot."""
     a, b = cluster.add(), cluster.add()

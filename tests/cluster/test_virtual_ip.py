@@ -13,8 +13,9 @@ from lab import Closed, Corosync, Writer, wait_until
 from lab.ovsdb import DATABASES, refusal
 from lab.shell import run
 from lab.writer import TABLES
-from watch import (Watch, bring_up, cluster, configure, local, others, row,
-                   shown, status, switch_to, wait_state, wait_well, wait_why)
+from watch import (Watch, bring_up, cluster, configure, local, others,
+                   reconfigure, row, shown, status, switch_to, wait_state,
+                   wait_well, wait_why)
 
 VIP, VIP6 = "10.10.0.100", "fd00:10::100"
 BOTH = [VIP, VIP6]
@@ -384,8 +385,7 @@ def test_child_hangs(lab):
         child = child_of(node)
         node.stop(child.pid)
         if node is not wait_well(lab):
-            configure(node, CONF + "eth0\ndetect-ms = 101\n")
-            node.hactl("reload")
+            reconfigure(node, CONF + "eth0\ndetect-ms = 101\n")
         wait_until(child.gone, 20, "it was ended")
         wait_until(lambda n=node: [p for p in n.processes() if p.comm ==
                                    "ovn-ha-address"], 10, "there is another")
@@ -465,15 +465,13 @@ def test_given_to_us(lab):
     stay on it."""
     active = wait_well(lab)
     before = log_of(active).count(f"leaving {VIP}/24")
-    configure(active, "")
-    active.hactl("reload")
+    reconfigure(active, "")
     wait_until(lambda: not has(active), 20, "it is not ours any more")
     assert log_of(active).count(f"leaving {VIP}/24") > before
     active.exec("ip", "addr", "add", f"{VIP}/24", "dev", "eth0")
     wait_until(lambda: lab.answers(VIP, "nb"), 10, "it serves")
     client = Client(lab, VIP)
-    configure(active, CONF + "eth0\n")
-    active.hactl("reload")
+    reconfigure(active, CONF + "eth0\n")
     wait_held(lab, active)
     assert "forever" not in active.out("ip", "addr", "show", "to", VIP)
     client.session.transact(DATABASES["nb"], {
@@ -541,8 +539,7 @@ def test_claimed_later(lab):
 def test_interface(lab):
     """A node whose interface is missing hands over, and is not elected."""
     old = wait_well(lab)
-    configure(old, CONF + "cl0\n")
-    old.hactl("reload")
+    reconfigure(old, CONF + "cl0\n")
     new = lab.wait_active(60, [n.name for n in others(lab, old)])
     wait_state(old, "standby")
     assert "interface cl0: there is none of that name" in old.hactl(
@@ -560,8 +557,7 @@ def test_interface(lab):
                lambda: f"{virtual_ip(old)}")
     old.exec("ip", "link", "del", "cl0")
     assert not has(old)
-    configure(old, CONF + "eth0\n")
-    old.hactl("reload")
+    reconfigure(old, CONF + "eth0\n")
     wait_until(lambda: not row(new, old.name).get("not_eligible"), 20,
                "it is eligible again")
     switch_to(lab, old)
@@ -577,5 +573,4 @@ def test_refused_configuration(lab):
                            check=False)
         assert result.returncode and f"{own} is the address of " \
             f"{node.name} in corosync's nodelist" in result.stderr
-    configure(node, CONF + "eth0\n")
-    node.hactl("reload")
+    reconfigure(node, CONF + "eth0\n")

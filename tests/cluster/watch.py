@@ -153,6 +153,12 @@ def configure(node, conf):
     file.chmod(0o600)
 
 
+def reconfigure(node, conf):
+    """Gives a running node another configuration."""
+    configure(node, conf)
+    node.hactl("reload")
+
+
 def bring_up(lab, conf=None):
     """Starts all nodes of a lab, each with the configuration 'conf', which may
     be one by name, and returns the active once all is well."""
