@@ -148,6 +148,8 @@ def test_frozen_fence_worker(lab, machine):
     """The worker alone: ovn-had ends it, and a new one closes the door.  If
     that takes this machine too long it is reset, which is as good."""
     with Guard(lab, "fence", **LOAD) as guard:
+        guard.busy()
+        had = guard.everywhere(others(lab, machine))
         [old] = machine.stop("fence")
 
         def over():
@@ -158,10 +160,14 @@ def test_frozen_fence_worker(lab, machine):
         wait_until(over, lab.patience, "the fence worker is ended")
         if machine.pid:
             guard.verify()
-        else:
-            assert machine.wait_end(lab.patience) == machine.dog
-            lab.boot(machine.name)
-            guard.verify(bound_ms=LEASE_MS)
+            return
+        assert machine.wait_end(lab.patience) == machine.dog
+        lab.boot(machine.name)
+        new = wait_well(lab)
+        guard.busy()
+        # A reset takes with it what was not yet on the machine's disk.
+        guard.assert_lost_in_flight(new, machine, had)
+        guard.assert_one_at_a_time(machine, new)
 
 
 def test_panic(lab, machine):
