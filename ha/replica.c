@@ -59,6 +59,9 @@ struct replica {
     uint32_t done_token;
     uint32_t done_role;
     struct ha_epoch done_epoch;
+
+    struct wire_r_probe probe; /* The last one... */
+    bool probing;              /* ...is not answered. */
 };
 
 static void
@@ -166,12 +169,24 @@ replica_kill(struct replica *r)
     child_signal(&r->child, SIGKILL);
 }
 
+/* Only an active may write, so it waits for a worker that is one.  One that
+ * dies with it leaves it to the next. */
+static void
+send_probe(struct replica *r)
+{
+    if (r->probing && r->done_token == r->sent_token
+        && r->done_role == WIRE_R_ACTIVE) {
+        send_msg(r, WIRE_R_PROBE, &r->probe, sizeof r->probe);
+    }
+}
+
 void
 replica_send_probe(struct replica *r, uint32_t token, uint32_t timeout_ms)
 {
-    struct wire_r_probe probe = { .token = token, .timeout_ms = timeout_ms };
-
-    send_msg(r, WIRE_R_PROBE, &probe, sizeof probe);
+    r->probe.token = token;
+    r->probe.timeout_ms = timeout_ms;
+    r->probing = true;
+    send_probe(r);
 }
 
 void
@@ -223,6 +238,7 @@ on_role_done(struct replica *r, const struct wire_r_role_done *done)
     r->done_epoch = r->sent_epoch;
     r->status.pos = done->pos;
     watch_log(r);
+    send_probe(r);
     r->handler.changed(r->handler.aux, r->db);
 }
 
@@ -274,6 +290,7 @@ on_message(struct replica *r, const struct worker_msg *msg)
         break;
     case WIRE_R_PROBED:
         worker_body(msg, &probed, sizeof probed);
+        r->probing &= probed.token != r->probe.token;
         r->handler.probed(r->handler.aux, &probed);
         break;
     case WIRE_R_ASIDE:

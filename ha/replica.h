@@ -55,6 +55,8 @@ void replica_set_server(struct replica *, pid_t);
 /* The core's HA_ACT_REPLICA; a new worker is not told, as the core repeats
  * it. */
 void replica_send_role(struct replica *, const struct ha_action *);
+/* Takes the place of one under way.  Answered by 'probed', by the next worker
+ * if this one dies with it. */
 void replica_send_probe(struct replica *, uint32_t token, uint32_t timeout_ms);
 
 /* An operator lets happen what the worker asks for. */

@@ -10,7 +10,7 @@ import random
 import time
 from dataclasses import asdict, dataclass, field
 
-from guard import Guard
+from guard import Guard, epoch
 from lab import CommandError, Timeout, wait_until
 from lab.prober import overlaps
 
@@ -169,14 +169,20 @@ class Judge(Guard):
     that use its unix sockets until its fence worker has had its turn.  Nothing
     of that leaves the node; how long it takes is told apart."""
 
-    def judge(self, out, active, bound_ms, thawed):
-        """Says what has come of it, and raises if that may not be."""
+    def judge(self, out, arena, bound_ms):
+        """Says what has come of it, and raises if that may not be.  Returns
+        the active."""
+        arena.wait_well()
         self.busy(5)
+        for writer in self.writers.values():
+            writer.stop()
+        active, rows = self._settled(arena)
+        out.after = active.name
         for db, writer in self.writers.items():
-            ledger = writer.stop()
+            ledger = writer.ledger()
             out.acknowledged += len(ledger.acknowledged())
             out.outage_ms = max(out.outage_ms, ledger.outage().ms)
-            lost = ledger.lost(self.rows(active, db))
+            lost = ledger.lost(rows[db])
             for run, length in _losses(ledger, lost):
                 out.lost_ms = max(out.lost_ms, length)
                 assert length <= bound_ms, f"{len(run)} writes to " \
@@ -186,7 +192,8 @@ class Judge(Guard):
             self.wait_everywhere(ledger, lost, db)
         found = []
         for pair in overlaps(self.prober.stop()):
-            inside = [s for s in pair if s.way == "unix" and s.node in thawed]
+            inside = [s for s in pair
+                      if s.way == "unix" and s.node in arena.thawed]
             if inside:
                 out.inside_ms = max(out.inside_ms, *[
                     (s.last - s.first) * 1000 for s in inside])
@@ -194,6 +201,17 @@ class Judge(Guard):
                 found.append(pair)
         out.overlaps = len(found)
         assert not found, f"two nodes took writes at once: {found}"
+        return active
+
+    def _settled(self, arena):
+        """The active, and the rows that it has.  A fault that has ended may be
+        detected only now, and move the role."""
+        while True:
+            active = arena.wait_well()
+            before = epoch(active)
+            rows = {db: self.rows(active, db) for db in self.writers}
+            if arena.wait_well() is active and epoch(active) == before:
+                return active, rows
 
 
 def play(arena, seed, number, sweep=True):
@@ -227,9 +245,7 @@ def _play(arena, rng, out, sweep):
             pass_time(hold)
         finally:
             arena.mend()
-        active = arena.wait_well()
-        out.after = active.name
-        guard.judge(out, active, bound_ms, arena.thawed)
+        active = guard.judge(out, arena, bound_ms)
         out.blocked = lookout.blocked
         assert not lookout.faults, "; ".join(sorted(lookout.faults))
         if sweep:

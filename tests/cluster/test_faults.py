@@ -151,6 +151,17 @@ def test_standby_northd_resumed_by_a_stranger(lab):
         assert epoch(active) == before
 
 
+def test_probe_outlives_its_worker(lab):
+    """Of the worker that stands still the probe is asked by which an active
+    learns that ovn-northd works; the one that takes its place is asked, too."""
+    active = wait_well(lab)
+    with Guard(lab) as guard:
+        old = active.stop("replica-nb")
+        active.kill("nb")
+        wait_replaced(active, "replica-nb", old)
+        assert guard.verify() is active
+
+
 def _works(node):
     try:
         return node.out("ovn-appctl", "-t", "ovn-northd",
