@@ -37,6 +37,26 @@ def reaches_sb(node):
         return False
 
 
+def sweep(lab, active, writers):
+    """Removes the writers' rows everywhere.  These may be most of all rows,
+    about which the standbys ask first (shrink-guard)."""
+    for db in DATABASES:
+        session = private(active, db)
+        session.transact(DATABASES[db], {
+            "op": "delete", "table": TABLES[db][0], "where": []})
+        session.close()
+
+    def gone():
+        # northd removes from SB what followed from them, which is most of
+        # that, too.
+        if reaches_sb(active) and not differences(lab):
+            return not any(writer.rows(active) for writer in writers)
+        active.hactl("accept-shrink", check=False)
+        return False
+    wait_until(gone, DEADLINE, lambda: "the writers' rows are gone: "
+               f"{differences(lab)}", interval=0.1)
+
+
 class Guard(Watch):
     """Watches a fault until the cluster has mended itself."""
 
@@ -108,20 +128,5 @@ class Guard(Watch):
             return str(err)
 
     def sweep(self, active):
-        """Removes the writers' rows everywhere.  These may be most of all
-        rows, about which the standbys ask first (shrink-guard)."""
-        for db in DATABASES:
-            session = private(active, db)
-            session.transact(DATABASES[db], {
-                "op": "delete", "table": TABLES[db][0], "where": []})
-            session.close()
-
-        def gone():
-            # northd removes from SB what followed from them, which is most of
-            # that, too.
-            if reaches_sb(active) and not differences(self.lab):
-                return not any(self.rows(active, db) for db in DATABASES)
-            active.hactl("accept-shrink", check=False)
-            return False
-        wait_until(gone, DEADLINE, lambda: "the writers' rows are gone: "
-                   f"{differences(self.lab)}", interval=0.1)
+        """Removes the writers' rows everywhere."""
+        sweep(self.lab, active, self.writers.values())

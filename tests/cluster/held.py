@@ -7,6 +7,7 @@ import select
 import time
 
 from chaos.lookout import status as ask
+from guard import sweep
 from lab import Closed, Writer, wait_until
 from lab.ovsdb import DATABASES, refusal
 from lab.writer import TABLES
@@ -115,6 +116,8 @@ def hold(lab, name, promoted, halt=freeze, go_on=thaw, rate=100):
             if e.server == old.name
             and e.acked > ledger.first_ack(0, new.name)]
     last = max([c.last for c in clients] + [e.acked for e in late])
+    # Or a hundred rounds would leave ovn-northd more than it can do in time.
+    sweep(lab, wait_well(lab), writers)
     return sum(c.acknowledged for c in clients) + len(late), \
         max(0.0, last - went_on) * 1000
 
