@@ -159,6 +159,7 @@ replica_send_role(struct replica *r, const struct ha_action *a)
     r->sent_token = role.token;
     r->sent_role = role.role;
     r->sent_epoch = role.epoch;
+    r->probing &= role.role == WIRE_R_ACTIVE;
     send_msg(r, WIRE_R_ROLE, &role, sizeof role);
     watch_log(r);
 }
