@@ -223,6 +223,7 @@ on_replica(void *h, enum ha_db db)
 {
     note_chain(h, db);
     note_snapshots(h, db);
+    verify_replica_changed(h, db);
     observe_local(h);
 }
 

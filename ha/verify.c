@@ -324,16 +324,22 @@ run_schedule(struct had *h)
 }
 
 void
+verify_replica_changed(struct had *h, enum ha_db db)
+{
+    mono_t at;
+
+    if (h->verify->running == (int) db
+        && !replica_status(h->replica[db], &at)) {
+        give_up(h, db, "the replica worker has ended");
+    }
+}
+
+void
 verify_tick(struct had *h)
 {
     struct verify *verify = h->verify;
-    mono_t at;
 
     run_schedule(h);
-    if (verify->running != NOBODY
-        && !replica_status(h->replica[verify->running], &at)) {
-        give_up(h, verify->running, "the replica worker has ended");
-    }
     for (int db = 0; db < HA_N_DBS && verify->running == NOBODY; db++) {
         if (verify->own[db].wanted) {
             begin(h, db);

@@ -43,6 +43,9 @@ void verify_close(struct had *);
 /* Now and then: begins what is due. */
 void verify_tick(struct had *);
 
+/* A worker that has ended takes with it what it was at. */
+void verify_replica_changed(struct had *, enum ha_db);
+
 /* The group has changed: those who are new know nothing yet. */
 void verify_group_changed(struct had *);
 

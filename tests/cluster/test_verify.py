@@ -474,6 +474,19 @@ def test_verify_shows_progress(lab):
     os.close(terminal)
 
 
+def test_verify_ends_with_its_worker(lab):
+    """However soon there is another one; and the next verification goes
+    on."""
+    one = others(lab, wait_well(lab))[0]
+    hactl = one.lab.program("ovn-hactl", ".")
+    one.stop("replica-nb")
+    ended = one.exec(hactl, "verify", one.name, check=False, timeout=30)
+    assert ended.returncode == 1
+    assert "the replica worker has ended" in ended.stdout + ended.stderr
+    wait_well(lab)
+    one.hactl("verify", one.name)
+
+
 @pytest.mark.parametrize("name, text", [
     ("n9", "there is no such node"), (None, "it is the active")])
 def test_verify_refuses(lab, name, text):
