@@ -231,7 +231,6 @@ test_many(void **state)
                       "\u00e4\u00e4\u00e4\u00e4-here\"");
 }
 
-/* A row with a long value that ends with 'tail'. */
 /* Opens a database of one row, whose name is 'fill' and then 'tail'. */
 static void
 open_named(struct db *db, const char *fill, const char *tail)
@@ -244,6 +243,7 @@ open_named(struct db *db, const char *fill, const char *tail)
     free(text);
 }
 
+/* The same with a long name that ends with 'tail'. */
 static void
 open_long(struct db *db, const char *tail)
 {
