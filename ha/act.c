@@ -89,7 +89,6 @@ act(struct had *h, const struct ha_action *a)
         act_northd(h);
         break;
     case HA_ACT_PROBE:
-        h->suspicion = false; /* Its probe is under way no more. */
         replica_send_probe(h->replica[HA_NB], a->token, PROBE_MS);
         break;
     case HA_ACT_REFUSED:

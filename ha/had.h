@@ -70,7 +70,6 @@ struct had {
     struct ha_fence fence_facts;
     bool address_unfit; /* The virtual IP could not be taken here. */
     int probes_failed;  /* In a row, since northd last answered a probe. */
-    bool suspicion;     /* A probe of ours is under way. */
     uint32_t snapshots[HA_N_DBS]; /* That the worker has counted. */
     bool chain[HA_N_DBS];         /* WIRE_RS_CHAIN was told. */
     mono_t asides_at;             /* When was looked for what was set aside: */

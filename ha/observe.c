@@ -310,9 +310,6 @@ on_probed(void *h_, const struct wire_r_probed *probed)
         .probed = { .token = probed->token, .error = probed->error },
     };
 
-    if (probed->token == SUSPICION_TOKEN) {
-        h->suspicion = false;
-    }
     if (probed->error) {
         ha_log(HA_LOG_WARN, "northd", "an NB change has not reached SB: %s",
                strerror(-probed->error));
@@ -439,14 +436,13 @@ observe_close(struct had *h)
 static void
 probe_suspect(struct had *h)
 {
-    if (h->suspicion || !northd_suspect(h->northd)
+    if (replica_is_probing(h->replica[HA_NB]) || !northd_suspect(h->northd)
         || h->core.state != HA_ACTIVE) {
         return;
     }
     ha_log(HA_LOG_WARN, "northd",
            "ovn-northd works, but does not answer; "
            "probing it");
-    h->suspicion = true;
     replica_send_probe(h->replica[HA_NB], SUSPICION_TOKEN, SUSPICION_MS);
 }
 

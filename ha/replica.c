@@ -190,6 +190,12 @@ replica_send_probe(struct replica *r, uint32_t token, uint32_t timeout_ms)
     send_probe(r);
 }
 
+bool
+replica_is_probing(const struct replica *r)
+{
+    return r->probing;
+}
+
 void
 replica_send_consent(struct replica *r, enum ha_ask ask, uint64_t until)
 {

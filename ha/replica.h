@@ -55,9 +55,12 @@ void replica_set_server(struct replica *, pid_t);
 /* The core's HA_ACT_REPLICA; a new worker is not told, as the core repeats
  * it. */
 void replica_send_role(struct replica *, const struct ha_action *);
+
 /* Takes the place of one under way.  Answered by 'probed', by the next worker
  * if this one dies with it. */
 void replica_send_probe(struct replica *, uint32_t token, uint32_t timeout_ms);
+/* True until it is answered, or the worker is no active any more. */
+bool replica_is_probing(const struct replica *);
 
 /* An operator lets happen what the worker asks for. */
 void replica_send_consent(struct replica *, enum ha_ask, uint64_t until);
