@@ -497,13 +497,17 @@ own_disk(const struct had *h)
 
 /* Together. */
 
-/* True if nothing of the databases of 'id' is missing; of the active's, if all
- * can go to others. */
+/* True if 'id' can serve all clients, and nothing of its databases is missing;
+ * of the active's, if all can go to others. */
 static bool
 is_protected(const struct ha_core *c, uint32_t id, const struct ha_local *l)
 {
-    return ha_set_has(&c->record.in_sync, id) && l->northd_ok
-           && l->db[HA_NB].complete && l->db[HA_SB].complete;
+    bool fit = l->northd_ok && !l->unfit && !l->address_unfit;
+
+    for (int db = 0; db < HA_N_DBS; db++) {
+        fit &= l->db[db].complete && l->db[db].server_ok;
+    }
+    return fit && ha_set_has(&c->record.in_sync, id);
 }
 
 /* "ok", "degraded": served, but not as well protected as it should be, or

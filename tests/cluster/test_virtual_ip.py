@@ -214,6 +214,7 @@ def test_own_address(lab):
                lambda: f"{virtual_ip(standby)}")
     wait_until(lambda: row(active, standby.name).get("not_eligible"), 10,
                "it is not eligible")
+    assert cluster(active)["health"] == "degraded"
     standby.service_stop("ovn-had")
     standby.start_ovn_had()
     wait_until(lambda: virtual_ip(standby).get("unfit"), 20, "it looks again")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .shell import CommandError, build_folder, run
-from .wait import wait_until
+from .wait import Timeout, wait_until
 
 
 @dataclass
@@ -238,8 +238,11 @@ class Node:
     def service_start(self, name, argv, restart_ms=-1, netns=None):
         """Starts a service that the keeper starts again when it dies
         (restart_ms below 0: never)."""
-        if self.service_running(name):
-            raise CommandError(f"{name} runs on {self.name} already")
+        try:
+            # The keeper of what was killed just now has yet to notice.
+            wait_until(lambda: not self.service_running(name), 5)
+        except Timeout:
+            raise CommandError(f"{name} runs on {self.name} already") from None
         self.exec(self.lab.program("lab-keeper"), name, restart_ms, *argv,
                   netns=netns)
 
