@@ -336,17 +336,23 @@ class Bench:
                 "ratio": round(sum(mb) / self.alone_mb, 2)}
 
 
-def burn(node, n):
-    """CPU seconds of a node's server for each of 'n' transactions."""
-    session = node.session()
-    session.call("echo", [])
-    before = cpu_of(node.server.pid)
+def burn(nodes, n):
+    """CPU seconds of the first node's server for each of 'n' transactions,
+    each of which all nodes are given at once."""
+    sessions = [node.session() for node in nodes]
+    for session in sessions:
+        session.call("echo", [])
+    pid = nodes[0].server.pid
+    before = cpu_of(pid)
     for i in range(n):
-        session.call("transact", [DB, {
+        sent = [(session, session.send("transact", [DB, {
             "op": "update", "table": "SB_Global", "where": [],
-            "row": {"nb_cfg": i + 2}}])
-    used = cpu_of(node.server.pid) - before
-    session.close()
+            "row": {"nb_cfg": i + 2}}])) for session in sessions]
+        for session, request in sent:
+            session.answer(request, time.monotonic() + PATIENCE)
+    used = cpu_of(pid) - before
+    for session in sessions:
+        session.close()
     return used / n
 
 
@@ -400,45 +406,62 @@ def ratio(some, others):
     return round(quartile(some) / quartile(others), 3)
 
 
+class Trio:
+    """An active, and two standbys that follow it when they are told to."""
+
+    def __init__(self, folder):
+        folder.mkdir()
+        self.cluster = Cluster(folder, program(), db="sb")
+        self.active, *self.standbys = (self.cluster.add() for _ in range(3))
+        self.active.transact({"op": "insert", "table": "SB_Global", "row": {}})
+        self.active.active(1)
+
+    def attach(self):
+        for node in self.standbys:
+            node.follow(self.active, 1)
+            node.wait_following(60)
+
+    def detach(self):
+        for node in self.standbys:
+            node.idle()
+        wait_until(lambda: not any(p.connected
+                                   for p in self.active.peers.values()),
+                   20, "disconnected")
+
+
 def measure_cpu(folder, rounds, n=3000):
     """In turns without, with, with and without, so that both see the same
-    machine; what 'none' differs from itself tells what a ratio is worth."""
-    with apart() as core:
-        return measure_cpu_on(core, folder, rounds, n)
-
-
-def measure_cpu_on(core, folder, rounds, n):
-    cluster = Cluster(folder, program(), db="sb")
+    machine; what 'none' differs from itself tells what a ratio is worth.
+    Without, another active has its two standbys, and at any time the same
+    transactions: what they do elsewhere on the machine slows down any
+    server, whosever they are."""
+    trios = []
     try:
-        a, b, c = (cluster.add() for _ in range(3))
-        a.transact({"op": "insert", "table": "SB_Global", "row": {}})
-        a.active(1)
-        used = {"none": [], "two": []}
-
-        def none():
-            for node in (b, c):
-                node.idle()
-            wait_until(lambda: not any(p.connected for p in a.peers.values()),
-                       20, "disconnected")
-            used["none"].append(burn(a, n))
-
-        def two():
-            for node in (b, c):
-                node.follow(a, 1)
-                node.wait_following(30)
-            used["two"].append(burn(a, n))
-        os.sched_setaffinity(a.server.pid, [core])
-        for _ in range(rounds):
-            for one in (none, two, two, none):
-                one()
-        return {**{f"us_{k}": round(quartile(v) * 1e6, 2)
-                   for k, v in used.items()},
-                "ratio": ratio(used["two"], used["none"]),
-                "none_to_none": ratio(used["none"][::2], used["none"][1::2]),
-                "us_each": {k: [round(u * 1e6, 1) for u in v]
-                            for k, v in used.items()}}
+        with apart() as core:
+            trios += [Trio(folder / name) for name in ("measured", "other")]
+            return measure_trios(*trios, core, rounds, n)
     finally:
-        cluster.stop()
+        for trio in trios:
+            trio.cluster.stop()
+
+
+def measure_trios(measured, other, core, rounds, n):
+    used = {"none": [], "two": []}
+    os.sched_setaffinity(measured.active.server.pid, [core])
+    for _ in range(rounds):
+        for case in ("none", "two", "two", "none"):
+            with_two, without = (measured, other) if case == "two" \
+                else (other, measured)
+            without.detach()
+            with_two.attach()
+            used[case].append(
+                burn([measured.active, other.active], n))
+    return {**{f"us_{k}": round(quartile(v) * 1e6, 2)
+               for k, v in used.items()},
+            "ratio": ratio(used["two"], used["none"]),
+            "none_to_none": ratio(used["none"][::2], used["none"][1::2]),
+            "us_each": {k: [round(u * 1e6, 1) for u in v]
+                        for k, v in used.items()}}
 
 
 @contextmanager
@@ -447,7 +470,7 @@ def counted(folder):
     shim = Path(folder) / "bin" / "ovsdb-server"
     shim.parent.mkdir()
     shim.write_text("#!/bin/sh\nexec valgrind --quiet --tool=callgrind "
-                    f"--callgrind-out-file='{folder}/counts' "
+                    f"--callgrind-out-file='{folder}/counts.%p' "
                     f"'{shutil.which('ovsdb-server')}' \"$@\"\n")
     shim.chmod(0o755)
     path = os.environ["PATH"]
@@ -462,7 +485,7 @@ def take_count(folder, node):
     """Instructions that a counted server executed since the last time."""
     subprocess.run(["vgdb", f"--pid={node.server.pid}", "dump"], check=True,
                    capture_output=True)
-    newest = max(Path(folder).glob("counts.*"),
+    newest = max(Path(folder).glob(f"counts.{node.server.pid}.*"),
                  key=lambda p: int(p.suffix[1:]))
     return next(int(line.split()[1])
                 for line in newest.read_text().splitlines()
@@ -472,26 +495,19 @@ def take_count(folder, node):
 def measure_instructions(folder, n=1000):
     """Those of the active's server for a transaction: a figure without
     noise, of which the kernel's part is missing."""
-    cluster = Cluster(folder, program(), db="sb")
+    with counted(folder):
+        trio = Trio(folder / "trio")
     try:
-        with counted(folder):
-            a = cluster.add()
-        b, c = cluster.add(), cluster.add()
-        a.transact({"op": "insert", "table": "SB_Global", "row": {}})
-        a.active(1)
-
         def count():
-            take_count(folder, a)
-            burn(a, n)
-            return take_count(folder, a) / n
+            take_count(folder, trio.active)
+            burn([trio.active], n)
+            return take_count(folder, trio.active) / n
         found = {"none": round(count())}
-        for node in (b, c):
-            node.follow(a, 1)
-            node.wait_following(60)
+        trio.attach()
         found["two"] = round(count())
         return {**found, "ratio": round(found["two"] / found["none"], 4)}
     finally:
-        cluster.stop()
+        trio.cluster.stop()
 
 
 def measure(folder, args, wanted):

@@ -138,7 +138,10 @@ class Session:
         """Sends a request and waits for its answer, which it returns."""
         end = time.monotonic() + timeout
         self._wait_for(self.connected, end)
-        request = self.send(method, params)
+        return self.answer(self.send(method, params), end)
+
+    def answer(self, request, end):
+        """Waits until 'end' for the answer to what send() has sent."""
         answers = []
 
         def answer():
