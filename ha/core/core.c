@@ -131,9 +131,11 @@ ha_core_status(const struct ha_core *c, struct ha_status *st)
         st->hold = c->named;
     }
     st->ended = c->ended;
+    /* Not what this life asked it for: it may have outlived an earlier one,
+     * which could not write the record, and refuses all that is less. */
     if (c->durable.accepted.n && !c->foreign
-        && ha_epoch_cmp(c->fence_epoch, c->durable.record.epoch) > 0) {
-        st->supports = c->fence_epoch;
+        && ha_epoch_cmp(c->fence.support, c->durable.record.epoch) > 0) {
+        st->supports = c->fence.support;
     }
     st->log_ready = c->hold.n != 0;
     for (int db = 0; db < HA_N_DBS; db++) {

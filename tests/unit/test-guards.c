@@ -4701,12 +4701,12 @@ test_newer_epoch(void **state)
     }
 }
 
-/* What the fence worker supports above the own record is told at once, unless
- * that record is of another lineage, or none. */
+/* What the fence worker supports above the own record is told at once, whoever
+ * asked it to, unless that record is of another lineage, or none. */
 static void
 test_supports_above_its_record(void **state)
 {
-    struct ha_event ev = { .type = HA_EV_SUPPORTED };
+    struct ha_event ev = { .type = HA_EV_FENCE };
     struct ha_record rec = record_of(2, 2);
 
     (void) state;
@@ -4718,7 +4718,8 @@ test_supports_above_its_record(void **state)
         t.n_sent[HA_MSG_STATUS] = 0;
         t.core.foreign = i == 1;
         t.core.durable.accepted.n = i != 2;
-        ev.supported.epoch = record_of(i == 3 ? 2 : 3, 2).epoch;
+        ev.fence = t.core.fence;
+        ev.fence.support = record_of(i == 3 ? 2 : 3, 2).epoch;
         feed(&ev);
         ha_core_status(&t.core, &st);
         assert_int_equal(st.supports.n, i == 0 ? 3 : 0);
