@@ -21,12 +21,14 @@ RAFT cluster.
     unchanged  records that a standby writes when it connects again
     memory     of server and worker beside the server's alone, once quiet
     cpu        of the active's server for each transaction, with two standbys
-               beside none: time, and what it executes (valgrind counts that)
+               beside none: time (quartiles of ratios), and what it executes
+               (valgrind counts that)
 
 Usage: replica_resync.py [--scale X] [--only NAME] [--repeat N]"""
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import shutil
@@ -337,23 +339,24 @@ class Bench:
 
 
 def burn(nodes, n):
-    """CPU seconds of the first node's server for each of 'n' transactions,
-    each of which all nodes are given at once."""
+    """CPU seconds of each node's server for each of 'n' transactions, which
+    all are given at once, each being first as often as the others."""
     sessions = [node.session() for node in nodes]
     for session in sessions:
         session.call("echo", [])
-    pid = nodes[0].server.pid
-    before = cpu_of(pid)
+    before = [cpu_of(node.server.pid) for node in nodes]
     for i in range(n):
         sent = [(session, session.send("transact", [DB, {
             "op": "update", "table": "SB_Global", "where": [],
             "row": {"nb_cfg": i + 2}}])) for session in sessions]
         for session, request in sent:
             session.answer(request, time.monotonic() + PATIENCE)
-    used = cpu_of(pid) - before
+        sessions.append(sessions.pop(0))
+    used = [(cpu_of(node.server.pid) - b) / n
+            for node, b in zip(nodes, before)]
     for session in sessions:
         session.close()
-    return used / n
+    return used
 
 
 def spin(core):
@@ -397,15 +400,6 @@ def apart():
         os.sched_setaffinity(0, cores)
 
 
-def quartile(times):
-    """The lower one: whatever else goes on only adds to them."""
-    return statistics.quantiles(times)[0]
-
-
-def ratio(some, others):
-    return round(quartile(some) / quartile(others), 3)
-
-
 class Trio:
     """An active, and two standbys that follow it when they are told to."""
 
@@ -429,39 +423,41 @@ class Trio:
                    20, "disconnected")
 
 
-def measure_cpu(folder, rounds, n=3000):
-    """In turns without, with, with and without, so that both see the same
-    machine; what 'none' differs from itself tells what a ratio is worth.
-    Without, another active has its two standbys, and at any time the same
-    transactions: what they do elsewhere on the machine slows down any
-    server, whosever they are."""
+def measure_cpu(folder, rounds, n=2000):
+    """Of two actives on one core, which have the same transactions at the
+    same time, each in turn has two standbys: whatever else goes on, and what
+    the standbys do on the other cores, slows down both.  What they differ
+    without any tells what a ratio is worth."""
     trios = []
     try:
         with apart() as core:
-            trios += [Trio(folder / name) for name in ("measured", "other")]
-            return measure_trios(*trios, core, rounds, n)
+            trios += [Trio(folder / name) for name in ("one", "other")]
+            for trio in trios:
+                os.sched_setaffinity(trio.active.server.pid, [core])
+            return compare(*trios, rounds, n)
     finally:
         for trio in trios:
             trio.cluster.stop()
 
 
-def measure_trios(measured, other, core, rounds, n):
-    used = {"none": [], "two": []}
-    os.sched_setaffinity(measured.active.server.pid, [core])
+def compare(one, other, rounds, n):
+    used = {"two": [], "none": []}
+    ratios = {"two": [], "none": []}
+
+    def burn_with(attached):
+        for trio in one, other:
+            trio.attach() if trio is attached else trio.detach()
+        return burn([one.active, other.active], n)
     for _ in range(rounds):
-        for case in ("none", "two", "two", "none"):
-            with_two, without = (measured, other) if case == "two" \
-                else (other, measured)
-            without.detach()
-            with_two.attach()
-            used[case].append(
-                burn([measured.active, other.active], n))
-    return {**{f"us_{k}": round(quartile(v) * 1e6, 2)
-               for k, v in used.items()},
-            "ratio": ratio(used["two"], used["none"]),
-            "none_to_none": ratio(used["none"][::2], used["none"][1::2]),
-            "us_each": {k: [round(u * 1e6, 1) for u in v]
-                        for k, v in used.items()}}
+        for case, first, second in ("two", one, other), ("none", None, None):
+            (a, b), (c, d) = burn_with(first), burn_with(second)
+            used[case] += [a, d]
+            ratios[case].append(math.sqrt(a / b * d / c))
+    quartiles = {case: [round(q, 3) for q in statistics.quantiles(found)]
+                 for case, found in ratios.items()}
+    return {**{f"us_{case}": round(statistics.median(found) * 1e6, 1)
+               for case, found in used.items()},
+            "ratio": quartiles["two"], "none_to_none": quartiles["none"]}
 
 
 @contextmanager
