@@ -3727,6 +3727,14 @@ test_standby_goes_not_back(void **state)
     assert_int_equal(t.core.state, HA_STANDBY);
     assert_int_equal(t.last_role[HA_NB].replica.role, 0);
     assert_int_equal(t.last_role[HA_SB].replica.role, 0);
+    t.lazy_fence = true; /* Of one started anew that is not known yet. */
+    t.fence.connected = false;
+    feed_fence();
+    t.fence.connected = true;
+    feed_fence();
+    assert_int_equal(t.core.fence_epoch.n, 0);
+    assert_int_equal(t.last_role[HA_NB].replica.role, 0);
+    assert_int_equal(t.last_role[HA_SB].replica.role, 0);
 
     start();
     name_self(&rec);
@@ -5681,7 +5689,8 @@ test_paused_active_is_not_replaced(void **state)
     feed(&move);
     assert_int_equal(t.last_act[HA_ACT_REFUSED].why, HA_WHY_PAUSED);
     assert_int_equal(t.n_acts[HA_ACT_REFUSED], 2);
-    /* The proof counts once roles may move. */
+    /* The proof counts once roles may move, of the time when it was given. */
+    wait_us(60000000);
     ask_pause(false);
     assert_int_equal(t.n_sent[HA_MSG_ACCEPT], 1);
     assert_int_equal(proposed_pause(), HA_PAUSE_ENDING);
@@ -5731,11 +5740,13 @@ test_paused_active_lost_its_data(void **state)
         int lost; /* Which database; -1: none. */
         int64_t stale_us;
         bool waits;
+        enum ha_pause pause;
     } cases[] = {
-        { HA_NB, 10000000, true },
-        { HA_SB, 10000000, true },
-        { HA_NB, 60000000, false },
-        { -1, 10000000, false },
+        { HA_NB, 10000000, true, HA_PAUSE_ENDING },
+        { HA_SB, 10000000, true, HA_PAUSE_ENDING },
+        { HA_NB, 60000000, false, HA_PAUSE_ENDING },
+        { -1, 10000000, false, HA_PAUSE_ENDING },
+        { HA_NB, 10000000, true, HA_PAUSE_ON },
     };
     struct ha_event force = { .type = HA_EV_FORCE, .ctl.to = 2 };
 
@@ -5746,9 +5757,9 @@ test_paused_active_lost_its_data(void **state)
         struct ha_durable d;
         struct ha_msg m;
 
-        lose_paused_active(HA_PAUSE_ENDING, cases[i].stale_us);
+        lose_paused_active(cases[i].pause, cases[i].stale_us);
         view(set_of(1, 2, 3));
-        rec.paused = HA_PAUSE_ENDING;
+        rec.paused = cases[i].pause;
         d = held(1, 1, &rec);
         say_state(2, &d, &st);
         if (cases[i].lost >= 0) {
@@ -5771,9 +5782,50 @@ test_paused_active_lost_its_data(void **state)
         say_request(2, HA_REQ_SWITCH, 2);
         assert_false(t.core.switching);
         assert_false(t.last[HA_MSG_ACCEPT].elected);
+        if (cases[i].pause == HA_PAUSE_ON) {
+            continue;
+        } else if (cases[i].lost == HA_SB) {
+            /* In a new view it may have them: it has yet to say. */
+            assert_int_equal(ha_core_pause_waits(&t.core), HA_WHY_PAUSE_STALE);
+            view(set_of(1, 2, 3));
+            assert_int_equal(ha_core_pause_waits(&t.core), HA_WHY_NONE);
+            continue;
+        }
         feed(&force);
         assert_true(t.last[HA_MSG_ACCEPT].elected);
         assert_int_equal(t.last[HA_MSG_ACCEPT].durable.record.active, 2);
+    }
+}
+
+/* Who has lost its data tells nothing of what it served in a pause; of any
+ * other node, and without a pause, each word is a contact. */
+static void
+test_contact_without_data(void **state)
+{
+    static const struct {
+        uint32_t active;
+        enum ha_pause pause;
+        bool met;
+    } cases[] = {
+        { 2, HA_PAUSE_ON, false },
+        { 2, HA_PAUSE_NONE, true },
+        { 1, HA_PAUSE_ON, true },
+    };
+    struct ha_status st = status_of(2, HA_STANDBY);
+
+    (void) state;
+    st.local.db[HA_NB].pos.lineage = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ha_record rec = record_of(2, cases[i].active);
+
+        start();
+        rec.paused = cases[i].pause;
+        propose_among(set_of(1, 2, 3), &rec);
+        say_support(2, 2, 5, 1, 50);
+        assert_true(t.core.in_force);
+        t.core.peers[1].met = false;
+        say_status(2, &st);
+        assert_int_equal(t.core.peers[1].met, cases[i].met);
     }
 }
 
@@ -6199,6 +6251,7 @@ main(void)
         cmocka_unit_test(test_paused_active_is_not_replaced),
         cmocka_unit_test(test_paused_active_is_not_forced),
         cmocka_unit_test(test_paused_active_lost_its_data),
+        cmocka_unit_test(test_contact_without_data),
         cmocka_unit_test(test_resumed_needs_a_proof),
         cmocka_unit_test(test_pause_ends_with_the_epoch),
         cmocka_unit_test(test_word_of_a_paused_active),
