@@ -6,6 +6,7 @@ its warden.  Any process may load a lab by its name and work with it.  It ends
 with down(), or when the process that made it ends (unless it was made to
 stay): then the warden goes, and everything with it."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -367,11 +368,18 @@ class Lab:
                         node.disk / part, target / node.name / part,
                         symlinks=True, dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns("authkey", "*.lock"),
-                        ignore_dangling_symlinks=True)
+                        ignore_dangling_symlinks=True,
+                        copy_function=_copy_if_there)
         for file in self.folder.glob("*.*"):
             if file.is_file():
                 shutil.copy(file, target)
         return target
+
+
+def _copy_if_there(source, target):
+    """A node that runs meanwhile renames its files and removes them."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy2(source, target)
 
 
 def remove(name):
